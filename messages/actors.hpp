@@ -5,6 +5,7 @@
 
 #include "messages/type_ids.hpp"
 
+#include <cstdint>
 #include <string>
 
 #include <caf/typed_actor.hpp>
@@ -25,8 +26,8 @@ using task_listener_actor = caf::typed_actor<
 
 /// Blocking storage on a thread of its own; only the state actor talks to it.
 using writer_actor = caf::typed_actor<
-  // Stores the batch as one transaction; answers it numbered, or storage_failed.
-  caf::result<event_batch>(atom::record, event_batch),
+  // Stores the batch as one transaction; answers the first event's number (the others follow).
+  caf::result<std::uint64_t>(atom::record, event_batch),
   // Replaces execution_state.json.
   caf::result<void>(atom::save, snapshot_ptr)>;
 
@@ -39,9 +40,7 @@ using state_actor = caf::typed_actor<
   // The state as of the last commit.
   caf::result<snapshot_ptr>(atom::get),
   // Answers when execution_state.json shows the last commit.
-  caf::result<void>(atom::save),
-  // INTERNAL: time for what was put off (a failed commit, the state file).
-  caf::result<void>(atom::tick)>;
+  caf::result<void>(atom::save)>;
 
 /// Owns the dependency graph and the slots; spawns one phase actor per phase that became ready.
 using trigger_actor = event_listener_actor::extend<
@@ -61,9 +60,7 @@ using phase_actor = task_listener_actor::extend<
   // A slot is granted: begins the next attempt.
   caf::result<void>(atom::start),
   // Ends the attempt's processes; the phase goes back to pending for the reason.
-  caf::result<void>(atom::cancel, std::string),
-  // INTERNAL: the retry's delay is over.
-  caf::result<void>(atom::due)>;
+  caf::result<void>(atom::cancel, std::string)>;
 
 /// Runs OS processes through the launcher, at most max_parallel at once.
 using executor_actor = event_listener_actor::extend<
@@ -97,9 +94,7 @@ using reporter_actor = event_listener_actor::extend<
   // A line for the operator that is no event (storage trouble, a second signal).
   caf::result<void>(atom::stalled, std::string),
   // Answers when the final report is written and the console is done.
-  caf::result<void>(atom::finish, int),
-  // INTERNAL: redraws; writes a status report when one is due.
-  caf::result<void>(atom::tick)>;
+  caf::result<void>(atom::finish, int)>;
 
 /// Starts and stops the others.
 using supervisor_actor = caf::typed_actor<
