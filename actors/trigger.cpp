@@ -2,6 +2,7 @@
 
 #include "actors/core/execution_state.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -156,11 +157,22 @@ void trigger_state::stop(const std::string& reason) {
   report_if_done();
 }
 
+/// Phases that will still change by themselves. When stopping, a gate that is being judged is left
+/// as it is: the next node judges it again.
+std::size_t trigger_state::under_way() const {
+  if (!stopping)
+    return live.size() - waiting;
+  return static_cast<std::size_t>(std::ranges::count_if(live, [this](const auto& entry) {
+    auto s = status[entry.first];
+    return s != phase_status::waiting_approval && s != phase_status::completed;
+  }));
+}
+
 void trigger_state::report_if_done() {
   auto more = may_start() && !ready.empty();
   // While storage fails nothing ends: what is ready goes on when it works again.
   auto held = stalled && !stopping && !ready.empty();
-  if (!started || reported || more || held || live.size() > waiting)
+  if (!started || reported || more || held || under_way() > 0)
     return;
   reported = true;
   run_outcome outcome;

@@ -54,6 +54,7 @@ private:
   void shut(phase_index, const event&);
   void block_dependents(phase_index culprit);
   void ended(phase_index);
+  std::size_t under_way() const;
   void report_if_done();
   bool may_start() const { return started && !stalled && !configuration && !stopping; }
 };

@@ -70,7 +70,9 @@ using executor_actor = event_listener_actor::extend<
   caf::result<void>(atom::adopt, task_key, task_listener_actor),
   // Ends the task (queued or running); its exit still comes.
   caf::result<void>(atom::cancel, task_key),
-  // Lets go of the launcher; running tasks stay with it.
+  // Ends all that runs; answers when nothing does.
+  caf::result<void>(atom::stop),
+  // Lets go of the launcher; running tasks stay with it. Answers when that is done.
   caf::result<void>(atom::detach),
   // INTERNAL: the launcher's reading thread says that a process runs.
   caf::result<void>(task_start),
@@ -83,6 +85,11 @@ using executor_actor = event_listener_actor::extend<
 using approval_actor = task_listener_actor::extend<
   // Evaluates the phase's criteria; answers with the evidence.
   caf::result<verdict>(atom::review, review_request)>;
+
+/// Judges one gate, reading files on a thread of its own; only the approval actor talks to it.
+using judge_actor = caf::typed_actor<
+  // The criteria's results and what follows from them.
+  caf::result<verdict>(atom::review)>;
 
 /// Knows error classes and backoff.
 using retry_actor = caf::typed_actor<
@@ -113,6 +120,7 @@ CAF_BEGIN_TYPE_ID_BLOCK(aeo_actors, aeo_atoms_last_type_id + 1)
   CAF_ADD_TYPE_ID(aeo_actors, (aeo::approval_actor))
   CAF_ADD_TYPE_ID(aeo_actors, (aeo::event_listener_actor))
   CAF_ADD_TYPE_ID(aeo_actors, (aeo::executor_actor))
+  CAF_ADD_TYPE_ID(aeo_actors, (aeo::judge_actor))
   CAF_ADD_TYPE_ID(aeo_actors, (aeo::phase_actor))
   CAF_ADD_TYPE_ID(aeo_actors, (aeo::reporter_actor))
   CAF_ADD_TYPE_ID(aeo_actors, (aeo::retry_actor))
