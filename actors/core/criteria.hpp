@@ -17,9 +17,6 @@
 
 namespace aeo::core {
 
-/// Output path and file_access::fingerprint of it, in the order of gate_outputs().
-using fingerprints = std::vector<std::pair<std::string, std::string>>;
-
 /// One criterion as an operator reads it.
 struct check_result {
   std::string check; ///< "required_output a/b.json", "metric_threshold a.json#x.y", ...
@@ -60,8 +57,8 @@ struct gate_result {
 /// The paths whose freshness counts: required_outputs, then every task's outputs, each once.
 std::vector<std::string> gate_outputs(const phase_def&);
 
-/// To be called before an attempt's first task starts, and kept (phase_started) until its gate.
-/// May wait some milliseconds (file_access::settle).
+/// In the order of gate_outputs(). To be called before an attempt's first task starts, and kept
+/// (phase_started) until its gate. May wait some milliseconds (file_access::settle).
 fingerprints take_fingerprints(const phase_def&, file_access&);
 
 /// Evaluates everything, the rest too when something failed.

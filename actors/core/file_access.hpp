@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace aeo::core {
@@ -24,18 +25,21 @@ struct file_age {
   duration age{0};              ///< Before now; negative when the time stamp lies in the future.
 };
 
+/// Output paths, each with its file_access::fingerprint.
+using fingerprints = std::vector<std::pair<std::string, std::string>>;
+
 /// Paths are relative to the workspace (absolute ones are taken as they are). Errors are sentences
 /// for an operator, without the path. Nothing blocks on a pipe or device: those are errors.
 /// The seam lets criteria be tested without a disk; the real one is in actors/io/file_access.hpp.
 class file_access {
 public:
   virtual ~file_access();
-  /// Changes at any write, also of identical bytes. "" = there is no such file or folder. Of a
-  /// folder: changes at any write to anything in it.
+  /// Changes at any write, also of identical bytes; of a folder at any write to anything in it.
+  /// "" = there is no such file or folder; "?..." = it cannot be known.
   virtual std::string fingerprint(const std::string& path) = 0;
-  /// Returns when a later write is sure to change every fingerprint taken so far: file systems
-  /// stamp times in ticks of some milliseconds, so this may wait for the next tick.
-  virtual void settle() {}
+  /// Returns when a later write is sure to change these fingerprints: file systems stamp times in
+  /// ticks of some milliseconds, so for a file written just now this waits for the next tick.
+  virtual void settle(const fingerprints&) {}
   /// Streams the contents; a file of any size.
   virtual result<file_digest> digest(const std::string& path) = 0;
   /// The bytes of a regular file; an error when there are more than `max_bytes`.

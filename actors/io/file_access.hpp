@@ -2,7 +2,6 @@
 
 #include "actors/core/file_access.hpp"
 
-#include <atomic>
 #include <filesystem>
 
 namespace aeo::io {
@@ -14,10 +13,11 @@ public:
   /// `root` is absolute.
   explicit workspace_files(std::filesystem::path root);
 
-  /// A file: "mtime:ctime:inode:size" (nanoseconds), symbolic links followed. A folder: "dir:" and
-  /// the SHA-256 of the sorted list of these of all that is in it, links not followed.
+  /// A file: "mtime:ctime:inode:size" (nanoseconds since the epoch), symbolic links followed. A
+  /// folder: "dir:ctime:sha256", the newest ctime and the SHA-256 of the sorted list of the paths
+  /// and fingerprints of all that is in it, links not followed.
   std::string fingerprint(const std::string& path) override;
-  void settle() override;
+  void settle(const core::fingerprints&) override;
   core::result<core::file_digest> digest(const std::string& path) override;
   core::result<std::string> read(const std::string& path, std::uint64_t max_bytes) override;
   core::result<std::vector<std::string>> glob(const std::string& pattern) override;
@@ -25,7 +25,6 @@ public:
 
 private:
   std::filesystem::path root_;
-  std::atomic<std::int64_t> newest_ns_{0}; ///< The newest change that a fingerprint has seen.
 };
 
 } // namespace aeo::io
