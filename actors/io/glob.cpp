@@ -65,7 +65,10 @@ private:
   }
 
   static std::string join(const std::string& folder, std::string_view name) {
-    return (folder.empty() || folder == "/" ? folder : folder + "/").append(name);
+    auto path = folder;
+    if (!path.empty() && path.back() != '/')
+      path += '/';
+    return path.append(name);
   }
 
   void visit(const std::string& folder, positions at) {
@@ -73,13 +76,11 @@ private:
       if (names_[p] == "**")
         at.insert(p + 1);
     if (std::all_of(at.begin(), at.end(), [this](auto p) { return is_literal(p); })) {
-      positions names; // Of equal names one stands for all: their positions are found by take().
+      std::set<std::string> names;
       for (auto p : at)
-        if (std::none_of(names.begin(), names.end(),
-                         [&](auto n) { return names_[n] == names_[p]; }))
-          names.insert(p);
-      for (auto p : names)
-        take(folder, names_[p], at);
+        names.insert(names_[p]);
+      for (const auto& name : names)
+        take(folder, name, at);
     } else {
       list(folder, at);
     }
