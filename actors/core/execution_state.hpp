@@ -1,0 +1,53 @@
+#pragma once
+
+// The state of an execution as it follows from its events: `apply` is the only code that changes
+// it, used by the state actor while events happen and by a resume that reads them back.
+
+#include "config/plan.hpp"
+#include "messages/execution.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace aeo::core {
+
+struct execution_state {
+  std::string id; ///< UUID.
+  std::int64_t started_us = 0;
+  std::int64_t updated_us = 0;
+  overall_status overall = overall_status::pending;
+  std::uint64_t last_seq = 0;
+  std::string started_by;          ///< user@host
+  std::vector<phase_state> phases; ///< By phase_index.
+  bool operator==(const execution_state&) const = default;
+};
+
+/// Finds phases by id; built once per plan.
+class phase_lookup {
+public:
+  explicit phase_lookup(const plan&);
+  /// npos when the plan has no such phase.
+  phase_index operator()(std::string_view id) const;
+  static constexpr phase_index npos = 0xffffffff;
+
+private:
+  std::unordered_map<std::string_view, phase_index> index_;
+};
+
+/// True when `from` -> `to` is an arrow of the drawing at phase_status.
+bool can_transition(phase_status from, phase_status to);
+
+/// The status that an event leads to, if it is one that changes a status.
+std::optional<phase_status> status_after(event_kind);
+
+/// Changes the state by one event. False, with the state untouched, when the event names an unknown
+/// phase or an arrow that does not exist: the caller refuses it (or, reading back, reports damage).
+bool apply(execution_state&, const phase_lookup&, const event&);
+
+/// overall_status from the phases alone (nothing runs: what became of it).
+overall_status conclude(const execution_state&);
+
+} // namespace aeo::core

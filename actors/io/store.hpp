@@ -1,0 +1,62 @@
+#pragma once
+
+// The durable event log: what the state actor's writer says before anyone acts on it.
+
+#include "messages/error.hpp"
+#include "messages/execution.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <caf/expected.hpp>
+
+namespace aeo::io {
+
+/// One run of a plan in the workspace.
+struct execution_row {
+  std::string id; ///< UUID.
+  std::int64_t started_us = 0;
+  std::string plan_hash;
+  std::string plan_text; ///< Canonical JSON of the plan's phases, to show differences on a resume.
+  std::string started_by;
+  bool operator==(const execution_row&) const = default;
+};
+
+/// A row of the chain that does not fit.
+struct chain_fault {
+  std::uint64_t seq = 0;
+  std::string what; ///< Edited, deleted or reordered, and how it shows.
+};
+
+/// Where events become durable. Not thread-safe: one thread uses it. Every failure is an error with
+/// ec::storage_failed, ec::corrupt_state or ec::newer_schema; a failed append stored nothing.
+/// The seam lets tests see what happens when writing fails, without a disk.
+class event_store {
+public:
+  virtual ~event_store() = default;
+  /// Numbers the events (seq) and stores them as one transaction; durable when it returns.
+  virtual caf::error append(const std::string& execution, std::vector<event>& batch) = 0;
+  virtual caf::error begin_execution(const execution_row&) = 0;
+  /// The plan that the execution runs by changed (`--accept-plan-change`).
+  virtual caf::error update_plan(const std::string& execution, const std::string& plan_hash,
+                                 const std::string& plan_text) = 0;
+  /// The newest execution, if any.
+  virtual caf::expected<std::optional<execution_row>> last_execution() = 0;
+  /// Calls `each` for the execution's events in order, from `first_seq` on; stops when it says false.
+  virtual caf::error read(const std::string& execution, std::uint64_t first_seq,
+                          const std::function<bool(event&&)>& each) = 0;
+  /// SHA-256 (hex) over the newest row: the head of the chain. Empty store: 64 zeros.
+  virtual std::string head() const = 0;
+  /// Walks the chain; nullopt when every row fits.
+  virtual caf::expected<std::optional<chain_fault>> verify() = 0;
+};
+
+/// Opens or makes `file` (SQLite, WAL, synchronous=FULL, 0600), migrating an older schema.
+caf::expected<std::unique_ptr<event_store>> open_store(const std::filesystem::path& file);
+
+} // namespace aeo::io

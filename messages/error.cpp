@@ -1,0 +1,44 @@
+#include "messages/error.hpp"
+
+#include <array>
+#include <string_view>
+
+#include <caf/const_typed_message_view.hpp>
+#include <caf/message.hpp>
+
+namespace aeo {
+
+namespace {
+
+constexpr std::array<std::string_view, 12> names = {
+  "none",           "bad_configuration",    "corrupt_state", "newer_schema",
+  "unfinished_execution", "plan_changed",   "workspace_locked", "storage_failed",
+  "launcher_failed", "not_found",           "wrong_state",   "internal"};
+
+} // namespace
+
+std::string to_string(ec x) { return std::string{names.at(static_cast<std::size_t>(x))}; }
+
+bool from_string(caf::string_view text, ec& x) {
+  for (std::size_t i = 0; i < names.size(); ++i)
+    if (text.compare(names[i].data()) == 0) {
+      x = static_cast<ec>(i);
+      return true;
+    }
+  return false;
+}
+
+bool from_integer(std::uint8_t value, ec& x) {
+  if (value >= names.size())
+    return false;
+  x = static_cast<ec>(value);
+  return true;
+}
+
+std::string message_of(const caf::error& err) {
+  if (auto view = caf::make_const_typed_message_view<std::string>(err.context()))
+    return caf::get<0>(view);
+  return caf::to_string(err);
+}
+
+} // namespace aeo
