@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <ctime>
+#include <unordered_map>
 #include <unordered_set>
 
 namespace aeo::core {
@@ -95,7 +96,10 @@ class evaluation {
 public:
   evaluation(const fingerprints& before, const std::vector<command_result>& commands,
              file_access& files)
-      : before_(before), commands_(commands), files_(files) {}
+      : commands_(commands), files_(files) {
+    for (const auto& [path, fingerprint] : before)
+      before_.emplace(path, fingerprint);
+  }
 
   void output(const std::string& path, const std::string& label, bool counts) {
     const auto now = files_.fingerprint(path);
@@ -156,8 +160,7 @@ private:
       return "absent";
     if (now.starts_with('?'))
       return not_measured(files_.digest(path).error);
-    auto known = std::find_if(before_.begin(), before_.end(),
-                              [&](const auto& each) { return each.first == path; });
+    const auto known = before_.find(path);
     if (known == before_.end())
       return not_measured("nothing is known of it from before this attempt");
     if (known->second.starts_with('?'))
@@ -280,7 +283,7 @@ private:
     return f;
   }
 
-  const fingerprints& before_;
+  std::unordered_map<std::string_view, std::string_view> before_;
   const std::vector<command_result>& commands_;
   file_access& files_;
   gate_result gate_;
