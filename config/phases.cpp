@@ -1,5 +1,6 @@
 #include "config/phases.hpp"
 
+#include "config/settings.hpp"
 #include "config/values.hpp"
 
 #include <algorithm>
@@ -243,26 +244,6 @@ void add_phase(const node& where, const retry_policy& defaults, phase_table& tab
 }
 
 } // namespace
-
-void read_retry_keys(const object_reader& keys, retry_policy& policy) {
-  static constexpr std::array<std::string_view, 2> jitters = {"none", "full"};
-  keys.with("max_retries", [&](const node& x) { read_count(x, 0, 1'000'000, policy.max_retries); });
-  keys.with("retry_delay", [&](const node& x) { read_duration(x, false, policy.retry_delay); });
-  keys.with("backoff_multiplier", [&](const node& x) {
-    double value = 0;
-    if (read_number(x, value) && (value < 1 || value > 1'000))
-      x.expected("a number from 1 to 1000");
-    else if (value != 0)
-      policy.backoff_multiplier = value;
-  });
-  keys.with("max_retry_delay",
-            [&](const node& x) { read_duration(x, false, policy.max_retry_delay); });
-  keys.with("jitter", [&](const node& x) {
-    std::size_t choice = 0;
-    if (read_choice(x, jitters, choice))
-      policy.full_jitter = choice == 1;
-  });
-}
 
 phase_index phase_table::find(std::string_view id) const {
   auto x = ids.find(id);

@@ -61,7 +61,4 @@ void read_criteria(const std::filesystem::path&, document&, phase_table&);
 std::vector<std::vector<std::uint32_t>>
 find_cycles(const std::vector<const std::vector<std::uint32_t>*>& edges);
 
-/// Reads one `retry` object, or the same keys of orchestrator_config.json.
-void read_retry_keys(const object_reader&, retry_policy&);
-
 } // namespace aeo::config
