@@ -1,7 +1,9 @@
 #include "messages/error.hpp"
 
 #include <array>
+#include <string_view>
 
+#include <caf/const_typed_message_view.hpp>
 #include <caf/message.hpp>
 
 namespace aeo {
@@ -17,9 +19,9 @@ constexpr std::array<std::string_view, 12> names = {
 
 std::string to_string(ec x) { return std::string{names.at(static_cast<std::size_t>(x))}; }
 
-bool from_string(std::string_view text, ec& x) {
+bool from_string(caf::string_view text, ec& x) {
   for (std::size_t i = 0; i < names.size(); ++i)
-    if (names[i] == text) {
+    if (text.compare(names[i].data()) == 0) {
       x = static_cast<ec>(i);
       return true;
     }

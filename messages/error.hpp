@@ -2,11 +2,11 @@
 
 #include <cstdint>
 #include <string>
-#include <string_view>
 
 #include <caf/default_enum_inspect.hpp>
 #include <caf/error.hpp>
 #include <caf/is_error_code_enum.hpp>
+#include <caf/string_view.hpp>
 
 namespace aeo {
 
@@ -38,7 +38,7 @@ enum class ec : std::uint8_t {
 };
 
 std::string to_string(ec);
-bool from_string(std::string_view, ec&);
+bool from_string(caf::string_view, ec&);
 bool from_integer(std::uint8_t, ec&);
 
 template <class Inspector>

@@ -3,6 +3,7 @@
 #include "actors/io/launcher_folder.hpp"
 #include "actors/io/launcher_protocol.hpp"
 #include "actors/io/launcher_start.hpp"
+#include "messages/type_ids.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -282,7 +283,7 @@ class greeting {
 public:
   greeting(channel& with, const launcher_options& options) : channel_{with}, options_{options} {}
 
-  caf::expected<std::optional<launcher_inventory>> run() {
+  caf::expected<std::optional<launcher_link>> run() {
     wire::packer packer{channel_.limit()};
     packer.add(wire::hello{wire::protocol_version, options_.execution});
     channel_.send(packer.take()); // If that fails nothing is answered.
@@ -292,7 +293,7 @@ public:
       std::string why;
       const auto news = channel_.receive(messages, why);
       if (news == channel::news::ended)
-        return std::optional<launcher_inventory>{};
+        return std::optional<launcher_link>{};
       if (news == channel::news::malformed)
         return failed("the launcher's greeting is malformed: " + why);
       if (news == channel::news::nothing && !wait(deadline))
@@ -302,11 +303,11 @@ public:
         if (auto error = take(msg))
           return error;
       if (ending_)
-        return std::optional<launcher_inventory>{};
+        return std::optional<launcher_link>{};
     }
     if (auto error = send_environment())
       return error;
-    return std::optional{std::move(inventory_)};
+    return std::optional{std::move(link_)};
   }
 
 private:
@@ -323,11 +324,11 @@ private:
     }
     if (auto* welcome = std::get_if<wire::welcome>(&msg)) {
       welcomed_ = true;
-      inventory_.notes = std::move(welcome->notes);
+      link_.notes = std::move(welcome->notes);
     } else if (auto* start = std::get_if<task_start>(&msg); start != nullptr && welcomed_) {
-      inventory_.running.push_back(std::move(*start));
+      link_.inventory.running.push_back(std::move(*start));
     } else if (auto* exit = std::get_if<task_exit>(&msg); exit != nullptr && welcomed_) {
-      inventory_.ended.push_back(std::move(*exit));
+      link_.inventory.ended.push_back(std::move(*exit));
     } else if (std::holds_alternative<wire::inventory_end>(msg) && welcomed_) {
       complete_ = true;
     } else {
@@ -349,7 +350,7 @@ private:
 
   channel& channel_;
   const launcher_options& options_;
-  launcher_inventory inventory_;
+  launcher_link link_;
   bool welcomed_ = false;
   bool complete_ = false;
   bool ending_ = false;
@@ -367,15 +368,13 @@ caf::expected<launcher_link> connect_launcher(const launcher_options& options,
   for (int attempt = 0; attempt < most_attempts; ++attempt) {
     if (auto socket = connect_in(folder.get())) {
       auto to = std::make_shared<channel>(std::move(socket));
-      auto inventory = greeting{*to, options}.run();
-      if (!inventory)
-        return inventory.error();
-      if (*inventory) {
-        (*inventory)->found = found;
-        launcher_link link;
-        link.inventory = std::move(**inventory);
-        link.client = std::make_unique<client>(std::move(to), std::move(callbacks));
-        return link;
+      auto link = greeting{*to, options}.run();
+      if (!link)
+        return link.error();
+      if (*link) {
+        (*link)->inventory.found = found;
+        (*link)->client = std::make_unique<client>(std::move(to), std::move(callbacks));
+        return std::move(**link);
       }
     } else if (errno == EAGAIN) {
       return failed("the launcher of " + options.workspace.string()

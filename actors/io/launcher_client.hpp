@@ -22,14 +22,6 @@ struct launcher_callbacks {
   std::function<void(std::string reason)> gone; ///< The link broke; nothing is heard any more.
 };
 
-/// What a launcher that was there already knows of this execution.
-struct launcher_inventory {
-  bool found = false;              ///< A launcher of an earlier node answered.
-  std::vector<task_start> running; ///< To adopt.
-  std::vector<task_exit> ended;    ///< Not acknowledged yet, those of the record file included.
-  std::vector<std::string> notes;  ///< What the launcher found and did before: for the log.
-};
-
 /// Runs processes for the executor. Methods may be called from one thread at a time.
 /// The seam lets actor tests run a plan without a process.
 class launcher {
@@ -56,6 +48,7 @@ struct launcher_options {
 struct launcher_link {
   std::unique_ptr<launcher> client;
   launcher_inventory inventory;
+  std::vector<std::string> notes; ///< What the launcher found and did before: for the log.
 };
 
 /// Connects to the workspace's launcher, starting one when none answers. The inventory is complete

@@ -3,6 +3,7 @@
 #include "actors/io/launcher_folder.hpp"
 #include "actors/io/launcher_survivors.hpp"
 #include "actors/io/process_table.hpp"
+#include "messages/type_ids.hpp"
 
 #include <cerrno>
 #include <chrono>
