@@ -5,6 +5,7 @@
 
 #include "messages/type_ids.hpp"
 
+#include <cstdint>
 #include <string>
 
 #include <caf/typed_actor.hpp>
@@ -25,8 +26,8 @@ using task_listener_actor = caf::typed_actor<
 
 /// Blocking storage on a thread of its own; only the state actor talks to it.
 using writer_actor = caf::typed_actor<
-  // Stores the batch as one transaction; answers it numbered, or storage_failed.
-  caf::result<event_batch>(atom::record, event_batch),
+  // Stores the batch as one transaction; answers the first event's number (the others follow).
+  caf::result<std::uint64_t>(atom::record, event_batch),
   // Replaces execution_state.json.
   caf::result<void>(atom::save, snapshot_ptr)>;
 
@@ -39,9 +40,7 @@ using state_actor = caf::typed_actor<
   // The state as of the last commit.
   caf::result<snapshot_ptr>(atom::get),
   // Answers when execution_state.json shows the last commit.
-  caf::result<void>(atom::save),
-  // INTERNAL: time for what was put off (a failed commit, the state file).
-  caf::result<void>(atom::tick)>;
+  caf::result<void>(atom::save)>;
 
 /// Owns the dependency graph and the slots; spawns one phase actor per phase that became ready.
 using trigger_actor = event_listener_actor::extend<
@@ -61,9 +60,7 @@ using phase_actor = task_listener_actor::extend<
   // A slot is granted: begins the next attempt.
   caf::result<void>(atom::start),
   // Ends the attempt's processes; the phase goes back to pending for the reason.
-  caf::result<void>(atom::cancel, std::string),
-  // INTERNAL: the retry's delay is over.
-  caf::result<void>(atom::due)>;
+  caf::result<void>(atom::cancel, std::string)>;
 
 /// Runs OS processes through the launcher, at most max_parallel at once.
 using executor_actor = event_listener_actor::extend<
@@ -73,7 +70,9 @@ using executor_actor = event_listener_actor::extend<
   caf::result<void>(atom::adopt, task_key, task_listener_actor),
   // Ends the task (queued or running); its exit still comes.
   caf::result<void>(atom::cancel, task_key),
-  // Lets go of the launcher; running tasks stay with it.
+  // Ends all that runs; answers when nothing does.
+  caf::result<void>(atom::stop),
+  // Lets go of the launcher; running tasks stay with it. Answers when that is done.
   caf::result<void>(atom::detach),
   // INTERNAL: the launcher's reading thread says that a process runs.
   caf::result<void>(task_start),
@@ -87,6 +86,11 @@ using approval_actor = task_listener_actor::extend<
   // Evaluates the phase's criteria; answers with the evidence.
   caf::result<verdict>(atom::review, review_request)>;
 
+/// Judges one gate, reading files on a thread of its own; only the approval actor talks to it.
+using judge_actor = caf::typed_actor<
+  // The criteria's results and what follows from them.
+  caf::result<verdict>(atom::review)>;
+
 /// Knows error classes and backoff.
 using retry_actor = caf::typed_actor<
   // Retry after a delay, or give up.
@@ -97,9 +101,7 @@ using reporter_actor = event_listener_actor::extend<
   // A line for the operator that is no event (storage trouble, a second signal).
   caf::result<void>(atom::stalled, std::string),
   // Answers when the final report is written and the console is done.
-  caf::result<void>(atom::finish, int),
-  // INTERNAL: redraws; writes a status report when one is due.
-  caf::result<void>(atom::tick)>;
+  caf::result<void>(atom::finish, int)>;
 
 /// Starts and stops the others.
 using supervisor_actor = caf::typed_actor<
@@ -118,6 +120,7 @@ CAF_BEGIN_TYPE_ID_BLOCK(aeo_actors, aeo_atoms_last_type_id + 1)
   CAF_ADD_TYPE_ID(aeo_actors, (aeo::approval_actor))
   CAF_ADD_TYPE_ID(aeo_actors, (aeo::event_listener_actor))
   CAF_ADD_TYPE_ID(aeo_actors, (aeo::executor_actor))
+  CAF_ADD_TYPE_ID(aeo_actors, (aeo::judge_actor))
   CAF_ADD_TYPE_ID(aeo_actors, (aeo::phase_actor))
   CAF_ADD_TYPE_ID(aeo_actors, (aeo::reporter_actor))
   CAF_ADD_TYPE_ID(aeo_actors, (aeo::retry_actor))
