@@ -24,20 +24,20 @@ constexpr std::uint32_t set_of(phase_status first, Rest... rest) {
 }
 
 // arrows[from] is the set of states that may follow.
+// clang-format off
 constexpr std::array<std::uint32_t, 11> arrows = {
-    /* pending          */ set_of(in_progress, blocked, skipped, cancelled),
-    /* in_progress      */ set_of(completed, retry_wait, failed, blocked, cancelled),
-    /* completed        */
-    set_of(approved, waiting_approval, retry_wait, failed, cancelled, pending),
-    /* waiting_approval */
-    set_of(approved, rejected, waiting_approval, skipped, cancelled, pending),
-    /* approved         */ set_of(pending),
-    /* rejected         */ set_of(pending, skipped),
-    /* retry_wait       */ set_of(in_progress, failed, blocked, skipped, cancelled, pending),
-    /* failed           */ set_of(pending, approved, skipped),
-    /* blocked          */ set_of(pending, skipped, cancelled),
-    /* skipped          */ set_of(pending),
-    /* cancelled        */ set_of(pending, skipped)};
+  /* pending          */ set_of(in_progress, blocked, skipped, cancelled, pending),
+  /* in_progress      */ set_of(completed, waiting_approval, retry_wait, failed, blocked, cancelled, pending),
+  /* completed        */ set_of(approved, waiting_approval, retry_wait, failed, cancelled, pending),
+  /* waiting_approval */ set_of(approved, rejected, waiting_approval, failed, skipped, cancelled, pending),
+  /* approved         */ set_of(pending),
+  /* rejected         */ set_of(pending, skipped),
+  /* retry_wait       */ set_of(in_progress, failed, blocked, skipped, cancelled, pending),
+  /* failed           */ set_of(pending, approved, skipped),
+  /* blocked          */ set_of(pending, skipped, cancelled),
+  /* skipped          */ set_of(pending),
+  /* cancelled        */ set_of(pending, skipped)};
+// clang-format on
 
 // `"key": true` somewhere in JSON text. Inside a JSON string the quotes would be escaped, so that
 // text which people wrote cannot look like it.
@@ -108,7 +108,7 @@ void take(phase_state& p, phase_status to, const event& e) {
     p.criteria_met = !has_flag(e.data, "\"override\"");
   else if (to == retry_wait)
     begin_retry_wait(p, e);
-  else if (to == failed)
+  else if (to == failed || (to == blocked && e.data.starts_with("{\"class\"")))
     push_error(p, e, parse_object(e.data));
   else if (to == pending) {
     p.criteria_met = false;
@@ -116,17 +116,6 @@ void take(phase_state& p, phase_status to, const event& e) {
     if (e.kind == event_kind::phase_reset)
       p.retry_count = 0;
   }
-}
-
-// Arrows that depend on more than the two states.
-bool fits(const phase_state& p, phase_status to, const event& e) {
-  if (!can_transition(p.status, to))
-    return false;
-  if (e.kind == event_kind::phase_unblocked)
-    return p.status == blocked;
-  if (p.status == failed && to == approved)
-    return has_flag(e.data, "\"override\"");
-  return true;
 }
 
 bool apply_to_phase(phase_state& p, const event& e) {
@@ -145,7 +134,7 @@ bool apply_to_phase(phase_state& p, const event& e) {
   const auto to = status_after(e.kind);
   if (!to)
     return true;
-  if (!fits(p, *to, e))
+  if (!can_transition(p.status, *to))
     return false;
   take(p, *to, e);
   return true;
