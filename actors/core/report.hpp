@@ -60,7 +60,8 @@ struct next_step {
 /// What has to be done now, the most urgent first, at most `limit` phases one by one (then a line
 /// that says how many more). Empty: nothing.
 std::vector<next_step> next_steps(const report_input&, std::size_t limit = 20);
-/// "text:\n    command\n" for each step.
+/// "text\n    command\n" for each step; a command that several in a row share comes once, after
+/// them.
 std::string to_text(const std::vector<next_step>&);
 
 /// One sentence: what became of the execution.

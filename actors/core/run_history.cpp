@@ -74,9 +74,8 @@ void run_history::on_execution(const event& e) {
     s.plan_changed = lenient::flag(data, "plan_changed");
     s.imported = lenient::flag(data, "imported");
     sessions_.push_back(std::move(s));
-    for (auto [key, value] : {std::pair{"mode", &mode_},
-                              {"program", &program_},
-                              {"workspace", &workspace_}})
+    for (auto [key, value] :
+         {std::pair{"mode", &mode_}, {"program", &program_}, {"workspace", &workspace_}})
       if (auto text = lenient::text(data, key); !text.empty())
         *value = std::move(text);
   } else if (e.kind == event_kind::execution_ended && !sessions_.empty()) {
