@@ -5,6 +5,7 @@
 
 #include "messages/type_ids.hpp"
 
+#include <cstdint>
 #include <string>
 
 #include <caf/typed_actor.hpp>
@@ -25,10 +26,12 @@ using task_listener_actor = caf::typed_actor<
 
 /// Blocking storage on a thread of its own; only the state actor talks to it.
 using writer_actor = caf::typed_actor<
-  // Stores the batch as one transaction; answers it numbered, or storage_failed.
-  caf::result<event_batch>(atom::record, event_batch),
+  // Stores the batch as one transaction; answers the first event's number (the others follow).
+  caf::result<std::uint64_t>(atom::record, event_batch),
   // Replaces execution_state.json.
-  caf::result<void>(atom::save, snapshot_ptr)>;
+  caf::result<void>(atom::save, snapshot_ptr),
+  // The head of the event log's hash chain (hex).
+  caf::result<std::string>(atom::get)>;
 
 /// The single writer of the execution's state.
 using state_actor = caf::typed_actor<
@@ -39,9 +42,7 @@ using state_actor = caf::typed_actor<
   // The state as of the last commit.
   caf::result<snapshot_ptr>(atom::get),
   // Answers when execution_state.json shows the last commit.
-  caf::result<void>(atom::save),
-  // INTERNAL: time for what was put off (a failed commit, the state file).
-  caf::result<void>(atom::tick)>;
+  caf::result<void>(atom::save)>;
 
 /// Owns the dependency graph and the slots; spawns one phase actor per phase that became ready.
 using trigger_actor = event_listener_actor::extend<
@@ -61,19 +62,21 @@ using phase_actor = task_listener_actor::extend<
   // A slot is granted: begins the next attempt.
   caf::result<void>(atom::start),
   // Ends the attempt's processes; the phase goes back to pending for the reason.
-  caf::result<void>(atom::cancel, std::string),
-  // INTERNAL: the retry's delay is over.
-  caf::result<void>(atom::due)>;
+  caf::result<void>(atom::cancel, std::string)>;
 
 /// Runs OS processes through the launcher, at most max_parallel at once.
 using executor_actor = event_listener_actor::extend<
+  // Connects to the launcher, starting one if need be: what it knows of earlier tasks. Comes first.
+  caf::result<launcher_inventory>(atom::connect),
   // Runs the task; the listener hears of it.
   caf::result<void>(atom::run, task_spec, task_listener_actor),
   // A task that the launcher already knows: the listener hears its end (and start, if it runs).
   caf::result<void>(atom::adopt, task_key, task_listener_actor),
   // Ends the task (queued or running); its exit still comes.
   caf::result<void>(atom::cancel, task_key),
-  // Lets go of the launcher; running tasks stay with it.
+  // Ends all that runs; answers when nothing does.
+  caf::result<void>(atom::stop),
+  // Lets go of the launcher; running tasks stay with it. Answers when that is done.
   caf::result<void>(atom::detach),
   // INTERNAL: the launcher's reading thread says that a process runs.
   caf::result<void>(task_start),
@@ -87,6 +90,11 @@ using approval_actor = task_listener_actor::extend<
   // Evaluates the phase's criteria; answers with the evidence.
   caf::result<verdict>(atom::review, review_request)>;
 
+/// Judges one gate, reading files on a thread of its own; only the approval actor talks to it.
+using judge_actor = caf::typed_actor<
+  // The criteria's results and what follows from them.
+  caf::result<verdict>(atom::review)>;
+
 /// Knows error classes and backoff.
 using retry_actor = caf::typed_actor<
   // Retry after a delay, or give up.
@@ -94,12 +102,10 @@ using retry_actor = caf::typed_actor<
 
 /// Writes reports and draws progress.
 using reporter_actor = event_listener_actor::extend<
-  // A line for the operator that is no event (storage trouble, a second signal).
-  caf::result<void>(atom::stalled, std::string),
+  // A line for the operator that is no event (storage trouble, a signal).
+  caf::result<void>(atom::say, std::string),
   // Answers when the final report is written and the console is done.
-  caf::result<void>(atom::finish, int),
-  // INTERNAL: redraws; writes a status report when one is due.
-  caf::result<void>(atom::tick)>;
+  caf::result<void>(atom::finish, int)>;
 
 /// Starts and stops the others.
 using supervisor_actor = caf::typed_actor<
@@ -118,6 +124,7 @@ CAF_BEGIN_TYPE_ID_BLOCK(aeo_actors, aeo_atoms_last_type_id + 1)
   CAF_ADD_TYPE_ID(aeo_actors, (aeo::approval_actor))
   CAF_ADD_TYPE_ID(aeo_actors, (aeo::event_listener_actor))
   CAF_ADD_TYPE_ID(aeo_actors, (aeo::executor_actor))
+  CAF_ADD_TYPE_ID(aeo_actors, (aeo::judge_actor))
   CAF_ADD_TYPE_ID(aeo_actors, (aeo::phase_actor))
   CAF_ADD_TYPE_ID(aeo_actors, (aeo::reporter_actor))
   CAF_ADD_TYPE_ID(aeo_actors, (aeo::retry_actor))

@@ -106,4 +106,18 @@ bool inspect(Inspector& f, task_start& x) {
                             f.field("started_us", x.started_us));
 }
 
+/// What a launcher that was there already knows of this execution.
+struct launcher_inventory {
+  bool found = false;              ///< A launcher of an earlier node answered: it knows every task
+                                   ///< that was started and has not been acknowledged.
+  std::vector<task_start> running; ///< To adopt.
+  std::vector<task_exit> ended;    ///< Not acknowledged yet, those of the record file included.
+};
+
+template <class Inspector>
+bool inspect(Inspector& f, launcher_inventory& x) {
+  return f.object(x).fields(f.field("found", x.found), f.field("running", x.running),
+                            f.field("ended", x.ended));
+}
+
 } // namespace aeo

@@ -22,13 +22,6 @@ struct launcher_callbacks {
   std::function<void(std::string reason)> gone; ///< The link broke; nothing is heard any more.
 };
 
-/// What a launcher that was there already knows of this execution.
-struct launcher_inventory {
-  bool found = false;              ///< A launcher of an earlier node answered.
-  std::vector<task_start> running; ///< To adopt.
-  std::vector<task_exit> ended;    ///< Not acknowledged yet, those of the record file included.
-};
-
 /// Runs processes for the executor. Methods may be called from one thread at a time.
 /// The seam lets actor tests run a plan without a process.
 class launcher {

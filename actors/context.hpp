@@ -1,0 +1,33 @@
+#pragma once
+
+#include "actors/core/execution_state.hpp"
+#include "config/plan.hpp"
+#include "messages/actors.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+namespace aeo {
+
+/// What the actors of one execution share; nothing in it changes while they run.
+struct run_context {
+  std::shared_ptr<const plan> the_plan;
+  std::string execution;           ///< UUID.
+  std::filesystem::path workspace; ///< Absolute.
+  /// Microseconds since the epoch, UTC. Injected so that tests own the time.
+  std::function<std::int64_t()> now_us;
+
+  std::shared_ptr<const core::phase_lookup> lookup; ///< Of the_plan.
+
+  const phase_def& phase(phase_index i) const { return the_plan->phases[i]; }
+};
+
+using context_ptr = std::shared_ptr<const run_context>;
+
+} // namespace aeo

@@ -1,0 +1,113 @@
+#include "actors/core/event_data.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace aeo::core {
+
+namespace {
+
+using json = nlohmann::ordered_json;
+
+/// Text that a process wrote need not be UTF-8.
+std::string dump(const json& x) {
+  return x.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+constexpr std::string_view ask_prefix = R"({"ask":true)";
+
+void add_number(std::string& out, const char* key, std::int64_t value) {
+  out += key;
+  out += std::to_string(value);
+}
+
+json failure_json(const failure_text& text, const task_exit& exit) {
+  json result{{"class", text.cls}, {"message", text.message}, {"why", text.why}};
+  if (exit.kind == exit_kind::exited)
+    result["exit_code"] = exit.code;
+  else if (exit.kind == exit_kind::signalled)
+    result["signal"] = exit.code;
+  if (!text.log.empty())
+    result["log"] = text.log;
+  if (!text.tail.empty())
+    result["tail"] = text.tail;
+  return result;
+}
+
+void add_gate(json& to, const gate_result& gate) {
+  if (gate.checks.empty() && gate.outputs.empty())
+    return;
+  auto parts = json::parse(to_json(gate));
+  for (const char* key : {"criteria", "outputs", "digest"})
+    to[key] = std::move(parts[key]);
+}
+
+} // namespace
+
+std::string started_data(const task_start& start) {
+  std::string out;
+  add_number(out, R"({"pid":)", start.pid);
+  add_number(out, R"(,"start_ticks":)", static_cast<std::int64_t>(start.start_ticks));
+  return out += '}';
+}
+
+std::string finished_data(const task_exit& exit) {
+  // By hand: this is written once per task, and half of a run's events are such.
+  std::string out = exit.ok() ? R"({"ok":true,"kind":")" : R"({"ok":false,"kind":")";
+  out += to_string(exit.kind);
+  add_number(out, R"(","code":)", exit.code);
+  add_number(out, R"(,"pid":)", exit.pid);
+  add_number(out, R"(,"ms":)", (exit.ended_us - exit.started_us) / 1000);
+  add_number(out, R"(,"cpu_ms":)", exit.cpu_us / 1000);
+  add_number(out, R"(,"peak_rss_kb":)", exit.peak_rss_kb);
+  add_number(out, R"(,"started_us":)", exit.started_us);
+  add_number(out, R"(,"ended_us":)", exit.ended_us);
+  add_number(out, R"(,"log_bytes":)", exit.log_bytes);
+  if (exit.leftovers != 0)
+    add_number(out, R"(,"leftovers":)", exit.leftovers);
+  if (!exit.detail.empty())
+    out += R"(,"detail":)" + dump(json(exit.detail));
+  return out += '}';
+}
+
+std::string failure_data(const failure_text& text, const task_exit& exit) {
+  return dump(failure_json(text, exit));
+}
+
+std::string retry_data(const failure_text& text, const task_exit& exit, std::int64_t at_us,
+                       std::int64_t delay_ms, bool counted) {
+  auto result = failure_json(text, exit);
+  result["at"] = at_us;
+  result["delay_ms"] = delay_ms;
+  result["counted"] = counted;
+  return dump(result);
+}
+
+std::string criteria_failed_data(const std::string& message, const gate_result& gate) {
+  json result{{"class", "permanent"}, {"message", message}, {"why", "criteria not met"}};
+  add_gate(result, gate);
+  return dump(result);
+}
+
+std::string approved_data(const gate_result& gate) {
+  json result{{"by", "criteria"}};
+  add_gate(result, gate);
+  return dump(result);
+}
+
+std::string waiting_data(const std::string& reason, const gate_result& gate) {
+  json result{{"reason", reason}};
+  add_gate(result, gate);
+  return dump(result);
+}
+
+std::string decision_data(std::string_view by, std::string_view reason) {
+  return dump(json{{"by", by}, {"reason", reason}});
+}
+
+std::string ask_data(const std::string& reason) {
+  return dump(json{{"ask", true}, {"reason", reason}});
+}
+
+bool is_ask(std::string_view data) { return data.starts_with(ask_prefix); }
+
+} // namespace aeo::core

@@ -1,0 +1,179 @@
+#include "actors/executor.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace aeo {
+
+namespace {
+
+// A launcher that cannot be kept alive is no reason to try for ever.
+constexpr std::uint32_t max_reconnects = 5;
+
+task_exit make_exit(const task_key& key, exit_kind kind, std::string detail) {
+  task_exit exit;
+  exit.key = key;
+  exit.kind = kind;
+  exit.detail = std::move(detail);
+  return exit;
+}
+
+} // namespace
+
+caf::result<launcher_inventory> executor_state::connect() {
+  auto link = connect_to(self, false);
+  if (!link)
+    return link.error();
+  client = std::move(link->client);
+  return std::move(link->inventory);
+}
+
+void executor_state::run(task_spec spec, task_listener_actor listener) {
+  auto key = spec.key;
+  tasks[key] = {std::move(listener), std::move(spec), false};
+  queue.push_back(std::move(key));
+  start_queued();
+}
+
+void executor_state::start_queued() {
+  std::vector<task_spec> batch;
+  while (sent < slots && !queue.empty()) {
+    auto& task = tasks.at(queue.front());
+    batch.push_back(std::move(task.spec));
+    task.started = true;
+    ++sent;
+    queue.pop_front();
+  }
+  // A broken link is also reported by `gone`, which ends these tasks as lost.
+  if (!batch.empty() && client)
+    if (auto err = client->start(batch))
+      self->send(self, atom::gone_v, message_of(err));
+}
+
+void executor_state::adopt(const task_key& key, task_listener_actor listener) {
+  tasks[key] = {std::move(listener), {}, true};
+  ++sent;
+}
+
+void executor_state::cancel(const task_key& key) {
+  auto found = tasks.find(key);
+  if (found == tasks.end())
+    return;
+  if (!found->second.started) {
+    std::erase(queue, key);
+    end_task(found, make_exit(key, exit_kind::cancelled, "cancelled before it was started"));
+    return;
+  }
+  if (client)
+    if (auto err = client->cancel({key}))
+      self->send(self, atom::gone_v, message_of(err));
+}
+
+caf::result<void> executor_state::stop() {
+  auto promise = self->make_response_promise<void>();
+  idle_promises.push_back(promise);
+  std::vector<task_key> keys;
+  for (const auto& [key, task] : tasks)
+    keys.push_back(key);
+  for (const auto& key : keys)
+    cancel(key);
+  answer_if_idle();
+  return promise;
+}
+
+void executor_state::detach() {
+  if (client)
+    client->close();
+  client.reset();
+}
+
+void executor_state::started(const task_start& start) {
+  if (auto found = tasks.find(start.key); found != tasks.end())
+    self->send(found->second.listener, start);
+}
+
+void executor_state::exited(const task_exit& exit) {
+  if (auto found = tasks.find(exit.key); found != tasks.end()) {
+    --sent;
+    end_task(found, exit);
+  }
+  start_queued();
+}
+
+void executor_state::end_task(std::map<task_key, entry>::iterator task, const task_exit& exit) {
+  self->send(task->second.listener, exit);
+  tasks.erase(task);
+  answer_if_idle();
+}
+
+void executor_state::answer_if_idle() {
+  if (!tasks.empty())
+    return;
+  for (auto& promise : std::exchange(idle_promises, {}))
+    promise.deliver();
+}
+
+/// Exits that are durable with us need not be kept by the launcher.
+void executor_state::hear(const event_batch& batch) {
+  std::vector<task_key> durable;
+  for (const auto& e : batch)
+    if (e.kind == event_kind::task_finished)
+      durable.push_back({e.phase, e.task, e.attempt});
+  if (!durable.empty() && client)
+    if (auto err = client->acknowledge(durable))
+      self->send(self, atom::gone_v, message_of(err));
+}
+
+void executor_state::gone(const std::string& reason) {
+  if (!client)
+    return;
+  client.reset();
+  if (++reconnects > max_reconnects) {
+    self->quit(caf::make_error(ec::launcher_failed,
+                               "the launcher ended " + std::to_string(reconnects)
+                                 + " times, the last time: " + reason));
+    return;
+  }
+  auto link = connect_to(self, true);
+  if (!link) {
+    self->quit(link.error());
+    return;
+  }
+  client = std::move(link->client);
+  // What the old launcher had noted down is known; of the rest nobody knows the outcome.
+  for (const auto& exit : link->inventory.ended)
+    exited(exit);
+  std::vector<task_key> lost;
+  for (const auto& [key, task] : tasks)
+    if (task.started && std::ranges::count(link->inventory.running, key, &task_start::key) == 0)
+      lost.push_back(key);
+  for (const auto& key : lost)
+    exited(make_exit(key, exit_kind::lost, "the launcher ended: " + reason));
+  start_queued();
+}
+
+executor_actor::behavior_type executor(executor_actor::stateful_pointer<executor_state> self,
+                                       launcher_factory connect_to, std::size_t slots) {
+  auto& st = self->state;
+  st.self = self;
+  st.connect_to = std::move(connect_to);
+  st.slots = slots;
+  return {
+    [self](atom::publish, const event_batch& batch) { self->state.hear(batch); },
+    [self](atom::connect) { return self->state.connect(); },
+    [self](atom::run, task_spec& spec, const task_listener_actor& listener) {
+      self->state.run(std::move(spec), listener);
+    },
+    [self](atom::adopt, const task_key& key, const task_listener_actor& listener) {
+      self->state.adopt(key, listener);
+    },
+    [self](atom::cancel, const task_key& key) { self->state.cancel(key); },
+    [self](atom::stop) { return self->state.stop(); },
+    [self](atom::detach) { self->state.detach(); },
+    [self](const task_start& start) { self->state.started(start); },
+    [self](const task_exit& exit) { self->state.exited(exit); },
+    [self](atom::gone, const std::string& reason) { self->state.gone(reason); },
+  };
+}
+
+} // namespace aeo

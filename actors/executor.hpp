@@ -1,0 +1,60 @@
+#pragma once
+
+#include "actors/context.hpp"
+#include "actors/io/launcher_client.hpp"
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace aeo {
+
+/// Makes a link to a launcher whose callbacks tell the executor. `lost` is true when a link broke
+/// before: what may still run of the old launcher's tasks is ended first. Blocking.
+using launcher_factory
+  = std::function<caf::expected<io::launcher_link>(const executor_actor& hears, bool lost)>;
+
+/// Runs processes through the launcher, at most `slots` at once; the others queue in order.
+struct executor_state {
+  static inline const char* name = "executor";
+
+  struct entry {
+    task_listener_actor listener;
+    task_spec spec; ///< Until it is started.
+    bool started = false;
+  };
+
+  executor_actor::pointer self = nullptr;
+  std::unique_ptr<io::launcher> client;
+  launcher_factory connect_to;
+  std::size_t slots = 1;
+  std::map<task_key, entry> tasks; ///< Queued, sent and running.
+  std::deque<task_key> queue;
+  std::size_t sent = 0; ///< Of `tasks`: with the launcher.
+  std::vector<caf::typed_response_promise<void>> idle_promises;
+  std::uint32_t reconnects = 0;
+
+  caf::result<launcher_inventory> connect();
+  void run(task_spec spec, task_listener_actor listener);
+  void adopt(const task_key& key, task_listener_actor listener);
+  void cancel(const task_key& key);
+  caf::result<void> stop();
+  void detach();
+  void started(const task_start&);
+  void exited(const task_exit&);
+  void hear(const event_batch&);
+  void gone(const std::string& reason);
+
+private:
+  void start_queued();
+  void end_task(std::map<task_key, entry>::iterator, const task_exit&);
+  void answer_if_idle();
+};
+
+executor_actor::behavior_type executor(executor_actor::stateful_pointer<executor_state> self,
+                                       launcher_factory connect_to, std::size_t slots);
+
+} // namespace aeo

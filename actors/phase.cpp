@@ -1,0 +1,386 @@
+#include "actors/phase.hpp"
+
+#include "actors/core/retry_rules.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace aeo {
+
+namespace {
+
+constexpr std::int64_t us_per_ms = 1000;
+
+std::int64_t count_ms(duration d) { return d.count(); }
+
+} // namespace
+
+std::string log_path(const task_key& key) {
+  return "consolidation/logs/" + key.phase + "/" + key.task + "." + std::to_string(key.attempt)
+         + ".log";
+}
+
+event phase_actor_state::make_event(event_kind kind, std::string task, std::string data) const {
+  return {.time_us = deps->context->now_us(),
+          .kind = kind,
+          .phase = def().id,
+          .task = std::move(task),
+          .attempt = attempt,
+          .data = std::move(data)};
+}
+
+void phase_actor_state::record(event&& e) {
+  event_batch batch;
+  batch.push_back(std::move(e));
+  self->send(deps->store, atom::record_v, std::move(batch));
+}
+
+/// The phase's last word: durable before this actor goes.
+void phase_actor_state::finish(event&& e) {
+  ended = true;
+  event_batch batch;
+  batch.push_back(std::move(e));
+  self->request(deps->store, caf::infinite, atom::record_v, std::move(batch))
+    .then([this] { self->quit(); }, [this](const caf::error& err) { fail_on_error(err); });
+}
+
+void phase_actor_state::fail_on_error(const caf::error& err) { self->quit(err); }
+
+bool phase_actor_state::is_strict() const {
+  return std::ranges::any_of(def().tasks, [](const task_def& t) {
+    return t.on_crash == crash_policy::ask || t.on_crash == crash_policy::fail;
+  });
+}
+
+std::size_t phase_actor_state::count(stage wanted) const {
+  return static_cast<std::size_t>(std::ranges::count(stages, wanted));
+}
+
+bool phase_actor_state::needs_done(const task_def& task) const {
+  return std::ranges::all_of(task.needs, [this](task_index i) { return stages[i] == stage::done; });
+}
+
+void phase_actor_state::start() {
+  ++attempt;
+  ended = false;
+  failure.reset();
+  attempt_start_us = deps->context->now_us();
+  if (first_start_us == 0)
+    first_start_us = attempt_start_us;
+  stages.assign(def().tasks.size(), stage::waiting);
+  before = core::take_fingerprints(def(), *deps->files);
+  auto e = make_event(event_kind::phase_started, {},
+                      before.empty() ? std::string{} : core::to_json(before));
+  if (!is_strict()) {
+    record(std::move(e));
+    run_ready_tasks();
+    return;
+  }
+  // Whether a task of this phase may have run must be known after any crash: durable first.
+  event_batch batch;
+  batch.push_back(std::move(e));
+  self->request(deps->store, caf::infinite, atom::record_v, std::move(batch))
+    .then([this] { run_ready_tasks(); }, [this](const caf::error& err) { fail_on_error(err); });
+}
+
+void phase_actor_state::run_ready_tasks() {
+  for (task_index i = 0; i < stages.size() && !failure && !cancelled && asking.empty(); ++i)
+    if (stages[i] == stage::waiting && needs_done(def().tasks[i]))
+      run_task(i);
+  proceed();
+}
+
+void phase_actor_state::run_task(task_index i) {
+  stages[i] = stage::running;
+  self->send(deps->executor, atom::run_v, make_spec(i), caf::actor_cast<task_listener_actor>(self));
+}
+
+task_spec phase_actor_state::make_spec(task_index i) const {
+  const auto& task = def().tasks[i];
+  task_spec spec;
+  spec.key = {def().id, task.id, attempt};
+  spec.argv = task.command;
+  spec.env = task.env;
+  spec.env.emplace_back("AEO_PHASE", def().id);
+  spec.env.emplace_back("AEO_TASK", task.id);
+  spec.env.emplace_back("AEO_ATTEMPT", std::to_string(attempt));
+  const auto& workspace = deps->context->workspace;
+  spec.cwd = task.cwd.empty() ? workspace.string() : (workspace / task.cwd).string();
+  spec.log = (workspace / log_path(spec.key)).string();
+  spec.timeout_ms = timeout_ms(task);
+  spec.grace_ms = count_ms(deps->context->the_plan->options.kill_grace);
+  return spec;
+}
+
+/// What is left of the task's, the attempt's and the phase's time; the launcher keeps to it, so
+/// that it holds while no node runs.
+std::int64_t phase_actor_state::timeout_ms(const task_def& task) const {
+  auto now = deps->context->now_us();
+  auto passed_ms = [now](std::int64_t since_us) { return (now - since_us) / us_per_ms; };
+  auto left = count_ms(deps->context->the_plan->timeout_of(def())) - passed_ms(attempt_start_us);
+  if (task.timeout.count() > 0)
+    left = std::min(left, count_ms(task.timeout));
+  if (def().total_timeout.count() > 0)
+    left = std::min(left, count_ms(def().total_timeout) - passed_ms(first_start_us));
+  return std::max<std::int64_t>(left, 1);
+}
+
+void phase_actor_state::heard_start(const task_start& start) {
+  if (start.key.attempt == attempt)
+    record(make_event(event_kind::task_started, start.key.task, core::started_data(start)));
+}
+
+void phase_actor_state::heard_exit(const task_exit& exit) {
+  const auto& tasks = def().tasks;
+  auto found = std::ranges::find(tasks, exit.key.task, &task_def::id);
+  if (found == tasks.end() || exit.key.attempt != attempt || ended)
+    return;
+  auto i = static_cast<task_index>(found - tasks.begin());
+  event_batch batch;
+  batch.push_back(make_event(event_kind::task_finished, found->id, core::finished_data(exit)));
+  if (std::exchange(stages[i], stage::waiting) == stage::repeating && !cancelled) {
+    self->send(deps->store, atom::record_v, std::move(batch));
+    run_task(i);
+    return;
+  }
+  auto good = exit.ok() || (found->continue_on_error && exit.kind != exit_kind::cancelled);
+  stages[i] = good ? stage::done : stage::failed;
+  if (!good && !failure)
+    failure = exit;
+  if (count(stage::done) == stages.size()) {
+    complete(std::move(batch));
+    return;
+  }
+  self->send(deps->store, atom::record_v, std::move(batch));
+  run_ready_tasks();
+}
+
+/// Ends the attempt when nothing of it runs and nothing more can be started.
+void phase_actor_state::proceed() {
+  if (ended || count(stage::running) + count(stage::repeating) > 0)
+    return;
+  if (cancelled) {
+    self->send(trigger, atom::release_v, index);
+    finish(make_event(event_kind::phase_reset, {}, core::decision_data("node", *cancelled)));
+  } else if (!asking.empty()) {
+    ask();
+  } else if (failure) {
+    self->send(trigger, atom::release_v, index);
+    attempt_failed();
+  } else if (count(stage::done) == stages.size()) {
+    complete({});
+  }
+}
+
+void phase_actor_state::complete(event_batch&& batch) {
+  ended = true;
+  batch.push_back(make_event(event_kind::phase_completed));
+  self->send(trigger, atom::release_v, index);
+  self->request(deps->store, caf::infinite, atom::record_v, std::move(batch))
+    .then([this] { review(); }, [this](const caf::error& err) { fail_on_error(err); });
+}
+
+void phase_actor_state::review() {
+  self->request(deps->approval, caf::infinite, atom::review_v,
+                review_request{index, attempt, before})
+    .then([this](const verdict& v) { judged(v); },
+          [this](const caf::error& err) { fail_on_error(err); });
+}
+
+void phase_actor_state::judged(const verdict& v) {
+  switch (v.kind) {
+    case verdict_kind::approved:
+      finish(make_event(event_kind::phase_approved, {}, v.detail));
+      break;
+    case verdict_kind::failed:
+      finish(make_event(event_kind::phase_failed, {}, v.detail));
+      break;
+    case verdict_kind::waiting:
+      record(make_event(event_kind::phase_waiting, {}, v.detail));
+      break;
+  }
+}
+
+void phase_actor_state::attempt_failed() {
+  ended = true;
+  core::failure_text text;
+  text.message = failure->key.task + " " + core::describe(*failure);
+  auto log = log_path(failure->key);
+  text.tail = deps->tail((deps->context->workspace / log).string());
+  if (failure->log_bytes > 0)
+    text.log = std::move(log);
+  attempt_failure question{.phase = index,
+                           .exit = *failure,
+                           .tail = text.tail,
+                           .retries = retries,
+                           .losses = losses,
+                           .elapsed_ms = (deps->context->now_us() - first_start_us) / us_per_ms};
+  self->request(deps->retry, caf::infinite, atom::decide_v, std::move(question))
+    .then([this, text](const retry_decision& decision) { decided(decision, text); },
+          [this](const caf::error& err) { fail_on_error(err); });
+}
+
+void phase_actor_state::decided(const retry_decision& decision, const core::failure_text& partial) {
+  if (cancelled)
+    return; // cancel() has said the last word already.
+  auto text = partial;
+  text.cls = decision.cls;
+  text.why = decision.why;
+  const auto& task = failure->key.task;
+  if (decision.retry) {
+    auto at_us = deps->context->now_us() + decision.delay_ms * us_per_ms;
+    ++(decision.counted ? retries : losses);
+    record(make_event(event_kind::phase_retry_wait, task,
+                      core::retry_data(text, *failure, at_us, decision.delay_ms,
+                                       decision.counted)));
+    wait_for_retry(at_us);
+    return;
+  }
+  auto blocked = decision.cls == to_string(error_class::dependency);
+  finish(make_event(blocked ? event_kind::phase_blocked : event_kind::phase_failed, task,
+                    core::failure_data(text, *failure)));
+}
+
+void phase_actor_state::wait_for_retry(std::int64_t at_us) {
+  auto left = std::max<std::int64_t>(at_us - deps->context->now_us(), 0);
+  self->run_delayed(std::chrono::microseconds{left}, [this] {
+    if (!cancelled)
+      self->send(trigger, atom::ready_v, index);
+  });
+}
+
+void phase_actor_state::cancel(const std::string& reason) {
+  if (cancelled)
+    return;
+  cancelled = reason;
+  auto waits = ended && failure;
+  if (waits || stages.empty()) {
+    // Between attempts, or before the first: no process to end.
+    finish(make_event(event_kind::phase_reset, {}, core::decision_data("node", reason)));
+    return;
+  }
+  for (task_index i = 0; i < stages.size(); ++i)
+    if (stages[i] == stage::running || stages[i] == stage::repeating)
+      self->send(deps->executor, atom::cancel_v, task_key{def().id, def().tasks[i].id, attempt});
+  proceed();
+}
+
+void phase_actor_state::restore(phase_origin origin) {
+  const auto& saved = origin.saved;
+  attempt = saved.attempt;
+  retries = saved.retry_count;
+  first_start_us = saved.started_us;
+  attempt_start_us = saved.attempt_us;
+  if (!saved.before.empty())
+    if (auto read = core::fingerprints_from_json(saved.before))
+      before = *read;
+  switch (saved.status) {
+    case phase_status::in_progress:
+      restore_attempt(origin);
+      break;
+    case phase_status::completed:
+      ended = true;
+      review();
+      break;
+    case phase_status::waiting_approval:
+      ended = true;
+      if (!core::is_ask(saved.detail))
+        review();
+      break;
+    case phase_status::retry_wait:
+      wait_for_retry(saved.retry_at_us);
+      break;
+    default:
+      break;
+  }
+}
+
+void phase_actor_state::restore_attempt(const phase_origin& origin) {
+  stages.assign(def().tasks.size(), stage::waiting);
+  for (task_index i = 0; i < stages.size(); ++i)
+    if (std::ranges::count(origin.saved.done, def().tasks[i].id) > 0)
+      stages[i] = stage::done;
+  for (task_index i = 0; i < stages.size(); ++i)
+    if (stages[i] == stage::waiting)
+      restore_task(origin, i);
+  if (!ended)
+    run_ready_tasks();
+}
+
+void phase_actor_state::restore_task(const phase_origin& origin, task_index i) {
+  const auto& task = def().tasks[i];
+  task_key key{def().id, task.id, attempt};
+  auto rerun = task.on_crash == crash_policy::rerun;
+  if (std::ranges::count(origin.running, key, &task_start::key) > 0) {
+    stages[i] = rerun ? stage::repeating : stage::running;
+    self->send(deps->executor, atom::adopt_v, key, caf::actor_cast<task_listener_actor>(self));
+    if (rerun)
+      self->send(deps->executor, atom::cancel_v, key);
+    return;
+  }
+  auto recorded = std::ranges::find(origin.failed, key, &task_exit::key);
+  if (recorded != origin.failed.end()) {
+    stages[i] = task.continue_on_error ? stage::done : stage::failed;
+    if (!task.continue_on_error && !failure)
+      failure = *recorded;
+    return;
+  }
+  auto known = std::ranges::find(origin.ended, key, &task_exit::key);
+  if (known != origin.ended.end() && known->kind != exit_kind::lost) {
+    stages[i] = stage::running;
+    self->send(self, *known);
+    return;
+  }
+  auto started = std::ranges::count(origin.unfinished, task.id) > 0;
+  // Without the launcher's word a task may have run although its start was not yet durable.
+  auto may_have_run = !origin.launcher_found && is_strict() && needs_done(task);
+  if ((started || may_have_run) && !rerun)
+    outcome_lost(i);
+}
+
+void phase_actor_state::outcome_lost(task_index i) {
+  const auto& task = def().tasks[i];
+  if (task.on_crash == crash_policy::ask) {
+    stages[i] = stage::failed;
+    asking = task.id;
+    return;
+  }
+  stages[i] = stage::running;
+  task_exit exit;
+  exit.key = {def().id, task.id, attempt};
+  exit.kind = task.on_crash == crash_policy::fail ? exit_kind::cancelled : exit_kind::lost;
+  exit.started_us = exit.ended_us = deps->context->now_us();
+  exit.detail = task.on_crash == crash_policy::fail
+                  ? "the node died while it ran and its outcome is unknown (on_crash: fail)"
+                  : "the node died while it ran and its outcome is unknown";
+  self->send(self, exit);
+}
+
+void phase_actor_state::ask() {
+  ended = true;
+  self->send(trigger, atom::release_v, index);
+  record(make_event(event_kind::phase_waiting, asking,
+                    core::ask_data("the node died while " + asking
+                                   + " ran and its outcome is unknown (on_crash: ask): find out "
+                                     "what it did, then retry or skip the phase")));
+}
+
+phase_actor::behavior_type phase(phase_actor::stateful_pointer<phase_actor_state> self,
+                                 std::shared_ptr<const phase_deps> deps, trigger_actor trigger,
+                                 phase_index index, std::optional<phase_origin> origin) {
+  auto& st = self->state;
+  st.self = self;
+  st.deps = std::move(deps);
+  st.trigger = std::move(trigger);
+  st.index = index;
+  if (origin)
+    st.restore(std::move(*origin));
+  return {
+    [self](const task_start& start) { self->state.heard_start(start); },
+    [self](const task_exit& exit) { self->state.heard_exit(exit); },
+    [self](atom::start) { self->state.start(); },
+    [self](atom::cancel, const std::string& reason) { self->state.cancel(reason); },
+  };
+}
+
+} // namespace aeo

@@ -1,0 +1,100 @@
+#pragma once
+
+#include "actors/context.hpp"
+#include "actors/core/criteria.hpp"
+#include "actors/core/event_data.hpp"
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace aeo {
+
+/// Whom a phase talks to, and what it reads files with.
+struct phase_deps {
+  context_ptr context;
+  state_actor store;
+  executor_actor executor;
+  approval_actor approval;
+  retry_actor retry;
+  std::shared_ptr<core::file_access> files;
+  /// The last lines of a log (absolute path), secrets masked; empty when there is none.
+  std::function<std::string(const std::string& log)> tail;
+};
+
+/// Where an earlier node left the phase; what the launcher knows of its current attempt.
+struct phase_origin {
+  phase_state saved;
+  std::vector<std::string> unfinished; ///< Tasks with a task_started and no task_finished.
+  std::vector<task_exit> failed;       ///< Recorded with task_finished, not ok.
+  std::vector<task_start> running;     ///< The launcher's word.
+  std::vector<task_exit> ended;        ///< The launcher's word; not recorded yet.
+  bool launcher_found = false; ///< It knows of every task that was ever started.
+};
+
+/// One phase's attempts: starts its tasks as their needs end, has the failed attempt classified,
+/// has the gate judged, and says each step to the state actor.
+struct phase_actor_state {
+  static inline const char* name = "phase";
+  enum class stage : std::uint8_t { waiting, running, repeating, done, failed };
+
+  phase_actor::pointer self = nullptr;
+  trigger_actor trigger;
+  std::shared_ptr<const phase_deps> deps;
+  phase_index index = 0;
+
+  std::uint32_t attempt = 0;
+  std::uint32_t retries = 0; ///< That counted.
+  std::uint32_t losses = 0;  ///< Retries that did not count.
+  std::int64_t first_start_us = 0;
+  std::int64_t attempt_start_us = 0;
+  core::fingerprints before;
+  std::vector<stage> stages; ///< By task_index.
+  std::optional<task_exit> failure; ///< The first one of the attempt.
+  std::optional<std::string> cancelled;
+  std::string asking; ///< A task whose outcome a person must find out.
+  bool ended = false; ///< The attempt has ended; late answers change nothing.
+
+  void start();
+  void heard_start(const task_start&);
+  void heard_exit(const task_exit&);
+  void cancel(const std::string& reason);
+  void restore(phase_origin origin);
+
+private:
+  const phase_def& def() const { return deps->context->phase(index); }
+  void run_ready_tasks();
+  void run_task(task_index);
+  task_spec make_spec(task_index) const;
+  std::int64_t timeout_ms(const task_def&) const;
+  std::size_t count(stage) const;
+  void proceed();
+  void complete(event_batch&& batch);
+  void review();
+  void judged(const verdict&);
+  void attempt_failed();
+  void decided(const retry_decision&, const core::failure_text&);
+  void wait_for_retry(std::int64_t at_us);
+  void finish(event&&);
+  void restore_attempt(const phase_origin&);
+  void restore_task(const phase_origin&, task_index);
+  void outcome_lost(task_index);
+  void ask();
+  bool needs_done(const task_def&) const;
+  bool is_strict() const;
+  void record(event&&);
+  event make_event(event_kind, std::string task = {}, std::string data = {}) const;
+  void fail_on_error(const caf::error&);
+};
+
+phase_actor::behavior_type phase(phase_actor::stateful_pointer<phase_actor_state> self,
+                                 std::shared_ptr<const phase_deps> deps, trigger_actor trigger,
+                                 phase_index index, std::optional<phase_origin> origin);
+
+/// consolidation/logs/PHASE/TASK.ATTEMPT.log, relative to the workspace.
+std::string log_path(const task_key&);
+
+} // namespace aeo

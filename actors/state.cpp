@@ -1,0 +1,214 @@
+#include "actors/state.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace aeo {
+
+namespace {
+
+constexpr auto retry_interval = std::chrono::seconds{1};
+constexpr std::int64_t save_interval_us = 1'000'000;
+// A file that takes long to write is written seldom: at most 1/20 of the time goes into it.
+constexpr std::int64_t save_share = 20;
+
+} // namespace
+
+caf::result<void> state_state::record(event_batch batch) {
+  if (mask)
+    for (auto& e : batch)
+      if (!e.data.empty())
+        e.data = mask(e.data);
+  if (auto err = take(batch))
+    return err;
+  std::move(batch.begin(), batch.end(), std::back_inserter(gathered));
+  auto promise = self->make_response_promise<void>();
+  gathered_promises.push_back(promise);
+  commit();
+  return promise;
+}
+
+caf::error state_state::take(const event_batch& batch) {
+  std::vector<std::pair<phase_index, phase_status>> undo;
+  for (const auto& e : batch) {
+    auto to = core::status_after(e.kind);
+    if (!to)
+      continue;
+    auto index = (*context->lookup)(e.phase);
+    auto known = index != core::phase_lookup::npos;
+    if (known && core::can_transition(accepted[index], *to)) {
+      undo.emplace_back(index, accepted[index]);
+      accepted[index] = *to;
+      continue;
+    }
+    for (auto i = undo.rbegin(); i != undo.rend(); ++i)
+      accepted[i->first] = i->second;
+    auto from = known ? to_string(accepted[index]) : std::string_view{"unknown"};
+    return caf::make_error(ec::wrong_state,
+                           "phase " + e.phase + " is " + std::string{from} + ": it cannot become "
+                             + std::string{to_string(*to)});
+  }
+  return {};
+}
+
+void state_state::commit() {
+  if (committing || gathered.empty())
+    return;
+  committing = true;
+  in_flight.swap(gathered);
+  in_flight_promises.swap(gathered_promises);
+  send_commit();
+}
+
+void state_state::send_commit() {
+  self->request(store, caf::infinite, atom::record_v, in_flight)
+    .then([this](std::uint64_t first_seq) { committed(first_seq); },
+          [this](const caf::error& err) {
+            // Nothing is lost: the batch stays in flight and goes again.
+            set_trouble(commit_trouble, message_of(err));
+            self->run_delayed(retry_interval, [this] { send_commit(); });
+          });
+}
+
+void state_state::set_trouble(std::string& slot, std::string text) {
+  auto before = commit_trouble.empty() && save_trouble.empty();
+  slot = std::move(text);
+  auto after = commit_trouble.empty() && save_trouble.empty();
+  if (before != after)
+    self->send(boss, atom::stalled_v, commit_trouble.empty() ? save_trouble : commit_trouble);
+}
+
+void state_state::committed(std::uint64_t first_seq) {
+  committing = false;
+  set_trouble(commit_trouble, {});
+  auto seq = first_seq;
+  for (auto& e : in_flight) {
+    e.seq = seq++;
+    if (!core::apply(current, *context->lookup, e)) {
+      self->quit(caf::make_error(ec::internal, "event " + std::to_string(e.seq) + " ("
+                                                 + std::string{to_string(e.kind)} + ", phase "
+                                                 + e.phase + ") does not fit the state"));
+      return;
+    }
+  }
+  dirty = true;
+  for (auto& promise : in_flight_promises)
+    promise.deliver();
+  in_flight_promises.clear();
+  publish(std::exchange(in_flight, {}));
+  commit();
+  save_if_due();
+}
+
+void state_state::publish(event_batch&& batch) {
+  // One shared message for all: a copy per listener would be most of this actor's work.
+  auto msg = caf::make_message(atom::publish_v, std::move(batch));
+  for (auto& listener : listeners)
+    caf::actor_cast<caf::abstract_actor*>(listener)->enqueue(nullptr, caf::make_message_id(), msg,
+                                                             self->context());
+}
+
+caf::result<void> state_state::save() {
+  auto promise = self->make_response_promise<void>();
+  save_promises.push_back(promise);
+  if (!saving)
+    start_save();
+  return promise;
+}
+
+caf::result<snapshot_ptr> state_state::snapshot() {
+  auto promise = self->make_response_promise<snapshot_ptr>();
+  // The writer answers in order: its head is that of the last commit heard before the answer.
+  self->request(store, caf::infinite, atom::get_v)
+    .then(
+      [this, promise](std::string& head) mutable {
+        auto copy = std::make_shared<core::execution_state>(current);
+        copy->chain_head = std::move(head);
+        promise.deliver(snapshot_ptr{std::move(copy)});
+      },
+      [promise](const caf::error& err) mutable { promise.deliver(err); });
+  return promise;
+}
+
+void state_state::save_if_due() {
+  if (saving || !dirty)
+    return;
+  auto now = context->now_us();
+  if (is_small() || now >= next_save_us) {
+    start_save();
+  } else {
+    save_later(std::chrono::microseconds{next_save_us - now});
+  }
+}
+
+void state_state::save_later(caf::timespan delay) {
+  if (std::exchange(save_timer, true))
+    return;
+  self->run_delayed(delay, [this] {
+    save_timer = false;
+    save_if_due();
+  });
+}
+
+void state_state::start_save() {
+  saving = true;
+  dirty = false;
+  auto begin = context->now_us();
+  self->request(store, caf::infinite, atom::save_v,
+                std::make_shared<const core::execution_state>(current))
+    .then([this, begin] { save_ended({}, context->now_us() - begin); },
+          [this, begin](const caf::error& err) { save_ended(err, context->now_us() - begin); });
+}
+
+void state_state::save_ended(const caf::error& err, std::int64_t took_us) {
+  saving = false;
+  next_save_us = context->now_us() + std::max(save_interval_us, took_us * save_share);
+  auto promises = std::exchange(save_promises, {});
+  set_trouble(save_trouble, err ? message_of(err) : std::string{});
+  if (err) {
+    // The database holds everything; the file follows as soon as it can be written.
+    for (auto& promise : promises)
+      promise.deliver(err);
+    dirty = true;
+    next_save_us = context->now_us() + save_interval_us;
+    save_later(retry_interval);
+    return;
+  }
+  if (!dirty) {
+    for (auto& promise : promises)
+      promise.deliver();
+    return;
+  }
+  // An asker wants the last commit shown; there was one while the file was being written.
+  if (promises.empty()) {
+    save_if_due();
+  } else {
+    save_promises = std::move(promises);
+    start_save();
+  }
+}
+
+state_actor::behavior_type state(state_actor::stateful_pointer<state_state> self,
+                                 context_ptr context, writer_actor store, supervisor_actor boss,
+                                 core::execution_state initial,
+                                 std::function<std::string(std::string_view)> mask) {
+  auto& st = self->state;
+  st.self = self;
+  st.context = std::move(context);
+  st.store = std::move(store);
+  st.boss = std::move(boss);
+  st.mask = std::move(mask);
+  st.current = std::move(initial);
+  for (const auto& phase : st.current.phases)
+    st.accepted.push_back(phase.status);
+  return {
+    [self](atom::record, event_batch& batch) { return self->state.record(std::move(batch)); },
+    [self](atom::subscribe, const event_listener_actor& listener) {
+      self->state.listeners.push_back(listener);
+    },
+    [self](atom::get) { return self->state.snapshot(); },
+    [self](atom::save) { return self->state.save(); },
+  };
+}
+
+} // namespace aeo

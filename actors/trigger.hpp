@@ -1,0 +1,69 @@
+#pragma once
+
+#include "actors/context.hpp"
+#include "actors/core/graph.hpp"
+
+#include <deque>
+#include <functional>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+namespace aeo {
+
+/// Makes the actor of one phase; the supervisor's, so that actors need not know each other.
+using phase_factory = std::function<phase_actor(trigger_actor, phase_index)>;
+
+/// The graph and the slots. A phase holds a slot from its start until its last process is gone;
+/// slots are the set `running`, never a count kept beside it. Phases become ready only through
+/// durable events.
+struct trigger_state {
+  static inline const char* name = "trigger";
+
+  trigger_actor::pointer self = nullptr;
+  context_ptr context;
+  state_actor store;
+  supervisor_actor boss;
+  phase_factory spawn_phase;
+  std::size_t slots = 1;
+
+  std::unique_ptr<core::ready_graph> graph;
+  std::vector<phase_status> status;                   ///< As of the last durable event.
+  std::unordered_map<phase_index, phase_actor> live;  ///< Not ended; waiting for a person included.
+  std::unordered_set<phase_index> running;            ///< Hold a slot.
+  std::deque<phase_index> ready;                      ///< Want a slot, in order.
+  std::size_t waiting = 0;                            ///< Of `live`: wait for a person.
+  bool started = false;
+  bool stalled = false;       ///< Storage fails.
+  bool configuration = false; ///< A configuration error: nothing new starts.
+  bool stopping = false;
+  bool reported = false;
+
+  void restore(const core::execution_state& initial);
+  void start();
+  void hear(const event&);
+  void release(phase_index);
+  void want_slot(phase_index);
+  void stop(const std::string& reason);
+  void proceed();
+
+private:
+  phase_actor& phase(phase_index);
+  void opened(phase_index);
+  void shut(phase_index, const event&);
+  void block_dependents(phase_index culprit);
+  void ended(phase_index);
+  std::size_t under_way() const;
+  void report_if_done();
+  bool may_start() const { return started && !stalled && !configuration && !stopping; }
+};
+
+/// `initial` is the state the execution starts from; phases that it shows as under way get their
+/// actor at `start`.
+trigger_actor::behavior_type trigger(trigger_actor::stateful_pointer<trigger_state> self,
+                                     context_ptr context, state_actor store, supervisor_actor boss,
+                                     phase_factory spawn_phase, snapshot_ptr initial,
+                                     std::size_t slots);
+
+} // namespace aeo
