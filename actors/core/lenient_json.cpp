@@ -65,6 +65,16 @@ bool flag(const json& x, const char* key) {
   return found.is_boolean() && found.get<bool>();
 }
 
+void mask_strings(json& x, const std::function<std::string(std::string_view)>& mask) {
+  if (!mask)
+    return;
+  if (x.is_string())
+    x = mask(x.get_ref<const std::string&>());
+  else if (x.is_structured())
+    for (auto& part : x)
+      mask_strings(part, mask);
+}
+
 std::string dump(const json& x, int indent) {
   return x.dump(indent, ' ', false, json::error_handler_t::replace);
 }

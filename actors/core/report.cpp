@@ -269,6 +269,44 @@ std::vector<next_step> next_steps(const report_input& in, std::size_t limit) {
   return steps;
 }
 
+std::string evidence_text(const report_input& in, phase_index i) {
+  auto detail = lenient::object(in.state.phases[i].detail);
+  const auto& s = in.state.phases[i];
+  const auto& checks = lenient::array(detail, "criteria");
+  std::string result;
+  if (!checks.empty()) {
+    auto passed = std::count_if(checks.begin(), checks.end(),
+                                [](const json& c) { return lenient::flag(c, "passed"); });
+    result = std::to_string(passed) + "/" + std::to_string(checks.size()) + " checks";
+  }
+  auto add = [&](const std::string& text) { result += (result.empty() ? "" : "; ") + text; };
+  auto by = lenient::text(detail, "by");
+  auto reason = lenient::text(detail, "reason");
+  if (in.history && in.history->imported(i))
+    add("imported, not measured by us");
+  else if (s.status == phase_status::blocked)
+    add(by.empty() ? reason : "behind phase " + by);
+  else if (s.status == phase_status::failed || s.status == phase_status::retry_wait)
+    add(lenient::text(detail, "class") + ": " + lenient::text(detail, "message"));
+  else if (is_person(by))
+    add((lenient::flag(detail, "override") ? "OVERRIDE by " : "by ") + by
+        + (reason.empty() ? "" : ": " + reason));
+  else if (!reason.empty())
+    add(reason);
+  else if (s.status == phase_status::approved && checks.empty())
+    add("no criteria defined");
+  return masked(in, one_line(result));
+}
+
+next_step step_of(const report_input& in, phase_index i) {
+  auto n = need_of(in.state.phases[i], lenient::object(in.state.phases[i].detail));
+  if (n == need::none)
+    return {};
+  auto again = in.exit_code < 0 ? std::string{} : program(in, "aeo-node") + " --resume";
+  auto step = step_for(in, i, n, again);
+  return {masked(in, std::move(step.text)), masked(in, std::move(step.command))};
+}
+
 std::string to_text(const std::vector<next_step>& steps) {
   std::string result;
   for (std::size_t i = 0; i < steps.size(); ++i) {

@@ -60,10 +60,14 @@ struct next_step {
 /// What has to be done now, the most urgent first, at most `limit` phases one by one (then a line
 /// that says how many more). Empty: nothing.
 std::vector<next_step> next_steps(const report_input&, std::size_t limit = 20);
+/// The step for one phase; empty when it needs nobody.
+next_step step_of(const report_input&, phase_index);
 /// "text\n    command\n" for each step; a command that several in a row share comes once, after
 /// them.
 std::string to_text(const std::vector<next_step>&);
 
+/// "5/5 checks; by alice": why the phase is where it is, in one short line.
+std::string evidence_text(const report_input&, phase_index);
 /// One sentence: what became of the execution.
 std::string outcome_sentence(const report_input&);
 

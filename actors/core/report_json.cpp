@@ -31,14 +31,6 @@ json text_or_null(const std::string& text) {
   return text.empty() ? json() : json(text);
 }
 
-void mask_strings(json& x, const mask_function& mask) {
-  if (x.is_string())
-    x = mask(x.get_ref<const std::string&>());
-  else if (x.is_structured())
-    for (auto& part : x)
-      mask_strings(part, mask);
-}
-
 /// Writes one JSON object member by member.
 class object_writer {
 public:
@@ -69,8 +61,7 @@ private:
     first_ = false;
   }
   void write(json value, const char* line_start) {
-    if (mask_)
-      mask_strings(value, mask_);
+    lenient::mask_strings(value, mask_);
     auto text = lenient::dump(value, indent_ ? 2 : -1);
     // A line end in the dump is always between values: strings have theirs escaped.
     for (std::size_t from = 0; from <= text.size();) {

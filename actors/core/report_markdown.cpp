@@ -82,35 +82,6 @@ std::string status_word(phase_status s) {
   return status_text(to_string(s));
 }
 
-/// "5/5 checks, by alice": why the phase is where it is, in a few words.
-std::string evidence(const report_input& in, phase_index i, const json& detail) {
-  const auto& s = in.state.phases[i];
-  const auto& checks = lenient::array(detail, "criteria");
-  std::string result;
-  if (!checks.empty()) {
-    auto passed = std::count_if(checks.begin(), checks.end(),
-                                [](const json& c) { return lenient::flag(c, "passed"); });
-    result = std::to_string(passed) + "/" + std::to_string(checks.size()) + " checks";
-  }
-  auto add = [&](const std::string& text) { result += (result.empty() ? "" : "; ") + text; };
-  auto by = lenient::text(detail, "by");
-  auto reason = lenient::text(detail, "reason");
-  if (imported(in, i))
-    add("imported, not measured by us");
-  else if (s.status == phase_status::blocked)
-    add(by.empty() ? reason : "behind phase " + by);
-  else if (s.status == phase_status::failed || s.status == phase_status::retry_wait)
-    add(lenient::text(detail, "class") + ": " + lenient::text(detail, "message"));
-  else if (is_person(by))
-    add((lenient::flag(detail, "override") ? "OVERRIDE by " : "by ") + by
-        + (reason.empty() ? "" : ": " + reason));
-  else if (!reason.empty())
-    add(reason);
-  else if (s.status == phase_status::approved && checks.empty())
-    add("no criteria defined");
-  return cell(in, result);
-}
-
 void write_facts(std::ostream& out, const report_input& in) {
   const auto& s = in.state;
   auto counts = count_phases(s);
@@ -182,7 +153,7 @@ void write_phase_table(std::ostream& out, const report_input& in) {
         << (never || imported(in, i)
                 ? (never ? "did not run" : "not measured")
                 : took(s.started_us, is_active(s.status) ? in.now_us : s.ended_us))
-        << " | " << evidence(in, i, lenient::object(s.detail)) << " |\n";
+        << " | " << cell(in, evidence_text(in, i)) << " |\n";
   }
   if (left_out > 0)
     out << "\n" << format_count(left_out) << " more are in final_report.json.\n";
@@ -248,7 +219,7 @@ void write_phase(std::ostream& out, const report_input& in, phase_index i) {
   if (imported(in, i))
     out << "Its state was imported from execution_state.json; nothing of it was measured by "
            "us.\n\n";
-  auto why = evidence(in, i, detail);
+  auto why = cell(in, evidence_text(in, i));
   if (!why.empty())
     out << why << ".";
   if (auto comment = lenient::text(detail, "comment"); !comment.empty())
