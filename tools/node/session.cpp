@@ -2,8 +2,9 @@
 
 #include "actors/core/event_data.hpp"
 #include "actors/core/graph.hpp"
+#include "actors/core/text.hpp"
 #include "actors/io/launcher_client.hpp"
-#include "tools/node/log_reader.hpp"
+#include "actors/io/state_file.hpp"
 
 #include <algorithm>
 #include <array>
@@ -112,35 +113,12 @@ bool is_finished(const core::execution_state& s) {
          || std::ranges::all_of(s.phases, is_open, &phase_state::status);
 }
 
+std::shared_ptr<const core::execution_state> nothing_yet() { return nullptr; }
+
 std::string two_ways(const options& o) {
   auto command = "aeo-node --workspace " + core::shell_quote(o.workspace_as_typed);
   return "  continue it:            " + command + " --resume\n"
          "  or begin from scratch:  " + command + " --fresh";
-}
-
-/// The phases that --from and --only choose; an error names what is not in the plan.
-caf::expected<std::vector<bool>> choose(const options& o, const plan& p) {
-  std::vector<bool> selected;
-  if (o.from.empty() && o.only.empty())
-    return selected;
-  selected.resize(p.phases.size());
-  auto ids = o.only;
-  if (!o.from.empty())
-    ids.push_back(o.from);
-  core::ready_graph graph{p};
-  for (const auto& id : ids) {
-    auto i = p.find(id);
-    if (!i)
-      return caf::make_error(ec::bad_configuration,
-                             std::string{o.from.empty() ? "--only" : "--from"} + ": the plan has no phase "
-                               + id + "; its phases are "
-                               + p.phases.front().id + " to " + p.phases.back().id);
-    selected[*i] = true;
-    if (!o.from.empty())
-      for (auto dependent : graph.downstream(*i))
-        selected[dependent] = true;
-  }
-  return selected;
 }
 
 /// Makes the events that a session begins with.
@@ -149,7 +127,7 @@ public:
   opener(const options& o, const configuration& c) : options_(o), config_(c) {}
 
   std::variant<session, refusal> open() {
-    auto selected = choose(options_, *config_.the_plan);
+    auto selected = select_phases(options_, *config_.the_plan);
     if (!selected)
       return refuse(selected.error());
     selected_ = std::move(*selected);
@@ -494,6 +472,51 @@ std::int64_t system_now_us() {
   return std::chrono::duration_cast<std::chrono::microseconds>(
            std::chrono::system_clock::now().time_since_epoch())
     .count();
+}
+
+caf::expected<std::vector<bool>> select_phases(const options& o, const plan& p) {
+  std::vector<bool> selected;
+  if (o.from.empty() && o.only.empty())
+    return selected;
+  selected.resize(p.phases.size());
+  auto ids = o.only;
+  if (!o.from.empty())
+    ids.push_back(o.from);
+  core::ready_graph graph{p};
+  for (const auto& id : ids) {
+    auto i = p.find(id);
+    if (!i)
+      return caf::make_error(ec::bad_configuration,
+                             std::string{o.from.empty() ? "--only" : "--from"} + ": the plan has no phase "
+                               + id + "; its phases are "
+                               + p.phases.front().id + " to " + p.phases.back().id);
+    selected[*i] = true;
+    if (!o.from.empty())
+      for (auto dependent : graph.downstream(*i))
+        selected[dependent] = true;
+  }
+  return selected;
+}
+
+caf::expected<std::shared_ptr<const core::execution_state>> peek_state(const options& o,
+                                                                       const plan& p) {
+  auto store = io::open_store_read_only(database_file(o));
+  if (!store)
+    return store.error() == ec::not_found ? caf::expected<std::shared_ptr<const core::execution_state>>{nothing_yet()} : store.error();
+  auto last = (*store)->last_execution();
+  if (!last)
+    return last.error();
+  if (!*last)
+    return nothing_yet();
+  core::phase_lookup lookup{p};
+  replay r;
+  r.row = **last;
+  r.state.phases.resize(p.phases.size());
+  if (auto err = replay_events(**store, lookup, r, nullptr))
+    return err;
+  if (is_finished(r.state))
+    return nothing_yet();
+  return std::make_shared<const core::execution_state>(std::move(r.state));
 }
 
 std::variant<session, refusal> open_session(const options& o, const configuration& c) {
