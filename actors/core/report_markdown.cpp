@@ -20,7 +20,7 @@ constexpr std::size_t rows_limit = 1000;
 std::string cell(const report_input& in, std::string_view text) {
   auto masked = in.mask ? in.mask(text) : std::string{text};
   std::string result;
-  for (auto c : one_line(masked)) {
+  for (auto c : plain_line(masked)) {
     if (c == '<')
       result += "&lt;";
     else {
@@ -38,7 +38,7 @@ std::string code(const report_input& in, std::string_view text) {
     return "(empty)";
   if (text.find('`') != std::string_view::npos)
     return cell(in, text);
-  return "`" + one_line(in.mask ? in.mask(text) : std::string{text}) + "`";
+  return "`" + plain_line(in.mask ? in.mask(text) : std::string{text}) + "`";
 }
 
 /// The same inside a table, where a bar would end the cell even in code.
@@ -57,7 +57,7 @@ void write_block(std::ostream& out, const report_input& in, std::string_view tex
   out << fence << "text\n";
   for (std::size_t from = 0; from < masked.size();) {
     auto end = std::min(masked.find('\n', from), masked.size());
-    out << one_line(std::string_view{masked}.substr(from, end - from)) << "\n";
+    out << plain_line(std::string_view{masked}.substr(from, end - from)) << "\n";
     from = end + 1;
   }
   out << fence << "\n\n";
@@ -119,7 +119,7 @@ void write_steps(std::ostream& out, const report_input& in) {
     out << i + 1 << ". " << cell(in, steps[i].text) << "\n";
     auto last_of_its_kind = i + 1 == steps.size() || steps[i + 1].command != steps[i].command;
     if (!steps[i].command.empty() && last_of_its_kind)
-      out << "\n   ```sh\n   " << one_line(steps[i].command) << "\n   ```\n\n";
+      out << "\n   ```sh\n   " << plain_line(steps[i].command) << "\n   ```\n\n";
   }
   out << "\n";
 }

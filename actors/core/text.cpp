@@ -218,7 +218,7 @@ std::string pad_to_width(std::string_view text, std::size_t width, bool utf8_out
   return result;
 }
 
-std::string one_line(std::string_view text) {
+std::string plain_line(std::string_view text) {
   std::string result;
   result.reserve(text.size());
   while (!text.empty()) {

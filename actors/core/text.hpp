@@ -40,6 +40,6 @@ std::string cut_to_width(std::string_view utf8, std::size_t width, bool utf8_out
 std::string pad_to_width(std::string_view utf8, std::size_t width, bool utf8_out = true);
 /// One line without control characters (an escape sequence of a task never reaches a terminal):
 /// line ends become blanks, other control characters and broken UTF-8 "?".
-std::string one_line(std::string_view);
+std::string plain_line(std::string_view);
 
 } // namespace aeo::core

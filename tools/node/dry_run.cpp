@@ -60,8 +60,6 @@ std::optional<planned_phase> by_state(const phase_state& s) {
     return planned_phase{planned_action::skip, 0, "skipped" + by_text(s)};
   case phase_status::rejected:
     return planned_phase{planned_action::stuck, 0, "rejected" + by_text(s)};
-  case phase_status::cancelled:
-    return planned_phase{planned_action::stuck, 0, "cancelled" + by_text(s)};
   case phase_status::waiting_approval:
     return planned_phase{planned_action::stuck, 0, "waits for a person" + by_text(s)};
   default:
@@ -78,6 +76,8 @@ std::string remark(const phase_state* s) {
     return "; was running: adopted where it still runs, else on_crash decides";
   case phase_status::failed:
     return "; failed before" + failure_of(*s) + ", is tried again";
+  case phase_status::cancelled:
+    return "; was cancelled" + by_text(*s) + ", is tried again";
   case phase_status::retry_wait:
     return "; attempt " + std::to_string(s->attempt) + " failed" + failure_of(*s)
            + ", its retry is due at " + core::short_time(s->retry_at_us);

@@ -78,7 +78,7 @@ json phase_json(const dry_run_input& in, const dry_run_result& r, phase_index i)
   x["total_timeout_seconds"] =
       p.total_timeout.count() > 0 ? json(seconds(p.total_timeout)) : json();
   auto known = in.history ? in.history(i) : std::nullopt;
-  x["last_duration_seconds"] = known ? json(seconds(*known)) : json();
+  x["earlier_duration_seconds"] = known ? json(seconds(*known)) : json();
   return x;
 }
 

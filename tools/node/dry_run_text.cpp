@@ -28,7 +28,7 @@ public:
   template <class... Args>
   void operator()(fmt::format_string<Args...> format, Args&&... args) {
     auto text = fmt::format(format, std::forward<Args>(args)...);
-    out_ << core::one_line(mask_ ? mask_(text) : text) << "\n";
+    out_ << core::plain_line(mask_ ? mask_(text) : text) << "\n";
   }
   void gap() { out_ << "\n"; }
 
@@ -60,7 +60,7 @@ std::string_view verb(planned_action a) {
 
 std::string took(const dry_run_input& in, phase_index i) {
   auto known = in.history ? in.history(i) : std::nullopt;
-  return known ? "took " + format_duration(*known) + " last time" : "no history";
+  return known ? "took " + format_duration(*known) + " before" : "no history";
 }
 
 std::string headline(const dry_run_input& in, const dry_run_result& r, phase_index i) {
@@ -198,7 +198,7 @@ void write_path(printer& print, const dry_run_input& in, const dry_run_result& r
     print("  at least {}; no history for {} of it", format_duration(r.critical_total),
           many(r.without_history, "phase"));
   else
-    print("  {} by what the phases took last time", format_duration(r.critical_total));
+    print("  {} by what the phases took before", format_duration(r.critical_total));
 }
 
 void write_problems(printer& print, const dry_run_input& in, const dry_run_result& r) {
