@@ -32,7 +32,7 @@ std::string title(const phase_def& p) {
 }
 
 /// What a phase needs from a person; lower comes first.
-enum class need : std::uint8_t { configure, fix, provide, ask, decide, rework, revive, none };
+enum class need : std::uint8_t { configure, fix, provide, revive, ask, decide, rework, none };
 
 need need_of(const phase_state& s, const json& detail) {
   switch (s.status) {
@@ -64,17 +64,17 @@ std::string failure_text(const phase_def& p, const phase_state& s, const json& d
     message = s.errors.back().message;
   auto text = title(p) + " failed";
   if (!message.empty())
-    text += ": " + one_line(message);
+    text += ": " + plain_line(message);
   text = sentence_end(text);
   if (auto log = lenient::text(detail, "log"); !log.empty())
-    text += " Its log is " + one_line(log) + ".";
+    text += " Its log is " + plain_line(log) + ".";
   return text;
 }
 
 std::string decision_text(const phase_def& p, const json& detail) {
   auto text = title(p) + " waits for a person";
   if (auto reason = lenient::text(detail, "reason"); !reason.empty())
-    text += ": " + one_line(reason);
+    text += ": " + plain_line(reason);
   text = sentence_end(text);
   if (p.approval && p.approval->required > 1)
     text += " It takes " + std::to_string(p.approval->required) + " people.";
@@ -84,9 +84,9 @@ std::string decision_text(const phase_def& p, const json& detail) {
 std::string ended_text(const phase_def& p, std::string_view what, const json& detail) {
   auto text = title(p) + " was " + std::string{what};
   if (auto by = lenient::text(detail, "by"); !by.empty())
-    text += " by " + one_line(by);
+    text += " by " + plain_line(by);
   if (auto reason = lenient::text(detail, "reason"); !reason.empty())
-    text += ": " + one_line(reason);
+    text += ": " + plain_line(reason);
   return sentence_end(text);
 }
 
@@ -105,7 +105,7 @@ next_step step_for(const report_input& in, phase_index i, need n, const std::str
     return {failure_text(p, s, detail) + " Remove the cause, then continue.", retry};
   case need::ask:
     return {title(p) + ": it is not known how its task ended ("
-                + one_line(lenient::text(detail, "reason"))
+                + plain_line(lenient::text(detail, "reason"))
                 + "). Look at what it left behind, then run it again or skip it with a reason.",
             control + " retry " + id};
   case need::decide:
@@ -114,18 +114,17 @@ next_step step_for(const report_input& in, phase_index i, need n, const std::str
     return {ended_text(p, "rejected", detail) + " Rework it, then run it again.",
             control + " retry " + id};
   case need::revive:
-    return {ended_text(p, "cancelled", detail) + " If it is still wanted, run it again.",
-            control + " retry " + id};
+    return {ended_text(p, "cancelled", detail) + " If it is still wanted, run it again.", retry};
   default:
     return {title(p)
-                + " misses an input: " + sentence_end(one_line(lenient::text(detail, "reason")))
+                + " misses an input: " + sentence_end(plain_line(lenient::text(detail, "reason")))
                 + " Provide it, then run it again.",
             retry};
   }
 }
 
 bool needs_a_node(need n) {
-  return n == need::ask || n == need::decide || n == need::rework || n == need::revive;
+  return n == need::ask || n == need::decide || n == need::rework;
 }
 
 std::string counted(std::size_t n, std::string_view what) {
@@ -163,10 +162,11 @@ void add_general_steps(const report_input& in, std::vector<next_step>& steps) {
   auto node = program(in, "aeo-node");
   auto left = counts[phase_status::pending] + counts[phase_status::in_progress]
               + counts[phase_status::retry_wait] + counts[phase_status::completed];
-  if (in.state.overall == overall_status::cancelled)
+  if (in.state.overall == overall_status::cancelled) {
     steps.push_back(
-        {"The execution was cancelled. A new one begins at the first phase.", node + " --fresh"});
-  else if (in.exit_code >= 0 && left > 0 && steps.empty())
+        {"The execution was cancelled. To run what was cancelled after all:", node + " --resume"});
+    steps.push_back({"Or to begin anew at the first phase:", node + " --fresh"});
+  } else if (in.exit_code >= 0 && left > 0 && steps.empty())
     steps.push_back({"The execution stopped with " + counted(left, "phases")
                          + " not finished. Continue where it stopped.",
                      node + " --resume"});
@@ -245,7 +245,7 @@ std::vector<next_step> next_steps(const report_input& in, std::size_t limit) {
   auto node_needed = in.exit_code >= 0
                      && std::any_of(wanted.begin(), wanted.end(),
                                     [](const auto& w) { return needs_a_node(w.first); });
-  // A resume retries what failed; all else is said to a node that runs.
+  // A resume retries what failed or was cancelled; all else is said to a node that runs.
   auto again = in.exit_code < 0
                    ? std::string{}
                    : program(in, "aeo-node") + (node_needed ? " --resume --wait" : " --resume");
@@ -295,7 +295,7 @@ std::string evidence_text(const report_input& in, phase_index i) {
     add(reason);
   else if (s.status == phase_status::approved && checks.empty())
     add("no criteria defined");
-  return masked(in, one_line(result));
+  return masked(in, plain_line(result));
 }
 
 next_step step_of(const report_input& in, phase_index i) {

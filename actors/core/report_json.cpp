@@ -18,7 +18,7 @@ constexpr std::size_t indented_up_to = 200; ///< Larger plans: one phase per lin
 constexpr std::size_t all_listed_up_to = 1000;
 
 json time_or_null(std::int64_t us) {
-  return us > 0 ? json(format_time(us)) : json();
+  return us > 0 ? json(short_time(us)) : json();
 }
 
 json seconds_or_null(std::int64_t from_us, std::int64_t to_us) {

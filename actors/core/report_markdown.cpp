@@ -20,7 +20,7 @@ constexpr std::size_t rows_limit = 1000;
 std::string cell(const report_input& in, std::string_view text) {
   auto masked = in.mask ? in.mask(text) : std::string{text};
   std::string result;
-  for (auto c : one_line(masked)) {
+  for (auto c : plain_line(masked)) {
     if (c == '<')
       result += "&lt;";
     else {
@@ -38,7 +38,7 @@ std::string code(const report_input& in, std::string_view text) {
     return "(empty)";
   if (text.find('`') != std::string_view::npos)
     return cell(in, text);
-  return "`" + one_line(in.mask ? in.mask(text) : std::string{text}) + "`";
+  return "`" + plain_line(in.mask ? in.mask(text) : std::string{text}) + "`";
 }
 
 /// The same inside a table, where a bar would end the cell even in code.
@@ -57,7 +57,7 @@ void write_block(std::ostream& out, const report_input& in, std::string_view tex
   out << fence << "text\n";
   for (std::size_t from = 0; from < masked.size();) {
     auto end = std::min(masked.find('\n', from), masked.size());
-    out << one_line(std::string_view{masked}.substr(from, end - from)) << "\n";
+    out << plain_line(std::string_view{masked}.substr(from, end - from)) << "\n";
     from = end + 1;
   }
   out << fence << "\n\n";
@@ -95,9 +95,9 @@ void write_facts(std::ostream& out, const report_input& in) {
   row("Progress", format_count(counts.done()) + " of " + format_count(counts.total) + " phases ("
                       + json(counts.percent()).dump() + " %)");
   row("Started",
-      format_time(s.started_us) + (s.started_by.empty() ? "" : " by " + cell(in, s.started_by)));
+      short_time(s.started_us) + (s.started_by.empty() ? "" : " by " + cell(in, s.started_by)));
   row(in.exit_code < 0 ? "Report made" : "Ended",
-      format_time(in.exit_code < 0 ? in.now_us : s.updated_us));
+      short_time(in.exit_code < 0 ? in.now_us : s.updated_us));
   row("Took", took(s.started_us, in.exit_code < 0 ? in.now_us : s.updated_us));
   if (in.history) {
     row("Mode", cell(in, in.history->mode()));
@@ -119,7 +119,7 @@ void write_steps(std::ostream& out, const report_input& in) {
     out << i + 1 << ". " << cell(in, steps[i].text) << "\n";
     auto last_of_its_kind = i + 1 == steps.size() || steps[i + 1].command != steps[i].command;
     if (!steps[i].command.empty() && last_of_its_kind)
-      out << "\n   ```sh\n   " << one_line(steps[i].command) << "\n   ```\n\n";
+      out << "\n   ```sh\n   " << plain_line(steps[i].command) << "\n   ```\n\n";
   }
   out << "\n";
 }
@@ -189,7 +189,7 @@ void write_tasks(std::ostream& out, const report_input& in, phase_index i) {
   if (!in.history)
     return;
   for (const auto& a : in.history->attempts(i)) {
-    out << "- attempt " << a.attempt << ", " << format_time(a.started_us) << ", ";
+    out << "- attempt " << a.attempt << ", " << short_time(a.started_us) << ", ";
     if (a.outcome == event_kind::phase_started)
       out << "its end was not recorded";
     else
@@ -225,13 +225,13 @@ void write_phase(std::ostream& out, const report_input& in, phase_index i) {
   if (auto comment = lenient::text(detail, "comment"); !comment.empty())
     out << " Comment: " << cell(in, comment) << ".";
   if (is_terminal(s.status) && s.ended_us > 0)
-    out << " (" << format_time(s.ended_us) << ")";
+    out << " (" << short_time(s.ended_us) << ")";
   out << "\n\n";
   write_tasks(out, in, i);
   write_checks(out, in, lenient::array(detail, "criteria"));
   write_outputs(out, in, lenient::array(detail, "outputs"));
   for (const auto& e : s.errors)
-    out << "- error at " << format_time(e.time_us) << ", attempt " << e.attempt << ", "
+    out << "- error at " << short_time(e.time_us) << ", attempt " << e.attempt << ", "
         << cell(in, e.cls) << ": " << cell(in, e.message) << "\n";
   if (!s.errors.empty())
     out << "\n";
@@ -265,7 +265,7 @@ void write_people(std::ostream& out, const report_input& in) {
   if (!list.empty())
     out << "## Decisions of people\n\n| When | Who | What | Phase | Why |\n|---|---|---|---|---|\n";
   for (std::size_t k = 0; k < std::min(list.size(), rows_limit); ++k)
-    out << "| " << format_time(list[k].time_us) << " | " << cell(in, list[k].by) << " | "
+    out << "| " << short_time(list[k].time_us) << " | " << cell(in, list[k].by) << " | "
         << cell(in, to_string(list[k].kind)) << " | " << cell(in, list[k].phase) << " | "
         << cell(in, list[k].reason) << " |\n";
   if (list.size() > rows_limit)
@@ -329,8 +329,8 @@ void write_sessions(std::ostream& out, const report_input& in) {
   for (std::size_t k = 0; k < sessions.size(); ++k) {
     const auto& s = sessions[k];
     auto last = k + 1 == sessions.size();
-    out << "| " << format_time(s.started_us) << " | "
-        << (s.ended_us > 0 ? format_time(s.ended_us)
+    out << "| " << short_time(s.started_us) << " | "
+        << (s.ended_us > 0 ? short_time(s.ended_us)
             : last         ? ""
                            : "not recorded")
         << " | " << cell(in, s.user) << " | "
@@ -342,7 +342,7 @@ void write_sessions(std::ostream& out, const report_input& in) {
   }
   out << "\n";
   for (const auto& w : in.history->warnings())
-    out << "- " << format_time(w.time_us) << " " << cell(in, w.by) << ": " << cell(in, w.reason)
+    out << "- " << short_time(w.time_us) << " " << cell(in, w.by) << ": " << cell(in, w.reason)
         << "\n";
   out << "\n";
 }

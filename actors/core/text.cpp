@@ -127,7 +127,7 @@ std::string format_bytes(std::uint64_t n) {
   return print("%.1f %s", value, units.at(unit));
 }
 
-std::string format_time(std::int64_t time_us) {
+std::string short_time(std::int64_t time_us) {
   if (time_us == 0)
     return {};
   auto seconds = static_cast<std::time_t>(time_us / 1'000'000);
@@ -218,7 +218,7 @@ std::string pad_to_width(std::string_view text, std::size_t width, bool utf8_out
   return result;
 }
 
-std::string one_line(std::string_view text) {
+std::string plain_line(std::string_view text) {
   std::string result;
   result.reserve(text.size());
   while (!text.empty()) {

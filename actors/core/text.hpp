@@ -21,7 +21,7 @@ std::string format_duration(duration);
 /// "412 B", "1.5 KiB", "20.0 MiB".
 std::string format_bytes(std::uint64_t);
 /// "2026-01-31T23:59:59Z"; empty for 0.
-std::string format_time(std::int64_t time_us);
+std::string short_time(std::int64_t time_us);
 /// "23:59:59" in the machine's time zone.
 std::string format_clock(std::int64_t time_us);
 /// "100,000".
@@ -40,6 +40,6 @@ std::string cut_to_width(std::string_view utf8, std::size_t width, bool utf8_out
 std::string pad_to_width(std::string_view utf8, std::size_t width, bool utf8_out = true);
 /// One line without control characters (an escape sequence of a task never reaches a terminal):
 /// line ends become blanks, other control characters and broken UTF-8 "?".
-std::string one_line(std::string_view);
+std::string plain_line(std::string_view);
 
 } // namespace aeo::core

@@ -13,7 +13,7 @@ using core::lenient::json;
 
 /// With microseconds: events of the same second keep their order by time too.
 std::string precise_time(std::int64_t us) {
-  auto text = core::format_time(us);
+  auto text = core::short_time(us);
   if (!text.empty())
     text.insert(text.size() - 1, fmt::format(".{:06}", us % 1'000'000));
   return text;

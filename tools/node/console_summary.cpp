@@ -21,7 +21,7 @@ constexpr std::size_t max_rows = 50;     ///< Of the table, for large plans.
 constexpr std::size_t max_failures = 20; ///< Shown with their evidence.
 
 std::string clean(const report_input& in, std::string_view text) {
-  return core::one_line(in.mask ? in.mask(text) : std::string{text});
+  return core::plain_line(in.mask ? in.mask(text) : std::string{text});
 }
 
 std::string status_word(phase_status s) {
@@ -122,7 +122,7 @@ void add_tail(const report_input& in, std::string_view text, const look& l,
   std::vector<std::string> lines;
   for (std::size_t from = 0; from < masked.size();) {
     auto end = std::min(masked.find('\n', from), masked.size());
-    lines.push_back(core::one_line(std::string_view{masked}.substr(from, end - from)));
+    lines.push_back(core::plain_line(std::string_view{masked}.substr(from, end - from)));
     from = end + 1;
   }
   for (auto k = lines.size() > max_lines ? lines.size() - max_lines : 0; k < lines.size(); ++k)
@@ -195,7 +195,7 @@ void add_steps(const report_input& in, std::size_t failures, std::vector<line>& 
   auto text = core::to_text(steps);
   for (std::size_t from = 0; from < text.size();) {
     auto end = std::min(text.find('\n', from), text.size());
-    out.push_back({"  " + core::one_line(std::string_view{text}.substr(from, end - from))});
+    out.push_back({"  " + core::plain_line(std::string_view{text}.substr(from, end - from))});
     from = end + 1;
   }
 }

@@ -26,7 +26,7 @@ std::string title(const phase_def& p) {
 
 /// One masked line.
 std::string clean(std::string_view text, const look& l) {
-  return core::one_line(l.mask ? l.mask(text) : std::string{text});
+  return core::plain_line(l.mask ? l.mask(text) : std::string{text});
 }
 
 std::string bar(std::size_t done, std::size_t total, std::size_t width, bool utf8) {

@@ -11,6 +11,7 @@
 #include <iosfwd>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace aeo::node {
@@ -40,6 +41,8 @@ enum class planned_action : std::uint8_t {
   stuck ///< Would not run without a person: failed, rejected, cancelled, or behind such a phase.
 };
 
+std::string_view to_string(planned_action);
+
 /// What would become of one phase.
 struct planned_phase {
   planned_action action = planned_action::run;
@@ -50,7 +53,7 @@ struct planned_phase {
 /// A reason for which the execution would end with 78.
 struct dry_run_problem {
   phase_index phase = 0;
-  task_index task = 0;
+  std::string task; ///< Its id; "criteria.N" for a criterion's command.
   std::string text;
 };
 
