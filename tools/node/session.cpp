@@ -3,6 +3,7 @@
 #include "actors/core/event_data.hpp"
 #include "actors/core/graph.hpp"
 #include "actors/core/text.hpp"
+#include "actors/core/timestamp.hpp"
 #include "actors/io/launcher_client.hpp"
 #include "actors/io/state_file.hpp"
 
@@ -274,13 +275,12 @@ private:
   }
 
   caf::error check_no_state_file() {
-    std::error_code error;
     auto file = state_file(options_);
-    if (!fs::exists(file, error))
+    auto read = io::read_state_file(file, the_plan());
+    if (!read)
+      return read.error();
+    if (!*read)
       return {};
-    auto imported = io::read_state_file(file, the_plan());
-    if (!imported)
-      return imported.error();
     return caf::make_error(ec::unfinished_execution,
                            file.string() + " is there and execution.db is not\n"
                              + two_ways(options_));
@@ -325,25 +325,31 @@ private:
 
   /// From execution_state.json alone: the database is gone, or another tool wrote the file.
   caf::error import() {
-    std::error_code error;
     auto file = state_file(options_);
-    if (!fs::exists(file, error))
+    auto read = io::read_state_file(file, the_plan());
+    if (!read)
+      return read.error();
+    if (!*read)
       return caf::make_error(ec::not_found,
                              "there is nothing to resume in " + options_.workspace.string()
                                + ": start without --resume");
-    auto imported = io::read_state_file(file, the_plan());
-    if (!imported)
-      return imported.error();
-    start_execution(imported->execution_id.empty() ? new_uuid() : imported->execution_id);
-    for (auto& e : imported->events)
+    auto& imported = **read;
+    auto changed = !imported.plan_hash.empty() && imported.plan_hash != the_plan().hash;
+    if (changed && !options_.accept_plan_change)
+      return caf::make_error(ec::plan_changed,
+                             "the plan has changed since " + file.string()
+                               + " was written (how cannot be told without the database); to go on "
+                                 "with the new plan add --accept-plan-change, or undo the change");
+    start_execution(imported.state.id.empty() ? new_uuid() : imported.state.id);
+    for (auto& e : io::import_events(imported, the_plan(), system_now_us()))
       first_events_.push_back(std::move(e));
     notes_.push_back("resumed from " + file.string()
                      + " alone; what it says of earlier phases was not measured by this program");
-    for (auto& warning : imported->warnings)
+    for (auto& warning : imported.warnings)
       notes_.push_back(std::move(warning));
     add(event_kind::execution_resumed, {},
         json{{"plan_hash", the_plan().hash},
-             {"plan_changed", false},
+             {"plan_changed", changed},
              {"imported", true},
              {"user", who()}}
           .dump());
