@@ -177,6 +177,10 @@ bool glob_matches(std::string_view pattern, std::string_view path) {
   return match(pattern, path);
 }
 
+bool whole_glob_matches(std::string_view pattern, std::string_view path) {
+  return match(pattern, path);
+}
+
 bool any_glob_matches(const std::vector<std::string>& patterns, std::string_view path) {
   return std::any_of(patterns.begin(), patterns.end(),
                      [&](const std::string& pattern) { return glob_matches(pattern, path); });

@@ -17,6 +17,8 @@ std::string printable(std::string_view text, std::size_t limit);
 /// `*` and `?` stay within one path component, `**` crosses them, `[abc]` is a set. A pattern
 /// without a slash is matched against the base name, so `Dockerfile` finds it at any depth.
 bool glob_matches(std::string_view pattern, std::string_view path);
+/// The whole path, also when the pattern has no slash.
+bool whole_glob_matches(std::string_view pattern, std::string_view path);
 bool any_glob_matches(const std::vector<std::string>& patterns, std::string_view path);
 
 std::string_view base_name(std::string_view path);
