@@ -42,8 +42,8 @@ json to_json(const file_facts& f) {
     hits.push_back(hit.rule);
     hits.push_back(hit.line);
   }
-  const int flags = (f.binary ? 1 : 0) | (f.lfs_pointer ? 2 : 0) | (f.too_large ? 4 : 0)
-                    | (f.from_git ? 8 : 0);
+  const int flags =
+      (f.binary ? 1 : 0) | (f.lfs_pointer ? 2 : 0) | (f.too_large ? 4 : 0) | (f.from_git ? 8 : 0);
   return json::array({f.size, f.mtime, f.inode, f.oid, f.lf_oid, f.language, flags, f.lines.code,
                       f.lines.comment, f.lines.blank, names_to_json(f.refs.imports),
                       names_to_json(f.refs.env_used), names_to_json(f.refs.env_declared), hits});
@@ -73,19 +73,21 @@ file_facts from_json(const json& a) {
 } // namespace
 
 scan_cache::scan_cache(const std::string& directory, const rule_set& rules)
-  : file_(directory + "/scan"), rules_(rules.digest()) {
+    : file_(directory + "/scan"), rules_(rules.digest()) {
   std::error_code ec;
   std::filesystem::create_directories(directory, ec);
   lock_ = ::open((directory + "/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (lock_ < 0)
     throw failure(exit_status::try_again, directory + ": cannot be written: " + std::strerror(errno)
-                                            + " (free space or fix permissions, then run again)");
+                                              + " (free space or fix permissions, then run again)");
   while (::flock(lock_, LOCK_EX) != 0 && errno == EINTR) {
   }
   load();
 }
 
-scan_cache::~scan_cache() { ::close(lock_); }
+scan_cache::~scan_cache() {
+  ::close(lock_);
+}
 
 void scan_cache::load() {
   std::ifstream in(file_, std::ios::binary);
@@ -111,8 +113,8 @@ void scan_cache::save(const std::unordered_map<std::string, const file_facts*>& 
   json files = json::object();
   for (const auto& [path, facts] : all)
     files[path] = to_json(*facts);
-  const auto bytes
-    = json::to_msgpack({{"version", version}, {"rules", rules_}, {"files", std::move(files)}});
+  const auto bytes =
+      json::to_msgpack({{"version", version}, {"rules", rules_}, {"files", std::move(files)}});
   write_durably(file_, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
 }
 

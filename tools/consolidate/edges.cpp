@@ -57,8 +57,8 @@ private:
       const auto above = join_path(dir_name(parent), "__init__.py");
       const auto& files = all_.source_of(all_.files[f]).files;
       const auto next = std::lower_bound(
-        files.begin(), files.end(), above,
-        [](const tracked_file& file, const std::string& wanted) { return file.path < wanted; });
+          files.begin(), files.end(), above,
+          [](const tracked_file& file, const std::string& wanted) { return file.path < wanted; });
       const bool top = next == files.end() || next->path != above;
       if (top && !parent.empty())
         python_[std::string(base_name(parent))].insert(map_.of_file[f]);

@@ -19,7 +19,7 @@ enum class exit_status : int {
 class failure : public std::runtime_error {
 public:
   failure(exit_status status, const std::string& message)
-    : std::runtime_error(message), status_(status) {}
+      : std::runtime_error(message), status_(status) {}
 
   exit_status status() const { return status_; }
 

@@ -11,15 +11,24 @@ namespace fs = std::filesystem;
 
 std::vector<std::string> git::command(const std::vector<std::string>& args) const {
   std::vector<std::string> argv{"git",
-                                "-C", directory_,
-                                "-c", "safe.directory=*",
-                                "-c", "gc.auto=0",
-                                "-c", "maintenance.auto=false",
-                                "-c", "core.fsmonitor=false",
-                                "-c", "core.hooksPath=/dev/null",
-                                "-c", "core.quotePath=false",
-                                "-c", "protocol.allow=never",
-                                "-c", "log.showSignature=false"};
+                                "-C",
+                                directory_,
+                                "-c",
+                                "safe.directory=*",
+                                "-c",
+                                "gc.auto=0",
+                                "-c",
+                                "maintenance.auto=false",
+                                "-c",
+                                "core.fsmonitor=false",
+                                "-c",
+                                "core.hooksPath=/dev/null",
+                                "-c",
+                                "core.quotePath=false",
+                                "-c",
+                                "protocol.allow=never",
+                                "-c",
+                                "log.showSignature=false"};
   argv.insert(argv.end(), args.begin(), args.end());
   return argv;
 }
@@ -62,9 +71,9 @@ std::string git::output(const std::vector<std::string>& args, std::string_view i
   auto result = run(args, input);
   if (result.exit_code != 0)
     throw failure(exit_status::bad_data, directory_ + ": git " + args.front() + " exited "
-                                           + std::to_string(result.exit_code) + ": "
-                                           + printable(trim(result.err), 500)
-                                           + " (try `git fsck` in that repository)");
+                                             + std::to_string(result.exit_code) + ": "
+                                             + printable(trim(result.err), 500)
+                                             + " (try `git fsck` in that repository)");
   return std::move(result.out);
 }
 

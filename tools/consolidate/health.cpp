@@ -11,7 +11,9 @@ namespace aeo::consolidate {
 
 namespace {
 
-std::size_t discard(char*, std::size_t size, std::size_t count, void*) { return size * count; }
+std::size_t discard(char*, std::size_t size, std::size_t count, void*) {
+  return size * count;
+}
 
 /// The URL without user, password and query, which may be secrets.
 std::string without_secrets(const std::string& url) {

@@ -10,8 +10,8 @@ namespace aeo::consolidate {
 
 std::vector<git_ref> read_refs(const git& repository) {
   std::vector<git_ref> refs;
-  const auto listing
-    = repository.output({"for-each-ref", "--format=%(refname)%09%(objectname)%09%(objecttype)%09"
+  const auto listing =
+      repository.output({"for-each-ref", "--format=%(refname)%09%(objectname)%09%(objecttype)%09"
                                          "%(*objectname)%09%(*objecttype)%09%(symref)"});
   for (const auto line : split(listing, '\n')) {
     const auto fields = split(line, '\t');
@@ -31,7 +31,7 @@ std::vector<git_ref> read_refs(const git& repository) {
 std::vector<commit_facts> read_commits(const git& repository) {
   std::vector<commit_facts> commits;
   const auto log = repository.output(
-    {"log", "--all", "HEAD", "-z", "--encoding=UTF-8", "--format=%H%x1f%an%x1f%ae%x1f%ct"});
+      {"log", "--all", "HEAD", "-z", "--encoding=UTF-8", "--format=%H%x1f%an%x1f%ae%x1f%ct"});
   for (const auto record : split(log, '\0')) {
     const auto fields = split(record, '\x1f');
     if (fields.size() < 4)

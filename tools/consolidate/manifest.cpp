@@ -39,15 +39,15 @@ bool is_compose(std::string_view name) {
 
 std::string_view manifest_type(std::string_view path) {
   const auto name = base_name(path);
-  for (const std::string_view exact : {"package.json", "package-lock.json", "pyproject.toml",
-                                       "Pipfile", "go.mod", "Cargo.toml", "pom.xml",
-                                       "CMakeLists.txt"}) {
+  for (const std::string_view exact :
+       {"package.json", "package-lock.json", "pyproject.toml", "Pipfile", "go.mod", "Cargo.toml",
+        "pom.xml", "CMakeLists.txt"}) {
     if (name == exact)
       return exact;
   }
-  const bool requirements = name.ends_with(".txt")
-                            && (name.starts_with("requirements")
-                                || base_name(dir_name(path)) == "requirements");
+  const bool requirements =
+      name.ends_with(".txt")
+      && (name.starts_with("requirements") || base_name(dir_name(path)) == "requirements");
   if (requirements)
     return "requirements.txt";
   if (name == "Dockerfile" || name == "Containerfile" || name.starts_with("Dockerfile.")
@@ -106,8 +106,9 @@ std::uint32_t line_of(std::string_view text, std::string_view needle, std::size_
   const auto at = text.find(needle, from);
   if (at == std::string_view::npos)
     return 0;
-  return 1 + static_cast<std::uint32_t>(
-           std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at), '\n'));
+  return 1
+         + static_cast<std::uint32_t>(
+             std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at), '\n'));
 }
 
 } // namespace aeo::consolidate

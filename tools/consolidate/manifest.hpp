@@ -27,9 +27,9 @@ struct manifest {
   bool workspace_root = false;
   std::string error; ///< why it could not be parsed; empty: parsed
   std::vector<dependency> dependencies;
-  std::size_t resolved = 0;             ///< packages in a lock file
-  std::vector<std::uint16_t> ports;     ///< EXPOSE and compose ports
-  std::vector<std::string> scripts;     ///< package.json scripts, by name
+  std::size_t resolved = 0;              ///< packages in a lock file
+  std::vector<std::uint16_t> ports;      ///< EXPOSE and compose ports
+  std::vector<std::string> scripts;      ///< package.json scripts, by name
   std::vector<std::string> entry_points; ///< programs that it installs or starts
 };
 

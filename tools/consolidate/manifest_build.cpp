@@ -86,7 +86,7 @@ void parse_go_mod(const std::string& text, manifest& out) {
       out.name = parts[at];
     else if (verb == "require" && parts.size() > at + 1 && !indirect)
       out.dependencies.push_back(
-        {"go", std::string(parts[at]), std::string(parts[at + 1]), "runtime", number});
+          {"go", std::string(parts[at]), std::string(parts[at + 1]), "runtime", number});
     else if (verb == "require" && parts.size() <= at + 1)
       throw std::runtime_error("line " + std::to_string(number) + ": require without a version");
   });
@@ -112,13 +112,15 @@ void parse_pom(const std::string& text, manifest& out) {
   const auto result = document.load_buffer(text.data(), text.size());
   if (!result)
     throw std::runtime_error(
-      "line "
-      + std::to_string(
-        1 + std::count(text.begin(), text.begin() + std::min<std::ptrdiff_t>(
-                                                      result.offset,
-                                                      static_cast<std::ptrdiff_t>(text.size())),
-                       '\n'))
-      + ": " + result.description());
+        "line "
+        + std::to_string(
+            1
+            + std::count(text.begin(),
+                         text.begin()
+                             + std::min<std::ptrdiff_t>(result.offset,
+                                                        static_cast<std::ptrdiff_t>(text.size())),
+                         '\n'))
+        + ": " + result.description());
   const auto project = document.child("project");
   if (!project)
     throw std::runtime_error("has no <project> element");
@@ -135,12 +137,12 @@ void parse_pom(const std::string& text, manifest& out) {
     const std::string scope = item.child_value("scope");
     const auto offset = item.offset_debug();
     out.dependencies.push_back(
-      {"maven", std::string(item.child_value("groupId")) + ":" + item.child_value("artifactId"),
-       version, scope == "test" ? "development" : "runtime",
-       offset < 0 ? 0
-                  : 1
-                      + static_cast<std::uint32_t>(
-                        std::count(text.begin(), text.begin() + offset, '\n'))});
+        {"maven", std::string(item.child_value("groupId")) + ":" + item.child_value("artifactId"),
+         version, scope == "test" ? "development" : "runtime",
+         offset < 0 ? 0
+                    : 1
+                          + static_cast<std::uint32_t>(
+                              std::count(text.begin(), text.begin() + offset, '\n'))});
   }
 }
 
@@ -156,11 +158,12 @@ void parse_cmake(const std::string& text, manifest& out) {
     const auto parts = words(arguments);
     if (parts.empty())
       return;
-    const bool versioned = parts.size() > 1
-                           && std::isdigit(static_cast<unsigned char>(parts[1][0])) != 0;
+    const bool versioned =
+        parts.size() > 1 && std::isdigit(static_cast<unsigned char>(parts[1][0])) != 0;
     if (command == "find_package")
       out.dependencies.push_back({"cmake", std::string(parts[0]),
-                                  versioned ? ">=" + std::string(parts[1]) : "", "runtime", number});
+                                  versioned ? ">=" + std::string(parts[1]) : "", "runtime",
+                                  number});
     else if (command == "fetchcontent_declare" || command == "externalproject_add")
       out.dependencies.push_back({"cmake", std::string(parts[0]), "", "runtime", number});
     else if (command == "project" && out.name.empty())
@@ -176,9 +179,8 @@ void parse_cmake(const std::string& text, manifest& out) {
 dependency image_dependency(std::string_view reference, std::uint32_t line) {
   dependency item{"docker", "", "", "image", line};
   const auto at = reference.find('@');
-  const auto colon = reference.find(':', reference.rfind('/') == std::string_view::npos
-                                           ? 0
-                                           : reference.rfind('/'));
+  const auto colon = reference.find(
+      ':', reference.rfind('/') == std::string_view::npos ? 0 : reference.rfind('/'));
   const auto cut = std::min(at, colon);
   item.name = reference.substr(0, cut);
   if (cut != std::string_view::npos)
@@ -229,7 +231,7 @@ void parse_compose(const std::string& text, manifest& out) {
       continue;
     if (const auto image = service["image"]; image && image.IsScalar())
       out.dependencies.push_back(image_dependency(
-        image.as<std::string>(), static_cast<std::uint32_t>(image.Mark().line + 1)));
+          image.as<std::string>(), static_cast<std::uint32_t>(image.Mark().line + 1)));
     if (const auto ports = service["ports"]; ports && ports.IsSequence()) {
       for (const auto& port : ports) {
         if (port.IsScalar()) {

@@ -35,7 +35,9 @@ std::string normal_python_name(std::string_view name) {
   return out;
 }
 
-std::uint32_t toml_line(const toml::node& node) { return node.source().begin.line; }
+std::uint32_t toml_line(const toml::node& node) {
+  return node.source().begin.line;
+}
 
 void add_requirement(const toml::node& node, std::string_view scope, manifest& out) {
   dependency item;
@@ -65,8 +67,8 @@ void add_table(const toml::table* table, std::string_view scope, manifest& out) 
       item.constraint = *text;
     else if (const auto* details = node.as_table())
       item.constraint = details->get("version") != nullptr
-                          ? details->get("version")->value_or(std::string{})
-                          : "not a version";
+                            ? details->get("version")->value_or(std::string{})
+                            : "not a version";
     if (item.constraint == "*")
       item.constraint.clear();
     out.dependencies.push_back(std::move(item));
@@ -85,10 +87,10 @@ void parse_package_json(const std::string& text, manifest& out) {
   out.version = string_at("version");
   out.workspace_root = document.contains("workspaces");
   constexpr std::array<std::pair<const char*, const char*>, 4> groups{
-    {{"dependencies", "runtime"},
-     {"devDependencies", "development"},
-     {"peerDependencies", "runtime"},
-     {"optionalDependencies", "optional"}}};
+      {{"dependencies", "runtime"},
+       {"devDependencies", "development"},
+       {"peerDependencies", "runtime"},
+       {"optionalDependencies", "optional"}}};
   for (const auto& [key, scope] : groups) {
     if (!document.contains(key))
       continue;
@@ -138,7 +140,8 @@ bool parse_requirement(std::string_view text, dependency& out) {
     text = trim(text.substr(std::min(text.size(), text.find(']') + 1)));
   if (text.starts_with('(') && text.ends_with(')'))
     text = trim(text.substr(1, text.size() - 2));
-  const bool version = text.empty() || std::string_view("=<>!~@").find(text[0]) != std::string_view::npos;
+  const bool version =
+      text.empty() || std::string_view("=<>!~@").find(text[0]) != std::string_view::npos;
   out.constraint = text;
   return version;
 }
@@ -146,8 +149,8 @@ bool parse_requirement(std::string_view text, dependency& out) {
 void parse_requirements(const std::string& text, manifest& out) {
   std::uint32_t number = 0;
   std::string bad;
-  const bool development = out.path.find("dev") != std::string::npos
-                           || out.path.find("test") != std::string::npos;
+  const bool development =
+      out.path.find("dev") != std::string::npos || out.path.find("test") != std::string::npos;
   for (auto line : split(text, '\n')) {
     ++number;
     const auto comment = line.find(" #");

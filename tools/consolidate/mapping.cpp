@@ -18,23 +18,23 @@ struct known_directory {
 
 /// Top-level directories whose name says what they are.
 constexpr std::array known_directories{
-  known_directory{"docs", "docs"},
-  known_directory{"doc", "docs"},
-  known_directory{"documentation", "docs"},
-  known_directory{".github", "infrastructure"},
-  known_directory{".circleci", "infrastructure"},
-  known_directory{"deploy", "infrastructure"},
-  known_directory{"deployment", "infrastructure"},
-  known_directory{"docker", "infrastructure"},
-  known_directory{"helm", "infrastructure"},
-  known_directory{"infra", "infrastructure"},
-  known_directory{"infrastructure", "infrastructure"},
-  known_directory{"k8s", "infrastructure"},
-  known_directory{"kubernetes", "infrastructure"},
-  known_directory{"terraform", "infrastructure"},
-  known_directory{"ansible", "infrastructure"},
-  known_directory{"data", "data"},
-  known_directory{"datasets", "data"},
+    known_directory{"docs", "docs"},
+    known_directory{"doc", "docs"},
+    known_directory{"documentation", "docs"},
+    known_directory{".github", "infrastructure"},
+    known_directory{".circleci", "infrastructure"},
+    known_directory{"deploy", "infrastructure"},
+    known_directory{"deployment", "infrastructure"},
+    known_directory{"docker", "infrastructure"},
+    known_directory{"helm", "infrastructure"},
+    known_directory{"infra", "infrastructure"},
+    known_directory{"infrastructure", "infrastructure"},
+    known_directory{"k8s", "infrastructure"},
+    known_directory{"kubernetes", "infrastructure"},
+    known_directory{"terraform", "infrastructure"},
+    known_directory{"ansible", "infrastructure"},
+    known_directory{"data", "data"},
+    known_directory{"datasets", "data"},
 };
 
 std::string_view room_of(std::string_view kind) {
@@ -51,7 +51,7 @@ std::string_view room_of(std::string_view kind) {
 
 std::string filled(std::string text, const source& from, std::string_view directory) {
   const std::array<std::pair<std::string_view, std::string_view>, 3> values{
-    {{"{repository}", from.name}, {"{directory}", directory}, {"{name}", base_name(directory)}}};
+      {{"{repository}", from.name}, {"{directory}", directory}, {"{name}", base_name(directory)}}};
   for (const auto& [key, value] : values) {
     for (auto at = text.find(key); at != std::string::npos; at = text.find(key, at + value.size()))
       text.replace(at, key.size(), value);
@@ -61,7 +61,7 @@ std::string filled(std::string text, const source& from, std::string_view direct
 
 /// What the files of one directory (and below) say about its kind.
 struct traits {
-  std::string server;   ///< the evidence, empty if there is none
+  std::string server; ///< the evidence, empty if there is none
   std::string front;
   std::string program;
   std::size_t code = 0;
@@ -77,7 +77,7 @@ std::string place(const manifest& from, std::uint32_t line) {
 class mapper {
 public:
   mapper(const step_context& context, const survey& all, const std::vector<manifest>& manifests)
-    : context_(context), all_(all), manifests_(manifests) {}
+      : context_(context), all_(all), manifests_(manifests) {}
 
   component_map run() {
     map_.by_directory.resize(all_.sources.size());
@@ -136,7 +136,7 @@ private:
     constexpr std::array<std::string_view, 4> documents{"Markdown", "reStructuredText", "Text",
                                                         "TeX"};
     constexpr std::array<std::string_view, 7> records{
-      "JSON", "CSV", "XML", "YAML", "TOML", "INI", "Jupyter notebook"};
+        "JSON", "CSV", "XML", "YAML", "TOML", "INI", "Jupyter notebook"};
     if (lang == "HTML" && base_name(path) == "index.html" && found.front.empty())
       found.front = encode_path(path);
     if (lang == "Go" && base_name(path) == "main.go" && dir_name(path) == directory
@@ -177,7 +177,8 @@ private:
 
   std::string package_of(std::size_t s, const std::string& directory) const {
     for (const auto& item : manifests_) {
-      if (item.source == s && dir_name(item.path) == directory && !item.name.empty() && !item.lock) {
+      if (item.source == s && dir_name(item.path) == directory && !item.name.empty()
+          && !item.lock) {
         const std::string_view ecosystem = item.type == "package.json"     ? "npm"
                                            : item.type == "pyproject.toml" ? "pypi"
                                            : item.type == "go.mod"         ? "go"
@@ -255,8 +256,8 @@ private:
   void count_files() {
     for (const auto& file : all_.files) {
       const auto& path = all_.tracked(file).path;
-      const auto index
-        = static_cast<std::size_t>(&map_.owner(file.source, path) - map_.components.data());
+      const auto index =
+          static_cast<std::size_t>(&map_.owner(file.source, path) - map_.components.data());
       map_.of_file.push_back(index);
       ++map_.components[index].files;
       map_.components[index].bytes += all_.tracked(file).size;

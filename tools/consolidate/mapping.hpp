@@ -11,8 +11,8 @@ namespace aeo::consolidate {
 
 /// A directory of a source that moves as one.
 struct component {
-  std::string name;      ///< unique
-  std::string kind;      ///< service, app, library, infrastructure, docs or data
+  std::string name; ///< unique
+  std::string kind; ///< service, app, library, infrastructure, docs or data
   std::size_t source = 0;
   std::string directory; ///< in the source; "" is its root
   std::string target;    ///< in the monorepo

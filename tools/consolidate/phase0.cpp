@@ -23,17 +23,19 @@ struct presence_rule {
 
 const std::vector<presence_rule>& presence_rules() {
   static const std::vector<presence_rule> rules{
-    {"readme", {"README", "README.*", "readme.*"}},
-    {"license", {"LICENSE", "LICENSE.*", "LICENCE", "COPYING", "COPYING.*", "UNLICENSE"}},
-    {"tests",
-     {"test_*.py", "*_test.py", "*.test.js", "*.test.mjs", "*.test.ts", "*.spec.js", "*.spec.ts",
-      "*_test.go", "*_test.cpp", "*_test.cc", "*_test.c", "*Test.java", "**/tests/**", "**/test/**"}},
-    {"ci",
-     {"**/.github/workflows/*.yml", "**/.github/workflows/*.yaml", ".gitlab-ci.yml", "Jenkinsfile",
-      "**/.circleci/config.yml", "azure-pipelines.yml", ".travis.yml", "bitbucket-pipelines.yml"}},
-    {"container", {"Dockerfile", "Dockerfile.*", "Containerfile", "docker-compose*.y*ml",
-                   "compose.y*ml"}},
-    {"changelog", {"CHANGELOG", "CHANGELOG.*", "NEWS", "NEWS.*", "HISTORY.*"}}};
+      {"readme", {"README", "README.*", "readme.*"}},
+      {"license", {"LICENSE", "LICENSE.*", "LICENCE", "COPYING", "COPYING.*", "UNLICENSE"}},
+      {"tests",
+       {"test_*.py", "*_test.py", "*.test.js", "*.test.mjs", "*.test.ts", "*.spec.js", "*.spec.ts",
+        "*_test.go", "*_test.cpp", "*_test.cc", "*_test.c", "*Test.java", "**/tests/**",
+        "**/test/**"}},
+      {"ci",
+       {"**/.github/workflows/*.yml", "**/.github/workflows/*.yaml", ".gitlab-ci.yml",
+        "Jenkinsfile", "**/.circleci/config.yml", "azure-pipelines.yml", ".travis.yml",
+        "bitbucket-pipelines.yml"}},
+      {"container",
+       {"Dockerfile", "Dockerfile.*", "Containerfile", "docker-compose*.y*ml", "compose.y*ml"}},
+      {"changelog", {"CHANGELOG", "CHANGELOG.*", "NEWS", "NEWS.*", "HISTORY.*"}}};
   return rules;
 }
 
@@ -151,7 +153,9 @@ struct language_row {
 };
 
 ordered to_json(const line_counts& lines) {
-  return {{"code", lines.code}, {"comment", lines.comment}, {"blank", lines.blank},
+  return {{"code", lines.code},
+          {"comment", lines.comment},
+          {"blank", lines.blank},
           {"total", lines.total()}};
 }
 
@@ -163,8 +167,10 @@ public:
   }
 
   ordered document() {
-    ordered result{{"files_total", all_.files.size()}, {"bytes_total", bytes_},
-                   {"vendored_files", vendored_},     {"lines", to_json(total_)}};
+    ordered result{{"files_total", all_.files.size()},
+                   {"bytes_total", bytes_},
+                   {"vendored_files", vendored_},
+                   {"lines", to_json(total_)}};
     result["languages"] = languages_json();
     ordered tree = ordered::array();
     for (const auto& [key, row] : structure_)
@@ -215,9 +221,10 @@ private:
     if (facts.size >= context_.config.large_file_bytes)
       ++large_;
     by_size_.push_back(&file);
-    auto& directory = structure_[{file.source, tracked.path.find('/') == std::string::npos
-                                                 ? std::string(".")
-                                                 : tracked.path.substr(0, tracked.path.find('/'))}];
+    auto& directory =
+        structure_[{file.source, tracked.path.find('/') == std::string::npos
+                                     ? std::string(".")
+                                     : tracked.path.substr(0, tracked.path.find('/'))}];
     ++directory.files;
     directory.bytes += facts.size;
     if (any_glob_matches(context_.config.vendored, tracked.path)) {
@@ -271,9 +278,8 @@ private:
   ordered largest() {
     const auto count = std::min<std::size_t>(20, by_size_.size());
     std::partial_sort(by_size_.begin(), by_size_.begin() + static_cast<std::ptrdiff_t>(count),
-                      by_size_.end(), [](const auto* a, const auto* b) {
-                        return a->facts.size > b->facts.size;
-                      });
+                      by_size_.end(),
+                      [](const auto* a, const auto* b) { return a->facts.size > b->facts.size; });
     ordered list = ordered::array();
     for (std::size_t i = 0; i < count; ++i) {
       auto entry = place(*by_size_[i]);
@@ -288,7 +294,7 @@ private:
     for (const auto& from : all_.sources) {
       for (const auto& note : from.skipped)
         list.push_back(
-          {{"repository", from.name}, {"path", encode_path(note.path)}, {"reason", note.what}});
+            {{"repository", from.name}, {"path", encode_path(note.path)}, {"reason", note.what}});
     }
     return list;
   }
@@ -327,9 +333,8 @@ step_result repository_analysis(const step_context& context) {
                    {"commits_total", commits},
                    {"files_total", all.files.size()},
                    {"repositories", list}};
-  return {document, std::to_string(all.sources.size()) + " repositories, "
-                      + std::to_string(commits) + " commits, " + std::to_string(all.files.size())
-                      + " tracked files"};
+  return {document, std::to_string(all.sources.size()) + " repositories, " + std::to_string(commits)
+                        + " commits, " + std::to_string(all.files.size()) + " tracked files"};
 }
 
 step_result workspace_analysis(const step_context& context) {
@@ -345,12 +350,12 @@ step_result workspace_analysis(const step_context& context) {
 
 step_result production_baseline(const step_context& context) {
   constexpr std::array<std::pair<std::string_view, std::string_view>, 6> inputs{
-    {{"repository_analysis", "repository-analysis"},
-     {"workspace_analysis", "workspace-analysis"},
-     {"bmc_inventory", "bmc-inventory"},
-     {"integrations_status", "integrations-status"},
-     {"quotation_assessment", "quotation-assessment"},
-     {"production_gaps", "production-gaps"}}};
+      {{"repository_analysis", "repository-analysis"},
+       {"workspace_analysis", "workspace-analysis"},
+       {"bmc_inventory", "bmc-inventory"},
+       {"integrations_status", "integrations-status"},
+       {"quotation_assessment", "quotation-assessment"},
+       {"production_gaps", "production-gaps"}}};
   ordered files = ordered::array();
   ordered metrics = ordered::object();
   std::size_t count = 0;
@@ -372,7 +377,7 @@ step_result production_baseline(const step_context& context) {
     context.progress("baseline", files.size(), inputs.size());
   }
   metrics["lines"] = read_output(context, "discovery/workspace_analysis.json", "workspace-analysis")
-                       .value("lines", ordered::object());
+                         .value("lines", ordered::object());
   return {{{"metrics_total", count}, {"metrics", metrics}, {"inputs", files}},
           std::to_string(count) + " metrics from " + std::to_string(files.size()) + " outputs"};
 }

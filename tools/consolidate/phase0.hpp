@@ -20,7 +20,8 @@ step_result bmc_inventory(const step_context& context);
 /// `integrations_expected integrations_found variables_undeclared unhealthy integrations[]: id
 /// found evidence[] variables[]: name used[] declared[]; health{}`
 step_result integrations_status(const step_context& context);
-/// `checks_total checks_passed checks_failed assessments[]: checks[]: id passed severity evidence[]`
+/// `checks_total checks_passed checks_failed assessments[]: checks[]: id passed severity
+/// evidence[]`
 step_result quotation_assessment(const step_context& context);
 /// `requirements_total requirements_met gaps_total gaps_by_severity{} gaps[] met[]`
 step_result production_gaps(const step_context& context);

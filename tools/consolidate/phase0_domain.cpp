@@ -17,9 +17,8 @@ std::string of(std::size_t part, std::size_t whole) {
 std::vector<evidence> only(const std::vector<evidence>& found, std::string_view kind,
                            const std::string& name) {
   std::vector<evidence> result;
-  std::copy_if(found.begin(), found.end(), std::back_inserter(result), [&](const evidence& item) {
-    return item.kind == kind && item.name == name;
-  });
+  std::copy_if(found.begin(), found.end(), std::back_inserter(result),
+               [&](const evidence& item) { return item.kind == kind && item.name == name; });
   return result;
 }
 
@@ -51,18 +50,18 @@ ordered integration_json(const step_context& context, const survey& all, const r
 }
 
 /// One requirement in one scope: all sources, or a single one.
-ordered judge(const survey& all, const requirement_rule& rule,
-              const std::vector<evidence>& found, const std::string& scope) {
+ordered judge(const survey& all, const requirement_rule& rule, const std::vector<evidence>& found,
+              const std::string& scope) {
   const bool met = rule.absent == found.empty();
-  ordered entry{{"id", rule.id},
-                {"title", rule.title},
-                {"severity", rule.severity},
-                {"scope", scope},
-                {"met", met},
-                {"expected", rule.absent ? "no such place" : "at least one such place"},
-                {"actual", std::to_string(found.size()) + " places"},
-                {"looked_for",
-                 {{"paths", rule.paths}, {"content", rule.content}, {"env", rule.env}}}};
+  ordered entry{
+      {"id", rule.id},
+      {"title", rule.title},
+      {"severity", rule.severity},
+      {"scope", scope},
+      {"met", met},
+      {"expected", rule.absent ? "no such place" : "at least one such place"},
+      {"actual", std::to_string(found.size()) + " places"},
+      {"looked_for", {{"paths", rule.paths}, {"content", rule.content}, {"env", rule.env}}}};
   if (!met && !rule.advice.empty())
     entry["advice"] = rule.advice;
   entry["evidence"] = evidence_json(all, found, 10);
@@ -121,7 +120,7 @@ step_result integrations_status(const step_context& context) {
                    {"unhealthy", unhealthy},
                    {"integrations", list}};
   return {document, of(found, list.size()) + " integrations found, " + std::to_string(undeclared)
-                      + " variables used but not declared"};
+                        + " variables used but not declared"};
 }
 
 step_result quotation_assessment(const step_context& context) {
@@ -191,7 +190,7 @@ step_result production_gaps(const step_context& context) {
                    {"gaps", gaps},
                    {"met", met}};
   return {document, of(met.size(), gaps.size() + met.size()) + " requirements met, "
-                      + std::to_string(gaps.size()) + " gaps"};
+                        + std::to_string(gaps.size()) + " gaps"};
 }
 
 } // namespace aeo::consolidate

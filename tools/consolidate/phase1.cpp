@@ -16,12 +16,12 @@ namespace {
 /// Counted without the parsers, so that a manifest that they lose shows.
 std::size_t manifest_names(const step_context& context, const survey& all) {
   return static_cast<std::size_t>(
-    std::count_if(all.files.begin(), all.files.end(), [&](const scanned_file& file) {
-      const auto& tracked = all.tracked(file);
-      return !manifest_type(tracked.path).empty() && !tracked.is_symlink()
-             && !tracked.is_submodule()
-             && !any_glob_matches(context.config.vendored, tracked.path);
-    }));
+      std::count_if(all.files.begin(), all.files.end(), [&](const scanned_file& file) {
+        const auto& tracked = all.tracked(file);
+        return !manifest_type(tracked.path).empty() && !tracked.is_symlink()
+               && !tracked.is_submodule()
+               && !any_glob_matches(context.config.vendored, tracked.path);
+      }));
 }
 
 ordered use_json(const survey& all, const manifest& from, const dependency& item) {
@@ -69,7 +69,7 @@ step_result repository_manifests(const step_context& context) {
                    {"by_type", by_type},
                    {"manifests", list}};
   return {document, std::to_string(found) + " manifests, " + std::to_string(parsed) + " parsed, "
-                      + std::to_string(list.size() - parsed) + " unparsable"};
+                        + std::to_string(list.size() - parsed) + " unparsable"};
 }
 
 step_result workspace_duplicates(const step_context& context) {
@@ -109,13 +109,16 @@ step_result workspace_duplicates(const step_context& context) {
                       {"across_repositories", in.size() > 1},
                       {"files", list}});
   }
-  ordered document{{"files_total", all.files.size()}, {"duplicate_groups", groups.size()},
-                   {"duplicate_files", files},        {"duplicate_bytes", bytes},
-                   {"groups_across_repositories", across}, {"empty_files", empty},
+  ordered document{{"files_total", all.files.size()},
+                   {"duplicate_groups", groups.size()},
+                   {"duplicate_files", files},
+                   {"duplicate_bytes", bytes},
+                   {"groups_across_repositories", across},
+                   {"empty_files", empty},
                    {"groups", groups}};
   return {document, std::to_string(groups.size()) + " groups of duplicates, "
-                      + std::to_string(across) + " of them across repositories, "
-                      + std::to_string(bytes) + " bytes could be saved"};
+                        + std::to_string(across) + " of them across repositories, "
+                        + std::to_string(bytes) + " bytes could be saved"};
 }
 
 step_result technologies(const step_context& context) {
@@ -159,7 +162,7 @@ step_result technologies(const step_context& context) {
     by_repository.push_back({{"repository", name}, {"code_lines", code}});
   }
   ordered document{
-    {"technologies_total", list.size()}, {"technologies", list}, {"languages", by_repository}};
+      {"technologies_total", list.size()}, {"technologies", list}, {"languages", by_repository}};
   return {document, std::to_string(list.size()) + " technologies"};
 }
 
@@ -194,8 +197,8 @@ step_result dependencies(const step_context& context) {
                    {"by_ecosystem", by_ecosystem},
                    {"packages", list}};
   return {document, std::to_string(total) + " direct dependencies on "
-                      + std::to_string(packages.size()) + " packages, " + std::to_string(shared)
-                      + " shared between repositories"};
+                        + std::to_string(packages.size()) + " packages, " + std::to_string(shared)
+                        + " shared between repositories"};
 }
 
 } // namespace aeo::consolidate

@@ -50,12 +50,11 @@ ordered directories_json(const survey& all, const component_map& map) {
   for (const auto& [key, count] : files) {
     const auto inside = join_path(key.second, "x");
     const auto& owner = map.owner(key.first, inside);
-    list.push_back(
-      {{"repository", all.sources[key.first].name},
-       {"directory", key.second.empty() ? "." : encode_path(key.second)},
-       {"component", owner.name},
-       {"target", encode_path(dir_name(map.target_of(key.first, inside)))},
-       {"files", count}});
+    list.push_back({{"repository", all.sources[key.first].name},
+                    {"directory", key.second.empty() ? "." : encode_path(key.second)},
+                    {"component", owner.name},
+                    {"target", encode_path(dir_name(map.target_of(key.first, inside)))},
+                    {"files", count}});
   }
   return list;
 }
@@ -115,7 +114,7 @@ step_result component_mapping(const step_context& context) {
                    {"dependencies", edges_json(all, map)},
                    {"directories", directories_json(all, map)}};
   return {document, std::to_string(once) + " of " + std::to_string(total) + " files mapped to "
-                      + std::to_string(map.components.size()) + " components"};
+                        + std::to_string(map.components.size()) + " components"};
 }
 
 } // namespace aeo::consolidate

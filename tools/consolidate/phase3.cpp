@@ -102,10 +102,10 @@ duplicate_lists find_duplicates(const step_context& context, const survey& all,
   for (const auto& [oid, files] : by_content) {
     if (across(files) && !std::all_of(files.begin(), files.end(), collides))
       result.identical.push_back(
-        {{"bytes", files[0]->facts.size},
-         {"files", places(files)},
-         {"strategy", "keep_each"},
-         {"reason", "each component stays complete on its own; git stores the content once"}});
+          {{"bytes", files[0]->facts.size},
+           {"files", places(files)},
+           {"strategy", "keep_each"},
+           {"reason", "each component stays complete on its own; git stores the content once"}});
   }
   for (const auto& [path, files] : by_path) {
     const bool differ = std::any_of(files.begin(), files.end(), [&](const auto* file) {
@@ -113,10 +113,10 @@ duplicate_lists find_duplicates(const step_context& context, const survey& all,
     });
     if (differ && across(files) && !std::all_of(files.begin(), files.end(), collides))
       result.diverging.push_back(
-        {{"path", encode_path(path)},
-         {"files", places(files)},
-         {"strategy", "keep_each"},
-         {"reason", "same name, other content: each belongs to its own component"}});
+          {{"path", encode_path(path)},
+           {"files", places(files)},
+           {"strategy", "keep_each"},
+           {"reason", "same name, other content: each belongs to its own component"}});
   }
   return result;
 }
@@ -179,7 +179,7 @@ conflict_report find_conflicts(const survey& all, const std::vector<manifest>& m
   for (const auto& from : manifests) {
     for (const auto& item : from.dependencies)
       packages[{item.ecosystem, item.name}].push_back(
-        {&from, &item, parse_range(item.ecosystem, item.constraint)});
+          {&from, &item, parse_range(item.ecosystem, item.constraint)});
   }
   conflict_report report;
   for (const auto& [package, uses] : packages) {
@@ -190,8 +190,8 @@ conflict_report find_conflicts(const survey& all, const std::vector<manifest>& m
       auto entry = use_json(all, item);
       entry["ecosystem"] = package.first;
       entry["name"] = printable(package.second, 200);
-      entry["reason"] = package.first == "docker" ? "an image tag has no order"
-                                                  : "not a range of versions";
+      entry["reason"] =
+          package.first == "docker" ? "an image tag has no order" : "not a range of versions";
       report.not_comparable.push_back(entry);
     }
   }
@@ -199,8 +199,9 @@ conflict_report find_conflicts(const survey& all, const std::vector<manifest>& m
 }
 
 std::size_t without_strategy(const ordered& list) {
-  return static_cast<std::size_t>(std::count_if(
-    list.begin(), list.end(), [](const ordered& item) { return item.value("strategy", "").empty(); }));
+  return static_cast<std::size_t>(std::count_if(list.begin(), list.end(), [](const ordered& item) {
+    return item.value("strategy", "").empty();
+  }));
 }
 
 } // namespace
@@ -215,13 +216,12 @@ void require_same_heads(const ordered& document, const std::vector<source>& sour
     same = same && recorded.contains(from.name) && recorded[from.name] == from.head;
   if (!same)
     throw failure(exit_status::bad_data, "the sources are not at the commits that " + made_by
-                                           + " saw (run `aeo-consolidate " + made_by
-                                           + "` again, then this step)");
+                                             + " saw (run `aeo-consolidate " + made_by
+                                             + "` again, then this step)");
 }
 
 step_result merge_strategy(const step_context& context) {
-  const auto mapping
-    = read_output(context, "reports/component_mapping.json", "component-mapping");
+  const auto mapping = read_output(context, "reports/component_mapping.json", "component-mapping");
   const rule_set rules(context.config);
   const auto all = scan(context, rules);
   require_same_heads(mapping, all.sources, "component-mapping");
@@ -249,8 +249,8 @@ step_result merge_strategy(const step_context& context) {
                    {"duplicates_diverging", duplicates.diverging},
                    {"constraints_not_comparable", conflicts.not_comparable}};
   return {document, std::to_string(list.size()) + " collisions, all but "
-                      + std::to_string(without_strategy(list)) + " with a strategy; "
-                      + std::to_string(conflicts.conflicts.size()) + " version conflicts"};
+                        + std::to_string(without_strategy(list)) + " with a strategy; "
+                        + std::to_string(conflicts.conflicts.size()) + " version conflicts"};
 }
 
 } // namespace aeo::consolidate

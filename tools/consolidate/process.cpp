@@ -74,9 +74,10 @@ int spawn(std::vector<std::string> argv, const process_options& options, int in,
     ::waitpid(pid, nullptr, 0);
   ::close(report[0]);
   if (problem != 0)
-    throw failure(exit_status::try_again, "cannot start " + argv[0] + " in "
-                                            + (options.directory.empty() ? "." : options.directory)
-                                            + ": " + std::strerror(problem));
+    throw failure(exit_status::try_again,
+                  "cannot start " + argv[0] + " in "
+                      + (options.directory.empty() ? "." : options.directory) + ": "
+                      + std::strerror(problem));
   return pid;
 }
 

@@ -108,8 +108,8 @@ void rule_set::find_lines(std::uint32_t index, std::string_view text,
          && expression.Match(piece, position, text.size(), re2::RE2::UNANCHORED, &match, 1)) {
     const auto at = static_cast<std::size_t>(match.data() - text.data());
     line += static_cast<std::uint32_t>(
-      std::count(text.begin() + static_cast<std::ptrdiff_t>(counted),
-                 text.begin() + static_cast<std::ptrdiff_t>(at), '\n'));
+        std::count(text.begin() + static_cast<std::ptrdiff_t>(counted),
+                   text.begin() + static_cast<std::ptrdiff_t>(at), '\n'));
     counted = at;
     out.push_back({index, line});
     ++kept;

@@ -123,7 +123,7 @@ void hash_large(int fd, std::string_view path, std::string_view format, file_fac
 class scanner {
 public:
   scanner(const step_context& context, const rule_set& rules, survey& all)
-    : context_(context), rules_(rules), all_(all) {
+      : context_(context), rules_(rules), all_(all) {
     for (const auto& item : all.sources)
       directories_.push_back(::open(item.directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   }
@@ -147,9 +147,9 @@ public:
     struct stat st {};
     const bool present = status(file, st);
     const bool same = known->from_git
-                        ? !present && known->oid == tracked.oid
-                        : present && known->size == static_cast<std::uint64_t>(st.st_size)
-                            && known->inode == st.st_ino && key_time(st) == known->mtime;
+                          ? !present && known->oid == tracked.oid
+                          : present && known->size == static_cast<std::uint64_t>(st.st_size)
+                                && known->inode == st.st_ino && key_time(st) == known->mtime;
     if (same)
       file.facts = *known;
     return same;
@@ -193,7 +193,7 @@ private:
     return all_.source_of(file).kind != source_kind::bare
            && ::fstatat(directories_[file.source], all_.tracked(file).path.c_str(), &st,
                         AT_SYMLINK_NOFOLLOW)
-                == 0;
+                  == 0;
   }
 
   static bool gone(scanned_file& file, const std::string& why) {
@@ -316,6 +316,14 @@ survey scan(const step_context& context, const rule_set& rules) {
   return all;
 }
 
+std::string read_link(const survey& all, const scanned_file& file) {
+  const auto path = all.source_of(file).directory + "/" + all.tracked(file).path;
+  std::string target(4096, '\0');
+  const auto n = ::readlink(path.c_str(), target.data(), target.size());
+  target.resize(n > 0 ? static_cast<std::size_t>(n) : 0);
+  return target;
+}
+
 std::string read_content(const survey& all, const scanned_file& file) {
   const auto& from = all.source_of(file);
   if (file.facts.from_git)
@@ -324,8 +332,9 @@ std::string read_content(const survey& all, const scanned_file& file) {
   const descriptor fd(open_below(directory.get(), all.tracked(file).path));
   std::string text;
   if (fd.get() < 0 || !read_all(fd.get(), file.facts.size, text))
-    throw failure(exit_status::no_input, join_path(from.directory, encode_path(all.tracked(file).path))
-                                           + ": cannot be read: " + std::strerror(errno));
+    throw failure(exit_status::no_input,
+                  join_path(from.directory, encode_path(all.tracked(file).path))
+                      + ": cannot be read: " + std::strerror(errno));
   return text;
 }
 

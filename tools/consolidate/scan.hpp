@@ -54,7 +54,9 @@ struct survey {
 /// the first reads, the others find everything in the cache.
 survey scan(const step_context& context, const rule_set& rules);
 
-/// The content of one file as the scan saw it; empty with a problem if it cannot be read.
+/// The content of one file as the scan saw it; throws `failure` if it cannot be read.
 std::string read_content(const survey& all, const scanned_file& file);
+/// The target of a symbolic link.
+std::string read_link(const survey& all, const scanned_file& file);
 
 } // namespace aeo::consolidate

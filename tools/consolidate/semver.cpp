@@ -62,7 +62,9 @@ version bumped(const version& v, std::size_t index) {
   return next;
 }
 
-version_range all_versions() { return {{interval{}}}; }
+version_range all_versions() {
+  return {{interval{}}};
+}
 
 version_range from(const version& low, bool included = true) {
   return {{interval{low, std::nullopt, included, false}}};
@@ -76,7 +78,9 @@ version_range between(const version& low, const version& high) {
   return {{interval{low, high, true, false}}};
 }
 
-version_range exactly(const version& v) { return {{interval{v, v, true, true}}}; }
+version_range exactly(const version& v) {
+  return {{interval{v, v, true, true}}};
+}
 
 version_range without(const version& v) {
   return {{interval{std::nullopt, v, true, false}, interval{v, std::nullopt, false, false}}};
@@ -139,8 +143,8 @@ std::optional<version_range> comparator(std::string_view ecosystem, std::string_
     if (!p->wildcard)
       return without(p->value);
     const auto end = bumped(p->value, p->written - 1);
-    return version_range{{interval{std::nullopt, p->value, true, false},
-                          interval{end, std::nullopt, true, false}}};
+    return version_range{
+        {interval{std::nullopt, p->value, true, false}, interval{end, std::nullopt, true, false}}};
   }
   if (op.empty() && ecosystem == "cargo" && !p->wildcard)
     return caret(*p);
@@ -185,7 +189,8 @@ std::optional<version_range> alternatives(std::string_view ecosystem, std::strin
   while (true) {
     const auto bar = text.find("||");
     const auto part = trim(text.substr(0, bar));
-    const auto next = ecosystem == "npm" ? npm_alternative(part) : all_of(ecosystem, split(part, ','));
+    const auto next =
+        ecosystem == "npm" ? npm_alternative(part) : all_of(ecosystem, split(part, ','));
     if (!next)
       return std::nullopt;
     range.intervals.insert(range.intervals.end(), next->intervals.begin(), next->intervals.end());

@@ -22,7 +22,7 @@ using strings = std::vector<std::string>;
 class cursor {
 public:
   cursor(const json& value, std::string pointer, const std::string& file, strings& errors)
-    : value_(value), pointer_(std::move(pointer)), file_(file), errors_(errors) {}
+      : value_(value), pointer_(std::move(pointer)), file_(file), errors_(errors) {}
 
   void wrong(const std::string& what) const {
     errors_.push_back(file_ + ": " + (pointer_.empty() ? "/" : pointer_) + ": " + what);
@@ -197,16 +197,18 @@ void read_domain(const cursor& domain, settings& out) {
       at.read("required", rule.required);
     return ok;
   });
-  read_rules(domain, "integrations", out.integrations, [](const cursor& at, integration_rule& rule) {
-    const bool ok = read_rule(at, rule, {"health_url"});
-    if (ok && at.has("health_url") && !at.value().at("health_url").is_null()) {
-      rule.health_url.emplace();
-      at.read("health_url", *rule.health_url);
-      if (!rule.health_url->starts_with("http://") && !rule.health_url->starts_with("https://"))
-        at.at("health_url").wrong("expected null or a URL that starts with http:// or https://");
-    }
-    return ok;
-  });
+  read_rules(
+      domain, "integrations", out.integrations, [](const cursor& at, integration_rule& rule) {
+        const bool ok = read_rule(at, rule, {"health_url"});
+        if (ok && at.has("health_url") && !at.value().at("health_url").is_null()) {
+          rule.health_url.emplace();
+          at.read("health_url", *rule.health_url);
+          if (!rule.health_url->starts_with("http://") && !rule.health_url->starts_with("https://"))
+            at.at("health_url")
+                .wrong("expected null or a URL that starts with http:// or https://");
+        }
+        return ok;
+      });
   read_rules(domain, "assessments", out.assessments, [](const cursor& at, assessment_rule& rule) {
     if (!at.object({"id", "title", "checks"}, {"id", "checks"}))
       return false;
@@ -246,7 +248,7 @@ void read_repositories(const cursor& root, settings& out) {
     at.read("name", item.name, false);
     if (item.name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
                                     "._-")
-          != std::string::npos
+            != std::string::npos
         || item.name.starts_with('.') || item.name.starts_with('-') || item.name.ends_with('.')
         || item.name.ends_with(".lock") || item.name.find("..") != std::string::npos)
       at.at("name").wrong("is \"" + item.name
@@ -292,7 +294,8 @@ void read_mapping(const cursor& root, settings& out) {
 }
 
 void read_scan(const cursor& root, settings& out) {
-  if (!root.has("scan") || !root.at("scan").object({"max_text_bytes", "large_file_bytes", "vendored"}))
+  if (!root.has("scan")
+      || !root.at("scan").object({"max_text_bytes", "large_file_bytes", "vendored"}))
     return;
   const auto scan = root.at("scan");
   scan.read_count("max_text_bytes", out.max_text_bytes);
@@ -338,8 +341,8 @@ settings parse_settings(const std::string& text, const std::string& file) {
   try {
     out.raw = json::parse(text);
   } catch (const json::parse_error& error) {
-    throw failure(exit_status::configuration, file + ": /: is not JSON (" + error.what()
-                                                + "), expected one JSON object");
+    throw failure(exit_status::configuration,
+                  file + ": /: is not JSON (" + error.what() + "), expected one JSON object");
   }
   strings errors;
   const cursor root(out.raw, "", file, errors);
@@ -349,15 +352,16 @@ settings parse_settings(const std::string& text, const std::string& file) {
     read_scan(root, out);
     if (root.has("domain"))
       read_domain(root.at("domain"), out);
-    read_rules(root, "requirements", out.requirements, [](const cursor& at, requirement_rule& rule) {
-      const bool ok = read_rule(at, rule, {"severity", "advice", "each_repository", "absent"});
-      if (ok) {
-        read_severity(at, rule);
-        at.read("each_repository", rule.each_repository);
-        at.read("absent", rule.absent);
-      }
-      return ok;
-    });
+    read_rules(
+        root, "requirements", out.requirements, [](const cursor& at, requirement_rule& rule) {
+          const bool ok = read_rule(at, rule, {"severity", "advice", "each_repository", "absent"});
+          if (ok) {
+            read_severity(at, rule);
+            at.read("each_repository", rule.each_repository);
+            at.read("absent", rule.absent);
+          }
+          return ok;
+        });
     read_mapping(root, out);
     read_commands(root);
   }
@@ -374,7 +378,8 @@ settings load_settings(const std::string& file) {
   std::ostringstream text;
   if (!in || !(text << in.rdbuf()))
     throw failure(exit_status::configuration,
-                  file + ": /: cannot be read, expected a consolidation_config.json (see --config)");
+                  file
+                      + ": /: cannot be read, expected a consolidation_config.json (see --config)");
   return parse_settings(text.str(), file);
 }
 

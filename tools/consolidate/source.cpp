@@ -83,11 +83,12 @@ void walk(source& out, const std::string& relative) {
 
 void read_repository(source& out) {
   const auto repository = out.repository();
-  const auto facts = repository.run({"rev-parse", "--show-object-format", "--is-shallow-repository"});
+  const auto facts =
+      repository.run({"rev-parse", "--show-object-format", "--is-shallow-repository"});
   if (facts.exit_code != 0)
     throw failure(exit_status::bad_data, out.directory + ": is not a readable git repository: "
-                                           + printable(trim(facts.err), 300)
-                                           + " (repair it or take it out of the configuration)");
+                                             + printable(trim(facts.err), 300)
+                                             + " (repair it or take it out of the configuration)");
   const auto lines = split(facts.out, '\n');
   out.object_format = lines[0];
   out.shallow = lines.size() > 1 && lines[1] == "true";
@@ -111,8 +112,8 @@ source make_source(const step_context& context, std::string name, const std::str
   out.directory = location == "." ? context.workspace : context.workspace + "/" + location;
   if (!fs::is_directory(out.directory))
     throw failure(exit_status::no_input, out.directory + ": repository \"" + out.name
-                                           + "\" is not a directory (see " + context.config.file
-                                           + ": /repositories)");
+                                             + "\" is not a directory (see " + context.config.file
+                                             + ": /repositories)");
   if (!git::is_repository(out.directory))
     out.kind = source_kind::plain;
   else if (git::is_bare(out.directory))
@@ -189,7 +190,7 @@ std::vector<source> find_sources(const step_context& context) {
   }
   if (sources.empty())
     sources.push_back(make_source(
-      context, usable_name(fs::path(context.workspace).filename().string()), ".", ""));
+        context, usable_name(fs::path(context.workspace).filename().string()), ".", ""));
   return sources;
 }
 

@@ -40,8 +40,8 @@ struct source {
   std::string head;   ///< commit id
   std::string branch; ///< empty if detached
   std::string object_format = "sha1";
-  std::vector<tracked_file> files;    ///< sorted by path
-  std::vector<source_note> skipped;   ///< listed, never fatal: sockets, unreadable directories, ...
+  std::vector<tracked_file> files;  ///< sorted by path
+  std::vector<source_note> skipped; ///< listed, never fatal: sockets, unreadable directories, ...
 
   bool has_history() const { return kind != source_kind::plain && !empty; }
   git repository() const { return git(directory); }

@@ -23,7 +23,7 @@ namespace {
 
 [[noreturn]] void cannot_write(const std::string& file) {
   throw failure(exit_status::try_again, file + ": cannot be written: " + std::strerror(errno)
-                                          + " (free space or fix permissions, then run again)");
+                                            + " (free space or fix permissions, then run again)");
 }
 
 void sync_directory(const std::string& directory) {
@@ -68,8 +68,8 @@ std::string checked_output(const std::string& workspace, const std::string& out)
   std::error_code ec;
   const auto real = fs::weakly_canonical(path, ec);
   if (ec || !is_below(real.string(), root.string()) || real == root)
-    throw failure(exit_status::configuration, "--out " + out + ": is outside " + root.string()
-                                                + ", expected a file below it");
+    throw failure(exit_status::configuration,
+                  "--out " + out + ": is outside " + root.string() + ", expected a file below it");
   return real.string();
 }
 
@@ -78,14 +78,14 @@ ordered read_output(const step_context& context, const std::string& relative,
   const auto file = context.consolidation() + "/" + relative;
   std::ifstream in(file, std::ios::binary);
   if (!in)
-    throw failure(exit_status::no_input, file + ": is missing (run `aeo-consolidate "
-                                           + std::string(made_by) + "` first)");
+    throw failure(exit_status::no_input,
+                  file + ": is missing (run `aeo-consolidate " + std::string(made_by) + "` first)");
   try {
     return ordered::parse(in);
   } catch (const ordered::parse_error& error) {
     throw failure(exit_status::bad_data, file + ": is not JSON: " + error.what()
-                                           + " (run `aeo-consolidate " + std::string(made_by)
-                                           + "` again)");
+                                             + " (run `aeo-consolidate " + std::string(made_by)
+                                             + "` again)");
   }
 }
 

@@ -16,10 +16,11 @@ using ordered = nlohmann::ordered_json;
 
 /// Reports `LABEL: done/total` on standard error, at most ten times a second and at the end.
 /// Calls may come from several threads.
-using progress_function = std::function<void(std::string_view label, std::size_t done,
-                                             std::size_t total)>;
+using progress_function =
+    std::function<void(std::string_view label, std::size_t done, std::size_t total)>;
 
-/// What a step is given. Sources are read only; everything a step writes is below `consolidation()`.
+/// What a step is given. Sources are read only; everything a step writes is below
+/// `consolidation()`.
 struct step_context {
   std::string workspace; ///< absolute, without symbolic links
   settings config;

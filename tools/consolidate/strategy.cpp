@@ -18,8 +18,8 @@ std::map<std::string, std::int64_t> last_changes(const source& from,
   std::map<std::string, std::int64_t> times;
   if (!from.has_history() || paths.empty())
     return times;
-  std::vector<std::string> args{"--literal-pathspecs", "log", "-z", "--no-renames", "--name-only",
-                                "--format=%x01%ct", "HEAD", "--"};
+  std::vector<std::string> args{"--literal-pathspecs", "log",  "-z", "--no-renames", "--name-only",
+                                "--format=%x01%ct",    "HEAD", "--"};
   args.insert(args.end(), paths.begin(), paths.end());
   const auto log = from.repository().output(args);
   std::int64_t time = 0;
@@ -37,7 +37,7 @@ std::map<std::string, std::int64_t> last_changes(const source& from,
 class planner {
 public:
   planner(const step_context& context, const survey& all, const component_map& map)
-    : context_(context), all_(all) {
+      : context_(context), all_(all) {
     for (std::size_t f = 0; f < all.files.size(); ++f)
       wanted_[map.target_of(all.files[f].source, all.tracked(all.files[f]).path)].push_back(f);
     for (const auto& [target, files] : wanted_)
@@ -118,9 +118,10 @@ private:
       }
     } else {
       item.strategy = "rename";
-      item.reason = item.kind == "diverging"
-                      ? "the files differ: each is kept under its repository's name, nothing is lost"
-                      : "a directory needs this name: the file is kept beside it";
+      item.reason =
+          item.kind == "diverging"
+              ? "the files differ: each is kept under its repository's name, nothing is lost"
+              : "a directory needs this name: the file is kept beside it";
     }
     for (auto& file : item.files)
       file.target = renamed(item.target, all_.source_of(all_.files[file.file]).name);
@@ -151,8 +152,8 @@ private:
     }
     throw failure(exit_status::configuration,
                   context_.config.file + ": /strategies: keep_repository \"" + rule.repository
-                    + "\" has no file for " + encode_path(item.target)
-                    + ", expected one of the repositories that collide there");
+                      + "\" has no file for " + encode_path(item.target)
+                      + ", expected one of the repositories that collide there");
   }
 
   static void keep(collision& item, std::size_t winner) {
