@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <ctime>
 #include <unordered_map>
 #include <unordered_set>
@@ -68,14 +69,20 @@ std::optional<std::string> missing_reason(const json& x) {
   return why.is_string() ? one_line(why.get_ref<const std::string&>()) : text_of(why);
 }
 
+/// "6" rather than "6.0".
+std::string number(double x) {
+  std::array<char, 32> text{};
+  return {text.data(), std::to_chars(text.data(), text.data() + text.size(), x).ptr};
+}
+
 std::string expected_metric(const check_def& def) {
   if (!def.exact.empty())
     return one_line(def.exact);
   std::string text;
   if (def.min)
-    text = ">= " + json(*def.min).dump();
+    text = ">= " + number(*def.min);
   if (def.max)
-    text += (text.empty() ? "<= " : " and <= ") + json(*def.max).dump();
+    text += (text.empty() ? "<= " : " and <= ") + number(*def.max);
   return text.empty() ? "a value" : text;
 }
 

@@ -135,13 +135,19 @@ void add_base64_and_hex(collector& c, std::string_view line) {
 }
 
 void add_url(collector& c, std::string_view line) {
-  // RFC 3986; that but '/'; encodeURIComponent; HTML forms; encodeURI; everything.
+  // RFC 3986; that but '/'; encodeURIComponent; HTML forms; encodeURI.
   constexpr std::array<std::string_view, 5> kept = {"-._~", "-._~/", "-._~!*'()", "-._*",
                                                     "-._~!*'();,/?:@&=+$#"};
   for (std::string_view digits : {"0123456789ABCDEF", "0123456789abcdef"})
     for (auto set : kept)
       for (bool plus : {false, true})
         c.add(url_encoded(line, set, plus, digits));
+  for (std::string_view digits : {"0123456789ABCDEF", "0123456789abcdef"}) {
+    std::string every;
+    for (char byte : line)
+      every += "%" + hex({&byte, 1}, digits);
+    c.add(every);
+  }
 }
 
 void add_json(collector& c, std::string_view line) {

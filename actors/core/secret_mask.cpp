@@ -63,13 +63,13 @@ struct secret_mask::table {
   std::vector<form> forms;          ///< Sorted by their first bytes.
   std::unordered_map<std::uint32_t, std::pair<std::uint32_t, std::uint32_t>> ranges;
   std::bitset<65536> filter; ///< Which first bytes there are: decides nearly always alone.
-  std::size_t longest = 0;   ///< In a text, with line breaks.
+  std::size_t longest = 0;   ///< In a text, with line breaks and end_of_escape.
 
   static std::size_t hash(std::uint32_t x) { return (x * 0x9e3779b1u) >> 16; }
 
   void add(std::uint32_t owner, std::string_view value) {
     for (auto& each : secret_forms(value)) {
-      const auto extent = each.text.size() + (each.wraps ? max_break_bytes : 0);
+      const auto extent = each.text.size() + (each.wraps ? max_break_bytes : 0) + 1;
       longest = std::max(longest, extent);
       forms.push_back({std::move(each.text), owner, each.wraps});
     }
@@ -174,7 +174,7 @@ struct secret_mask::table {
         out.append(text.substr(end, begin - end)).append(markers[found.owner]);
         owner = found.owner;
       }
-      end = std::max(end, found.end);
+      end = std::max(end, end_of_escape(text, begin, found.end));
     }
     if (end < stop) {
       out.append(text.substr(end, stop - end));
@@ -191,6 +191,14 @@ struct secret_mask::table {
     while (run > limit && text[run - 1] == '\\')
       --run;
     return (at - run) % 2 == 1 ? at - 1 : at;
+  }
+
+  /// The same at the other end: what the last backslash of a match escapes goes with it.
+  static std::size_t end_of_escape(std::string_view text, std::size_t begin, std::size_t end) {
+    auto run = end;
+    while (run > begin && text[run - 1] == '\\')
+      --run;
+    return (end - run) % 2 == 1 && end < text.size() ? end + 1 : end;
   }
 };
 

@@ -23,8 +23,9 @@ namespace aeo::core {
 /// punctuation mark, PEM header lines. All else is, paths too (SSH_KEY_FILE=/etc/key hides
 /// "/etc/key"): too much hidden harms less than a secret shown.
 ///
-/// A JSON text stays valid when masked, but for numbers that equal a digits-only secret. Mask a
-/// text before cutting it: half a short secret is not recognized.
+/// A JSON text stays valid when masked, but for two rare cases: a number that equals a digits-only
+/// secret, and a secret with a double quote, which may be one of the JSON's own. Mask a text before
+/// cutting it: half a short secret is not recognized.
 class secret_mask {
 public:
   secret_mask() = default; ///< Masks nothing.

@@ -1,6 +1,7 @@
 #include "actors/io/database.hpp"
 
 #include "actors/io/files.hpp"
+#include "messages/type_ids.hpp"
 
 #include <sqlite3.h>
 
@@ -165,8 +166,8 @@ std::string uri_of(const fs::path& file, std::string_view parameters) {
 }
 
 std::unique_ptr<SQLite::Database> connect_read_only(const fs::path& file) {
-  constexpr int flags = SQLite::OPEN_READONLY | SQLite::OPEN_NOMUTEX | SQLite::OPEN_URI;
-  const auto open = [&file](std::string_view parameters, const char* vfs) {
+  const int flags = SQLite::OPEN_READONLY | SQLite::OPEN_NOMUTEX | SQLite::OPEN_URI;
+  const auto open = [&](std::string_view parameters, const char* vfs) {
     return std::make_unique<SQLite::Database>(uri_of(file, parameters), flags, busy_timeout_ms,
                                               vfs);
   };

@@ -3,6 +3,7 @@
 #include "actors/io/database.hpp"
 #include "actors/io/event_chain.hpp"
 #include "actors/io/store_verify.hpp"
+#include "messages/type_ids.hpp"
 
 #include <sqlite3.h>
 

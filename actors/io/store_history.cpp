@@ -1,5 +1,6 @@
 #include "actors/io/database.hpp"
 #include "actors/io/store.hpp"
+#include "messages/type_ids.hpp"
 
 #include <SQLiteCpp/Statement.h>
 

@@ -1,6 +1,7 @@
 #include "actors/io/store_verify.hpp"
 
 #include "actors/io/database.hpp"
+#include "messages/type_ids.hpp"
 
 #include <SQLiteCpp/Statement.h>
 #include <SQLiteCpp/Transaction.h>

@@ -2,6 +2,7 @@
 
 #include "actors/core/timestamp.hpp"
 #include "actors/io/files.hpp"
+#include "messages/type_ids.hpp"
 
 #include <nlohmann/json.hpp>
 

@@ -9,7 +9,6 @@
 #include <unordered_map>
 #include <vector>
 
-#include <spawn.h>
 #include <sys/types.h>
 
 namespace aeo::launcher {
@@ -22,12 +21,11 @@ struct spawned {
   std::string detail; ///< Names the file and says what is wrong with it.
 };
 
-/// Starts processes with posix_spawn: own process group, default signals, the launcher's stdin
-/// (/dev/null), everything else that the launcher has open closed.
+/// Starts processes: own process group, default signals, the launcher's stdin (/dev/null), nothing
+/// else of what the launcher has open. Only for a process that was set up by prepare_process().
 class spawner {
 public:
   explicit spawner(std::string execution);
-  ~spawner();
   spawner(const spawner&) = delete;
   spawner& operator=(const spawner&) = delete;
 
@@ -45,7 +43,6 @@ private:
   std::string_view task_path() const;
 
   std::string execution_;
-  posix_spawnattr_t attributes_;
   std::vector<std::string> base_;
   std::unordered_map<std::string_view, std::size_t> index_; ///< Name to its place in base_.
   // Reused from task to task.

@@ -2,8 +2,10 @@
 
 #include "actors/core/event_data.hpp"
 #include "actors/core/graph.hpp"
+#include "actors/core/text.hpp"
+#include "actors/core/timestamp.hpp"
 #include "actors/io/launcher_client.hpp"
-#include "tools/node/log_reader.hpp"
+#include "actors/io/state_file.hpp"
 
 #include <algorithm>
 #include <array>
@@ -112,35 +114,12 @@ bool is_finished(const core::execution_state& s) {
          || std::ranges::all_of(s.phases, is_open, &phase_state::status);
 }
 
+std::shared_ptr<const core::execution_state> nothing_yet() { return nullptr; }
+
 std::string two_ways(const options& o) {
   auto command = "aeo-node --workspace " + core::shell_quote(o.workspace_as_typed);
   return "  continue it:            " + command + " --resume\n"
          "  or begin from scratch:  " + command + " --fresh";
-}
-
-/// The phases that --from and --only choose; an error names what is not in the plan.
-caf::expected<std::vector<bool>> choose(const options& o, const plan& p) {
-  std::vector<bool> selected;
-  if (o.from.empty() && o.only.empty())
-    return selected;
-  selected.resize(p.phases.size());
-  auto ids = o.only;
-  if (!o.from.empty())
-    ids.push_back(o.from);
-  core::ready_graph graph{p};
-  for (const auto& id : ids) {
-    auto i = p.find(id);
-    if (!i)
-      return caf::make_error(ec::bad_configuration,
-                             std::string{o.from.empty() ? "--only" : "--from"} + ": the plan has no phase "
-                               + id + "; its phases are "
-                               + p.phases.front().id + " to " + p.phases.back().id);
-    selected[*i] = true;
-    if (!o.from.empty())
-      for (auto dependent : graph.downstream(*i))
-        selected[dependent] = true;
-  }
-  return selected;
 }
 
 /// Makes the events that a session begins with.
@@ -149,7 +128,7 @@ public:
   opener(const options& o, const configuration& c) : options_(o), config_(c) {}
 
   std::variant<session, refusal> open() {
-    auto selected = choose(options_, *config_.the_plan);
+    auto selected = select_phases(options_, *config_.the_plan);
     if (!selected)
       return refuse(selected.error());
     selected_ = std::move(*selected);
@@ -296,13 +275,12 @@ private:
   }
 
   caf::error check_no_state_file() {
-    std::error_code error;
     auto file = state_file(options_);
-    if (!fs::exists(file, error))
+    auto read = io::read_state_file(file, the_plan());
+    if (!read)
+      return read.error();
+    if (!*read)
       return {};
-    auto imported = io::read_state_file(file, the_plan());
-    if (!imported)
-      return imported.error();
     return caf::make_error(ec::unfinished_execution,
                            file.string() + " is there and execution.db is not\n"
                              + two_ways(options_));
@@ -347,25 +325,31 @@ private:
 
   /// From execution_state.json alone: the database is gone, or another tool wrote the file.
   caf::error import() {
-    std::error_code error;
     auto file = state_file(options_);
-    if (!fs::exists(file, error))
+    auto read = io::read_state_file(file, the_plan());
+    if (!read)
+      return read.error();
+    if (!*read)
       return caf::make_error(ec::not_found,
                              "there is nothing to resume in " + options_.workspace.string()
                                + ": start without --resume");
-    auto imported = io::read_state_file(file, the_plan());
-    if (!imported)
-      return imported.error();
-    start_execution(imported->execution_id.empty() ? new_uuid() : imported->execution_id);
-    for (auto& e : imported->events)
+    auto& imported = **read;
+    auto changed = !imported.plan_hash.empty() && imported.plan_hash != the_plan().hash;
+    if (changed && !options_.accept_plan_change)
+      return caf::make_error(ec::plan_changed,
+                             "the plan has changed since " + file.string()
+                               + " was written (how cannot be told without the database); to go on "
+                                 "with the new plan add --accept-plan-change, or undo the change");
+    start_execution(imported.state.id.empty() ? new_uuid() : imported.state.id);
+    for (auto& e : io::import_events(imported, the_plan(), system_now_us()))
       first_events_.push_back(std::move(e));
     notes_.push_back("resumed from " + file.string()
                      + " alone; what it says of earlier phases was not measured by this program");
-    for (auto& warning : imported->warnings)
+    for (auto& warning : imported.warnings)
       notes_.push_back(std::move(warning));
     add(event_kind::execution_resumed, {},
         json{{"plan_hash", the_plan().hash},
-             {"plan_changed", false},
+             {"plan_changed", changed},
              {"imported", true},
              {"user", who()}}
           .dump());
@@ -494,6 +478,51 @@ std::int64_t system_now_us() {
   return std::chrono::duration_cast<std::chrono::microseconds>(
            std::chrono::system_clock::now().time_since_epoch())
     .count();
+}
+
+caf::expected<std::vector<bool>> select_phases(const options& o, const plan& p) {
+  std::vector<bool> selected;
+  if (o.from.empty() && o.only.empty())
+    return selected;
+  selected.resize(p.phases.size());
+  auto ids = o.only;
+  if (!o.from.empty())
+    ids.push_back(o.from);
+  core::ready_graph graph{p};
+  for (const auto& id : ids) {
+    auto i = p.find(id);
+    if (!i)
+      return caf::make_error(ec::bad_configuration,
+                             std::string{o.from.empty() ? "--only" : "--from"} + ": the plan has no phase "
+                               + id + "; its phases are "
+                               + p.phases.front().id + " to " + p.phases.back().id);
+    selected[*i] = true;
+    if (!o.from.empty())
+      for (auto dependent : graph.downstream(*i))
+        selected[dependent] = true;
+  }
+  return selected;
+}
+
+caf::expected<std::shared_ptr<const core::execution_state>> peek_state(const options& o,
+                                                                       const plan& p) {
+  auto store = io::open_store_read_only(database_file(o));
+  if (!store)
+    return store.error() == ec::not_found ? caf::expected<std::shared_ptr<const core::execution_state>>{nothing_yet()} : store.error();
+  auto last = (*store)->last_execution();
+  if (!last)
+    return last.error();
+  if (!*last)
+    return nothing_yet();
+  core::phase_lookup lookup{p};
+  replay r;
+  r.row = **last;
+  r.state.phases.resize(p.phases.size());
+  if (auto err = replay_events(**store, lookup, r, nullptr))
+    return err;
+  if (is_finished(r.state))
+    return nothing_yet();
+  return std::make_shared<const core::execution_state>(std::move(r.state));
 }
 
 std::variant<session, refusal> open_session(const options& o, const configuration& c) {
