@@ -20,6 +20,14 @@ task_exit make_exit(const task_key& key, exit_kind kind, std::string detail) {
 
 } // namespace
 
+caf::result<launcher_inventory> executor_state::connect() {
+  auto link = connect_to(self);
+  if (!link)
+    return link.error();
+  client = std::move(link->client);
+  return std::move(link->inventory);
+}
+
 void executor_state::run(task_spec spec, task_listener_actor listener) {
   auto key = spec.key;
   tasks[key] = {std::move(listener), std::move(spec), false};
@@ -126,7 +134,7 @@ void executor_state::gone(const std::string& reason) {
                                  + " times, the last time: " + reason));
     return;
   }
-  auto link = reconnect(self);
+  auto link = connect_to(self);
   if (!link) {
     self->quit(link.error());
     return;
@@ -145,15 +153,14 @@ void executor_state::gone(const std::string& reason) {
 }
 
 executor_actor::behavior_type executor(executor_actor::stateful_pointer<executor_state> self,
-                                       std::unique_ptr<io::launcher> client,
-                                       launcher_factory reconnect, std::size_t slots) {
+                                       launcher_factory connect_to, std::size_t slots) {
   auto& st = self->state;
   st.self = self;
-  st.client = std::move(client);
-  st.reconnect = std::move(reconnect);
+  st.connect_to = std::move(connect_to);
   st.slots = slots;
   return {
     [self](atom::publish, const event_batch& batch) { self->state.hear(batch); },
+    [self](atom::connect) { return self->state.connect(); },
     [self](atom::run, task_spec& spec, const task_listener_actor& listener) {
       self->state.run(std::move(spec), listener);
     },

@@ -12,10 +12,9 @@
 
 namespace aeo {
 
-/// Makes a new link to a launcher after the old one is gone: ends what may still run of the old
-/// one's tasks first. Blocking.
-using launcher_factory
-  = std::function<caf::expected<io::launcher_link>(const executor_actor& hears)>;
+/// Makes a link to a launcher whose callbacks tell the executor; also after a link broke: what the
+/// old launcher left running is ended first. Blocking.
+using launcher_factory = std::function<caf::expected<io::launcher_link>(const executor_actor&)>;
 
 /// Runs processes through the launcher, at most `slots` at once; the others queue in order.
 struct executor_state {
@@ -29,7 +28,7 @@ struct executor_state {
 
   executor_actor::pointer self = nullptr;
   std::unique_ptr<io::launcher> client;
-  launcher_factory reconnect;
+  launcher_factory connect_to;
   std::size_t slots = 1;
   std::map<task_key, entry> tasks; ///< Queued, sent and running.
   std::deque<task_key> queue;
@@ -37,6 +36,7 @@ struct executor_state {
   std::vector<caf::typed_response_promise<void>> idle_promises;
   std::uint32_t reconnects = 0;
 
+  caf::result<launcher_inventory> connect();
   void run(task_spec spec, task_listener_actor listener);
   void adopt(const task_key& key, task_listener_actor listener);
   void cancel(const task_key& key);
@@ -54,7 +54,6 @@ private:
 };
 
 executor_actor::behavior_type executor(executor_actor::stateful_pointer<executor_state> self,
-                                       std::unique_ptr<io::launcher> client,
-                                       launcher_factory reconnect, std::size_t slots);
+                                       launcher_factory connect_to, std::size_t slots);
 
 } // namespace aeo

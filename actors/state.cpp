@@ -116,6 +116,20 @@ caf::result<void> state_state::save() {
   return promise;
 }
 
+caf::result<snapshot_ptr> state_state::snapshot() {
+  auto promise = self->make_response_promise<snapshot_ptr>();
+  // The writer answers in order: its head is that of the last commit heard before the answer.
+  self->request(store, caf::infinite, atom::get_v)
+    .then(
+      [this, promise](std::string& head) mutable {
+        auto copy = std::make_shared<core::execution_state>(current);
+        copy->chain_head = std::move(head);
+        promise.deliver(snapshot_ptr{std::move(copy)});
+      },
+      [promise](const caf::error& err) mutable { promise.deliver(err); });
+  return promise;
+}
+
 void state_state::save_if_due() {
   if (saving || !dirty)
     return;
@@ -192,9 +206,7 @@ state_actor::behavior_type state(state_actor::stateful_pointer<state_state> self
     [self](atom::subscribe, const event_listener_actor& listener) {
       self->state.listeners.push_back(listener);
     },
-    [self](atom::get) -> caf::result<snapshot_ptr> {
-      return std::make_shared<const core::execution_state>(self->state.current);
-    },
+    [self](atom::get) { return self->state.snapshot(); },
     [self](atom::save) { return self->state.save(); },
   };
 }

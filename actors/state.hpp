@@ -48,6 +48,7 @@ struct state_state {
 
   caf::result<void> record(event_batch batch);
   caf::result<void> save();
+  caf::result<snapshot_ptr> snapshot();
 
 private:
   caf::error take(const event_batch& batch);

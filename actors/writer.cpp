@@ -21,6 +21,7 @@ writer_actor::behavior_type writer(writer_actor::stateful_pointer<writer_state> 
         return err;
       return caf::unit;
     },
+    [self](atom::get) { return self->state.store->head(); },
   };
 }
 

@@ -29,7 +29,9 @@ using writer_actor = caf::typed_actor<
   // Stores the batch as one transaction; answers the first event's number (the others follow).
   caf::result<std::uint64_t>(atom::record, event_batch),
   // Replaces execution_state.json.
-  caf::result<void>(atom::save, snapshot_ptr)>;
+  caf::result<void>(atom::save, snapshot_ptr),
+  // The head of the event log's hash chain (hex).
+  caf::result<std::string>(atom::get)>;
 
 /// The single writer of the execution's state.
 using state_actor = caf::typed_actor<
@@ -64,6 +66,8 @@ using phase_actor = task_listener_actor::extend<
 
 /// Runs OS processes through the launcher, at most max_parallel at once.
 using executor_actor = event_listener_actor::extend<
+  // Connects to the launcher, starting one if need be: what it knows of earlier tasks. Comes first.
+  caf::result<launcher_inventory>(atom::connect),
   // Runs the task; the listener hears of it.
   caf::result<void>(atom::run, task_spec, task_listener_actor),
   // A task that the launcher already knows: the listener hears its end (and start, if it runs).
@@ -98,8 +102,8 @@ using retry_actor = caf::typed_actor<
 
 /// Writes reports and draws progress.
 using reporter_actor = event_listener_actor::extend<
-  // A line for the operator that is no event (storage trouble, a second signal).
-  caf::result<void>(atom::stalled, std::string),
+  // A line for the operator that is no event (storage trouble, a signal).
+  caf::result<void>(atom::say, std::string),
   // Answers when the final report is written and the console is done.
   caf::result<void>(atom::finish, int)>;
 

@@ -4,6 +4,7 @@
 // Plain aggregates; no CAF header is needed to read them.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -55,6 +56,7 @@ enum class exit_kind : std::uint8_t {
   lost = 5         ///< The launcher is gone and with it the outcome.
 };
 std::string_view to_string(exit_kind);
+std::optional<exit_kind> exit_kind_from_string(std::string_view);
 
 /// The end of a task's process, as the launcher measured it.
 struct task_exit {
@@ -104,6 +106,20 @@ bool inspect(Inspector& f, task_start& x) {
   return f.object(x).fields(f.field("key", x.key), f.field("pid", x.pid),
                             f.field("start_ticks", x.start_ticks),
                             f.field("started_us", x.started_us));
+}
+
+/// What a launcher that was there already knows of this execution.
+struct launcher_inventory {
+  bool found = false;              ///< A launcher of an earlier node answered: it knows every task
+                                   ///< that was started and has not been acknowledged.
+  std::vector<task_start> running; ///< To adopt.
+  std::vector<task_exit> ended;    ///< Not acknowledged yet, those of the record file included.
+};
+
+template <class Inspector>
+bool inspect(Inspector& f, launcher_inventory& x) {
+  return f.object(x).fields(f.field("found", x.found), f.field("running", x.running),
+                            f.field("ended", x.ended));
 }
 
 } // namespace aeo

@@ -15,6 +15,8 @@
 namespace aeo {
 using event_batch = std::vector<event>;
 using task_keys = std::vector<task_key>;
+using task_starts = std::vector<task_start>;
+using task_exits = std::vector<task_exit>;
 } // namespace aeo
 
 CAF_BEGIN_TYPE_ID_BLOCK(aeo_types, first_custom_type_id)
@@ -22,6 +24,7 @@ CAF_BEGIN_TYPE_ID_BLOCK(aeo_types, first_custom_type_id)
   CAF_ADD_TYPE_ID(aeo_types, (aeo::ec))
   CAF_ADD_TYPE_ID(aeo_types, (aeo::event))
   CAF_ADD_TYPE_ID(aeo_types, (aeo::event_batch))
+  CAF_ADD_TYPE_ID(aeo_types, (aeo::launcher_inventory))
   CAF_ADD_TYPE_ID(aeo_types, (aeo::phase_error))
   CAF_ADD_TYPE_ID(aeo_types, (aeo::phase_state))
   CAF_ADD_TYPE_ID(aeo_types, (aeo::retry_decision))
@@ -29,10 +32,12 @@ CAF_BEGIN_TYPE_ID_BLOCK(aeo_types, first_custom_type_id)
   CAF_ADD_TYPE_ID(aeo_types, (aeo::run_outcome))
   CAF_ADD_TYPE_ID(aeo_types, (aeo::snapshot_ptr))
   CAF_ADD_TYPE_ID(aeo_types, (aeo::task_exit))
+  CAF_ADD_TYPE_ID(aeo_types, (aeo::task_exits))
   CAF_ADD_TYPE_ID(aeo_types, (aeo::task_key))
   CAF_ADD_TYPE_ID(aeo_types, (aeo::task_keys))
   CAF_ADD_TYPE_ID(aeo_types, (aeo::task_spec))
   CAF_ADD_TYPE_ID(aeo_types, (aeo::task_start))
+  CAF_ADD_TYPE_ID(aeo_types, (aeo::task_starts))
   CAF_ADD_TYPE_ID(aeo_types, (aeo::verdict))
 CAF_END_TYPE_ID_BLOCK(aeo_types)
 
@@ -41,6 +46,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(aeo::snapshot_ptr)
 CAF_BEGIN_TYPE_ID_BLOCK(aeo_atoms, aeo_types_last_type_id + 1)
   CAF_ADD_ATOM(aeo_atoms, aeo::atom, adopt)
   CAF_ADD_ATOM(aeo_atoms, aeo::atom, cancel)
+  CAF_ADD_ATOM(aeo_atoms, aeo::atom, connect)
   CAF_ADD_ATOM(aeo_atoms, aeo::atom, decide)
   CAF_ADD_ATOM(aeo_atoms, aeo::atom, detach)
   CAF_ADD_ATOM(aeo_atoms, aeo::atom, done)
@@ -55,6 +61,7 @@ CAF_BEGIN_TYPE_ID_BLOCK(aeo_atoms, aeo_types_last_type_id + 1)
   CAF_ADD_ATOM(aeo_atoms, aeo::atom, review)
   CAF_ADD_ATOM(aeo_atoms, aeo::atom, run)
   CAF_ADD_ATOM(aeo_atoms, aeo::atom, save)
+  CAF_ADD_ATOM(aeo_atoms, aeo::atom, say)
   CAF_ADD_ATOM(aeo_atoms, aeo::atom, stalled)
   CAF_ADD_ATOM(aeo_atoms, aeo::atom, start)
   CAF_ADD_ATOM(aeo_atoms, aeo::atom, stop)
