@@ -71,6 +71,7 @@ struct supervisor_state {
 
 private:
   void spawn_actors();
+  phase_origin* origin_of(const task_key&);
   void connected(launcher_inventory&&);
   phase_factory make_phase_factory();
   void conclude(const run_outcome&, const core::execution_state&);

@@ -443,6 +443,7 @@ private:
     state.id = replay_.row.id;
     state.started_by = replay_.row.started_by;
     state.last_seq = first_events_.back().seq;
+    auto origins = take_origins();
     run_context context;
     context.the_plan = config_.the_plan;
     context.execution = replay_.row.id;
@@ -454,7 +455,7 @@ private:
                    .context = std::make_shared<const run_context>(std::move(context)),
                    .state = std::make_shared<core::execution_state>(std::move(state)),
                    .history = std::move(history_),
-                   .origins = take_origins(),
+                   .origins = std::move(origins),
                    .selected = std::move(selected_),
                    .notes = std::move(notes_)};
   }
