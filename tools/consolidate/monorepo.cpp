@@ -316,7 +316,7 @@ private:
     if (!git::is_repository(directory))
       return true;
     const git old(directory);
-    const auto heads = old.run({"rev-parse", "-q", "--verify", "main", built_ref});
+    const auto heads = old.run({"rev-parse", "refs/heads/main", built_ref});
     const auto lines = split(heads.out, '\n');
     if (heads.exit_code != 0)
       return old.run({"rev-parse", "-q", "--verify", "HEAD"}).exit_code == 0;
