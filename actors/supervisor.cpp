@@ -96,7 +96,7 @@ void supervisor_state::connected(launcher_inventory&& inventory) {
         origin.ended.push_back(exit);
   }
   trigger_ = self->spawn(trigger, d.context, store, supervisor_actor{self}, make_phase_factory(),
-                         d.initial, d.slots);
+                         d.initial, d.slots, d.selected);
   self->monitor(trigger_);
   d.initial.reset();
   for (auto listener : {caf::actor_cast<event_listener_actor>(trigger_),
@@ -136,6 +136,8 @@ void supervisor_state::conclude(const run_outcome& outcome, const core::executio
     record_end(exit_code::failed, overall_status::failed, "not every phase was approved");
   else if (outcome.waiting)
     record_end(exit_code::waiting, overall_status::waiting_approval, "phases wait for a person");
+  else if (any([](phase_status x) { return !is_open(x); }))
+    record_end(exit_code::ok, overall_status::interrupted, "only the selected phases were to run");
   else
     record_end(exit_code::ok, overall_status::completed, "every phase was approved");
 }

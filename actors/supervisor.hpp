@@ -37,6 +37,7 @@ struct supervisor_deps {
   file_writer write_file;
   std::string workspace; ///< As the operator would type it.
   std::size_t slots = 1;
+  std::vector<bool> selected; ///< Phases that may start (--only, --from); empty: all.
   bool manual = false;
   bool wait = false;           ///< Stay while phases wait for a person.
   bool detach_on_stop = false; ///< A signal leaves running tasks to the launcher.

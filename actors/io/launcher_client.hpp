@@ -5,13 +5,13 @@
 #include "messages/error.hpp"
 #include "messages/task.hpp"
 
+#include <caf/expected.hpp>
+
 #include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
-
-#include <caf/expected.hpp>
 
 namespace aeo::io {
 
@@ -48,12 +48,31 @@ struct launcher_options {
 struct launcher_link {
   std::unique_ptr<launcher> client;
   launcher_inventory inventory;
+  std::vector<std::string> notes; ///< What the launcher found and did before: for the log.
 };
 
 /// Connects to the workspace's launcher, starting one when none answers. The inventory is complete
-/// before the first callback. When no launcher answered and an earlier one left a record file, its
-/// exits are in the inventory, and processes of the execution that still run (found by
-/// AEO_EXECUTION_ID in their environment and by recorded pid + start time + boot id) were ended.
+/// before the first callback. When an earlier launcher was killed, the exits it recorded are in the
+/// inventory, and the tasks it had running (found by recorded pid + start time + boot id and by
+/// AEO_EXECUTION_ID in their environment) were ended: those of the node's tasks that are in neither
+/// list are lost. Also the way on after `gone`. An exit may come again after a lost link: what is
+/// acknowledged is durable with the node, which knows it.
+///
+/// A launcher sets AEO_EXECUTION_ID, AEO_WORKSPACE, AEO_PHASE, AEO_TASK and AEO_ATTEMPT for each
+/// task itself.
 caf::expected<launcher_link> connect_launcher(const launcher_options&, launcher_callbacks);
+
+/// What end_survivors found.
+struct survivors {
+  std::vector<task_exit> ended; ///< Recorded, not acknowledged.
+  std::vector<task_key> lost; ///< Ran when the launcher was killed; ended now, their exit unknown.
+  int processes = 0;          ///< That were alive.
+};
+
+/// Ends a launcher of this execution, should one live, and all that it left running; returns when
+/// all of it is gone. For `--fresh` over an unfinished execution; connect_launcher does the same by
+/// itself for a launcher that was killed. A launcher of another execution is not touched: an error.
+caf::expected<survivors> end_survivors(const std::filesystem::path& workspace,
+                                       const std::string& execution);
 
 } // namespace aeo::io

@@ -1,0 +1,115 @@
+#include "actors/io/process_table.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/syscall.h>
+
+#include <charconv>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+
+namespace aeo::io {
+
+namespace {
+
+/// The file's whole content; empty when it cannot be read.
+std::string slurp(const char* path) {
+  unique_fd fd{::open(path, O_RDONLY | O_CLOEXEC)};
+  std::string text;
+  if (!fd)
+    return text;
+  constexpr std::size_t step = 4096;
+  for (;;) {
+    const auto size = text.size();
+    text.resize(size + step);
+    const auto n = ::read(fd.get(), text.data() + size, step);
+    text.resize(size + static_cast<std::size_t>(n > 0 ? n : 0));
+    if (n <= 0)
+      return text;
+  }
+}
+
+std::string slurp(pid_t pid, const char* name) {
+  char path[64];
+  std::snprintf(path, sizeof path, "/proc/%d/%s", static_cast<int>(pid), name);
+  return slurp(path);
+}
+
+} // namespace
+
+std::optional<process_info> find_process(pid_t pid) {
+  const auto text = slurp(pid, "stat");
+  // "PID (NAME) S PPID PGRP SESSION ...": the name may contain anything, so read on from its end.
+  const auto name_end = text.rfind(')');
+  if (name_end == std::string::npos)
+    return std::nullopt;
+  process_info x;
+  x.pid = pid;
+  unsigned long long ticks = 0;
+  int parent = 0;
+  int group = 0;
+  int session = 0;
+  // NOLINTNEXTLINE(cert-err34-c): the kernel wrote it.
+  if (std::sscanf(text.c_str() + name_end + 1,
+                  " %c %d %d %d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
+                  &x.state, &parent, &group, &session, &ticks)
+      != 5)
+    return std::nullopt;
+  x.parent = parent;
+  x.group = group;
+  x.session = session;
+  x.start_ticks = ticks;
+  return x;
+}
+
+std::vector<process_info> all_processes() {
+  std::vector<process_info> found;
+  auto* folder = ::opendir("/proc");
+  if (folder == nullptr)
+    return found;
+  while (const auto* entry = ::readdir(folder)) {
+    const std::string_view name = entry->d_name;
+    int pid = 0;
+    const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), pid);
+    if (error != std::errc{} || end != name.data() + name.size())
+      continue;
+    if (auto x = find_process(pid))
+      found.push_back(*x);
+  }
+  ::closedir(folder);
+  return found;
+}
+
+std::string boot_id() {
+  auto text = slurp("/proc/sys/kernel/random/boot_id");
+  while (!text.empty() && text.back() == '\n')
+    text.pop_back();
+  return text;
+}
+
+std::string environment_of(pid_t pid) {
+  auto text = slurp(pid, "environ");
+  return text.empty() ? text : std::string(1, '\0') + text;
+}
+
+bool has_entry(const std::string& environment, std::string_view name, std::string_view value) {
+  std::string entry(1, '\0');
+  entry.append(name).append(1, '=').append(value).append(1, '\0');
+  return environment.find(entry) != std::string::npos;
+}
+
+unique_fd open_process(const process_info& x) {
+  unique_fd fd{static_cast<int>(::syscall(SYS_pidfd_open, x.pid, 0))};
+  // Only now is it certain that the number cannot pass on: compare after opening.
+  const auto now = find_process(x.pid);
+  if (!now || now->start_ticks != x.start_ticks)
+    fd.reset();
+  return fd;
+}
+
+bool signal_process(const unique_fd& process, int signal) {
+  return ::syscall(SYS_pidfd_send_signal, process.get(), signal, nullptr, 0) == 0;
+}
+
+} // namespace aeo::io
