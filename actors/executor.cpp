@@ -21,7 +21,7 @@ task_exit make_exit(const task_key& key, exit_kind kind, std::string detail) {
 } // namespace
 
 caf::result<launcher_inventory> executor_state::connect() {
-  auto link = connect_to(self, false);
+  auto link = connect_to(self);
   if (!link)
     return link.error();
   client = std::move(link->client);
@@ -134,7 +134,7 @@ void executor_state::gone(const std::string& reason) {
                                  + " times, the last time: " + reason));
     return;
   }
-  auto link = connect_to(self, true);
+  auto link = connect_to(self);
   if (!link) {
     self->quit(link.error());
     return;

@@ -12,10 +12,9 @@
 
 namespace aeo {
 
-/// Makes a link to a launcher whose callbacks tell the executor. `lost` is true when a link broke
-/// before: what may still run of the old launcher's tasks is ended first. Blocking.
-using launcher_factory
-  = std::function<caf::expected<io::launcher_link>(const executor_actor& hears, bool lost)>;
+/// Makes a link to a launcher whose callbacks tell the executor; also after a link broke: what the
+/// old launcher left running is ended first. Blocking.
+using launcher_factory = std::function<caf::expected<io::launcher_link>(const executor_actor&)>;
 
 /// Runs processes through the launcher, at most `slots` at once; the others queue in order.
 struct executor_state {

@@ -207,14 +207,16 @@ void phase_actor_state::attempt_failed() {
   text.message = failure->key.task + " " + core::describe(*failure);
   auto log = log_path(failure->key);
   text.tail = deps->tail((deps->context->workspace / log).string());
-  if (failure->log_bytes > 0)
-    text.log = std::move(log);
   attempt_failure question{.phase = index,
                            .exit = *failure,
                            .tail = text.tail,
                            .retries = retries,
                            .losses = losses,
                            .elapsed_ms = (deps->context->now_us() - first_start_us) / us_per_ms};
+  // The rules see all of the tail, the operator its end.
+  text.tail = core::last_lines(text.tail);
+  if (!text.tail.empty())
+    text.log = std::move(log);
   self->request(deps->retry, caf::infinite, atom::decide_v, std::move(question))
     .then([this, text](const retry_decision& decision) { decided(decision, text); },
           [this](const caf::error& err) { fail_on_error(err); });
@@ -291,6 +293,8 @@ void phase_actor_state::restore(phase_origin origin) {
       wait_for_retry(saved.retry_at_us);
       break;
     default:
+      // To be run again: attempts go on counting, the time for all of them begins anew.
+      first_start_us = 0;
       break;
   }
 }

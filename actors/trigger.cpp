@@ -41,8 +41,8 @@ void trigger_state::start() {
       if (status[i] == phase_status::waiting_approval)
         ++waiting;
       phase(i);
-    } else if (status[i] == phase_status::pending && graph->is_ready(i)) {
-      ready.push_back(i);
+    } else if (graph->is_ready(i)) {
+      enqueue(i);
     }
   }
   // A dependency that ended badly before this node began still blocks what needs it.
@@ -90,15 +90,20 @@ void trigger_state::hear(const event& e) {
     shut(i, e);
   else if (*to == phase_status::pending)
     ended(i);
-  if (*to == phase_status::pending && !stopping && graph->is_ready(i))
-    ready.push_back(i);
+  if (graph->is_ready(i))
+    enqueue(i);
 }
 
 void trigger_state::opened(phase_index i) {
   ended(i);
   for (auto dependent : graph->open(i))
-    if (status[dependent] == phase_status::pending)
-      ready.push_back(dependent);
+    enqueue(dependent);
+}
+
+void trigger_state::enqueue(phase_index i) {
+  auto chosen = selected.empty() || selected[i];
+  if (status[i] == phase_status::pending && chosen && !stopping)
+    ready.push_back(i);
 }
 
 void trigger_state::shut(phase_index i, const event& e) {
@@ -180,14 +185,14 @@ void trigger_state::report_if_done() {
   outcome.configuration = configuration;
   outcome.interrupted = stopping;
   for (phase_index i = 0; i < status.size() && !stopping && !configuration && waiting == 0; ++i)
-    outcome.stuck = outcome.stuck || !is_terminal(status[i]);
+    outcome.stuck = outcome.stuck || (selected.empty() && !is_terminal(status[i]));
   self->send(boss, atom::done_v, outcome);
 }
 
 trigger_actor::behavior_type trigger(trigger_actor::stateful_pointer<trigger_state> self,
                                      context_ptr context, state_actor store, supervisor_actor boss,
                                      phase_factory spawn_phase, snapshot_ptr initial,
-                                     std::size_t slots) {
+                                     std::size_t slots, std::vector<bool> selected) {
   auto& st = self->state;
   st.self = self;
   st.graph = std::make_unique<core::ready_graph>(*context->the_plan);
@@ -196,6 +201,7 @@ trigger_actor::behavior_type trigger(trigger_actor::stateful_pointer<trigger_sta
   st.boss = std::move(boss);
   st.spawn_phase = std::move(spawn_phase);
   st.slots = slots;
+  st.selected = std::move(selected);
   st.restore(*initial);
   return {
     [self](atom::publish, const event_batch& batch) {

@@ -27,6 +27,7 @@ struct trigger_state {
   supervisor_actor boss;
   phase_factory spawn_phase;
   std::size_t slots = 1;
+  std::vector<bool> selected; ///< Phases that may start in this session; empty: all.
 
   std::unique_ptr<core::ready_graph> graph;
   std::vector<phase_status> status;                   ///< As of the last durable event.
@@ -51,6 +52,7 @@ struct trigger_state {
 private:
   phase_actor& phase(phase_index);
   void opened(phase_index);
+  void enqueue(phase_index);
   void shut(phase_index, const event&);
   void block_dependents(phase_index culprit);
   void ended(phase_index);
@@ -60,10 +62,10 @@ private:
 };
 
 /// `initial` is the state the execution starts from; phases that it shows as under way get their
-/// actor at `start`.
+/// actor at `start`. `selected` as in trigger_state.
 trigger_actor::behavior_type trigger(trigger_actor::stateful_pointer<trigger_state> self,
                                      context_ptr context, state_actor store, supervisor_actor boss,
                                      phase_factory spawn_phase, snapshot_ptr initial,
-                                     std::size_t slots);
+                                     std::size_t slots, std::vector<bool> selected);
 
 } // namespace aeo

@@ -140,7 +140,7 @@ struct phase_state {
   std::uint32_t retry_count = 0;   ///< Retries that counted against max_retries.
   std::int64_t started_us = 0;     ///< First start of the first attempt.
   std::int64_t attempt_us = 0;     ///< Start of the current attempt.
-  std::int64_t ended_us = 0;       ///< When the last status that is not in_progress was reached.
+  std::int64_t ended_us = 0;       ///< When the status was reached; 0 while in_progress.
   std::int64_t retry_at_us = 0;    ///< retry_wait: not before.
   bool criteria_met = false;
   std::vector<phase_error> errors;

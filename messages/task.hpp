@@ -4,6 +4,7 @@
 // Plain aggregates; no CAF header is needed to read them.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -55,6 +56,7 @@ enum class exit_kind : std::uint8_t {
   lost = 5         ///< The launcher is gone and with it the outcome.
 };
 std::string_view to_string(exit_kind);
+std::optional<exit_kind> exit_kind_from_string(std::string_view);
 
 /// The end of a task's process, as the launcher measured it.
 struct task_exit {

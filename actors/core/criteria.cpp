@@ -9,7 +9,9 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <ctime>
+#include <unordered_map>
 #include <unordered_set>
 
 namespace aeo::core {
@@ -67,14 +69,20 @@ std::optional<std::string> missing_reason(const json& x) {
   return why.is_string() ? one_line(why.get_ref<const std::string&>()) : text_of(why);
 }
 
+/// "6" rather than "6.0".
+std::string number(double x) {
+  std::array<char, 32> text{};
+  return {text.data(), std::to_chars(text.data(), text.data() + text.size(), x).ptr};
+}
+
 std::string expected_metric(const check_def& def) {
   if (!def.exact.empty())
     return one_line(def.exact);
   std::string text;
   if (def.min)
-    text = ">= " + json(*def.min).dump();
+    text = ">= " + number(*def.min);
   if (def.max)
-    text += (text.empty() ? "<= " : " and <= ") + json(*def.max).dump();
+    text += (text.empty() ? "<= " : " and <= ") + number(*def.max);
   return text.empty() ? "a value" : text;
 }
 
@@ -95,7 +103,10 @@ class evaluation {
 public:
   evaluation(const fingerprints& before, const std::vector<command_result>& commands,
              file_access& files)
-      : before_(before), commands_(commands), files_(files) {}
+      : commands_(commands), files_(files) {
+    for (const auto& [path, fingerprint] : before)
+      before_.emplace(path, fingerprint);
+  }
 
   void output(const std::string& path, const std::string& label, bool counts) {
     const auto now = files_.fingerprint(path);
@@ -156,8 +167,7 @@ private:
       return "absent";
     if (now.starts_with('?'))
       return not_measured(files_.digest(path).error);
-    auto known = std::find_if(before_.begin(), before_.end(),
-                              [&](const auto& each) { return each.first == path; });
+    const auto known = before_.find(path);
     if (known == before_.end())
       return not_measured("nothing is known of it from before this attempt");
     if (known->second.starts_with('?'))
@@ -280,7 +290,7 @@ private:
     return f;
   }
 
-  const fingerprints& before_;
+  std::unordered_map<std::string_view, std::string_view> before_;
   const std::vector<command_result>& commands_;
   file_access& files_;
   gate_result gate_;

@@ -69,6 +69,53 @@ std::string finished_data(const task_exit& exit) {
   return out += '}';
 }
 
+std::optional<task_exit> exit_from_data(const event& e) {
+  auto data = nlohmann::json::parse(e.data, nullptr, false);
+  if (!data.is_object())
+    return std::nullopt;
+  auto number = [&data](const char* key) -> std::int64_t {
+    auto found = data.find(key);
+    return found != data.end() && found->is_number_integer() ? found->get<std::int64_t>() : 0;
+  };
+  task_exit exit;
+  exit.key = {e.phase, e.task, e.attempt};
+  auto kind = exit_kind_from_string(data.value("kind", std::string{}));
+  if (!kind)
+    return std::nullopt;
+  exit.kind = *kind;
+  exit.code = static_cast<std::int32_t>(number("code"));
+  exit.pid = number("pid");
+  exit.started_us = number("started_us");
+  exit.ended_us = number("ended_us");
+  exit.cpu_us = number("cpu_ms") * 1000;
+  exit.peak_rss_kb = number("peak_rss_kb");
+  exit.log_bytes = number("log_bytes");
+  exit.leftovers = static_cast<std::int32_t>(number("leftovers"));
+  exit.detail = data.value("detail", std::string{});
+  return exit;
+}
+
+std::string last_lines(std::string_view text) {
+  constexpr std::size_t max_lines = 20;
+  constexpr std::size_t max_bytes = 4096;
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r'))
+    text.remove_suffix(1);
+  auto begin = text.size();
+  for (std::size_t lines = 0; begin > 0 && lines < max_lines; ++lines) {
+    auto end_of_line_before = text.rfind('\n', begin - 1);
+    auto next = end_of_line_before == text.npos ? 0 : end_of_line_before;
+    if (text.size() - next > max_bytes)
+      break;
+    begin = next;
+  }
+  if (begin == text.size() && !text.empty())
+    begin = text.size() > max_bytes ? text.size() - max_bytes : 0; // One very long line.
+  auto result = text.substr(begin);
+  if (result.starts_with('\n'))
+    result.remove_prefix(1);
+  return std::string{result};
+}
+
 std::string failure_data(const failure_text& text, const task_exit& exit) {
   return dump(failure_json(text, exit));
 }

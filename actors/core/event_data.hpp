@@ -7,6 +7,7 @@
 #include "messages/task.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -16,8 +17,13 @@ namespace aeo::core {
 std::string started_data(const task_start&);
 
 /// task_finished: {"ok", "kind", "code", "pid", "ms", "cpu_ms", "peak_rss_kb", "started_us",
-/// "log_bytes"} and, where there are any, "leftovers" and "detail". "ok" comes first.
+/// "ended_us", "log_bytes"} and, where there are any, "leftovers" and "detail". "ok" comes first.
 std::string finished_data(const task_exit&);
+/// The exit that a task_finished event tells; nullopt when its data is not what finished_data makes.
+std::optional<task_exit> exit_from_data(const event&);
+
+/// The last lines of a log as failures carry them: at most 20 lines and 4 KiB.
+std::string last_lines(std::string_view text);
 
 /// phase_failed, phase_retry_wait and a phase_blocked of its own: {"class", "message", "why",
 /// "exit_code" or "signal", "log", "tail"}; "class" comes first. Retries add {"at" (microseconds

@@ -38,7 +38,13 @@ private:
   std::unordered_map<std::string_view, phase_index> index_;
 };
 
-/// True when `from` -> `to` is an arrow of the drawing at phase_status.
+/// True when `from` -> `to` is an arrow of the drawing at phase_status, or one of these:
+/// - completed, waiting_approval -> failed: the criteria were judged (again, after a resume).
+/// - in_progress -> waiting_approval: a lost outcome that a person must judge (`on_crash: ask`).
+/// - waiting_approval -> waiting_approval: asked again, or a further voice of a quorum.
+/// - completed -> retry_wait: a criteria command was lost.
+/// - anything -> pending: given back by a stopping node, unblocked, or reset by a person.
+/// - anything that is not running or open -> skipped.
 bool can_transition(phase_status from, phase_status to);
 
 /// The status that an event leads to, if it is one that changes a status.

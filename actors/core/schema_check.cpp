@@ -4,10 +4,13 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <exception>
 #include <unordered_map>
+#include <unordered_set>
+#include <utility>
 #include <vector>
 
 #define VALIJSON_USE_EXCEPTIONS 1
@@ -152,13 +155,27 @@ std::string place(const std::vector<std::string>& context) {
   return text.empty() ? "/" : text;
 }
 
+/// The violations themselves: valijson also reports each value around a bad one.
 std::string violations(const valijson::ValidationResults& results) {
   constexpr std::size_t shown = 3;
-  std::string text;
+  constexpr std::size_t looked_at = 1000;
+  std::unordered_set<std::string> around;
   std::size_t n = 0;
   for (const auto& each : results)
+    for (auto outer = each.context; outer.size() > 1 && n < looked_at;) {
+      outer.pop_back();
+      around.insert(place(outer));
+      ++n;
+    }
+  std::string text;
+  n = 0;
+  for (const auto& each : results) {
+    const auto where = place(each.context);
+    if (each.description.starts_with("Failed to validate") && around.contains(where))
+      continue;
     if (n++ < shown)
-      text += (n > 1 ? "; " : "") + one_line(place(each.context) + ": " + each.description);
+      text += (n > 1 ? "; " : "") + one_line(where + ": " + each.description);
+  }
   if (n > shown)
     text += " (and " + std::to_string(n - shown) + " more)";
   return text.empty() ? "not valid" : text;

@@ -4,28 +4,29 @@
 
 #include "config/plan.hpp"
 
-#include <bitset>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
-#include <unordered_map>
-#include <vector>
 
 namespace aeo::core {
 
 /// Replaces the values of secret variables by `***NAME***` wherever they stand in a text: plain,
-/// base64 (standard and URL alphabet, at any alignment, wrapped into lines too), URL-encoded,
-/// JSON-escaped (twice too) and hex. Immutable: usable from any thread; cheap to copy.
+/// base64 (standard and URL alphabet, at any alignment) and hex, both also wrapped into lines,
+/// URL-encoded, and JSON-escaped (twice too). Of a long secret each stretch of 64 bytes is enough.
+/// Immutable: usable from any thread; cheap to copy.
 ///
-/// A variable is secret by its name (*TOKEN* *SECRET* *PASSWORD* *KEY*, in any case). Of a value
-/// with several lines each line is a secret, of a long one each stretch of 64 bytes. What would
-/// make texts unreadable is not masked: values and lines of less than 4 bytes, digits only of less
-/// than 6, words like "true" or "none", PEM header lines. All else is masked, paths too
-/// (SSH_KEY_FILE=/etc/key hides "/etc/key"): a path masked for nothing harms less than a
-/// secret shown. The marker fits into a JSON string; digits-only secrets would also be masked
-/// where they are a JSON number, so mask texts before they become JSON where that matters.
+/// A variable is secret by its name (config::is_secret_name: *TOKEN* *SECRET* *PASSWORD* *KEY*).
+/// Each line of a value is a secret of its own. Not masked is what would make every text
+/// unreadable: lines of less than 4 bytes, digits only of less than 6, words like "true" or "none",
+/// a repeated punctuation mark, PEM header lines. All else is, paths too (SSH_KEY_FILE=/etc/key
+/// hides
+/// "/etc/key"): too much hidden harms less than a secret shown.
+///
+/// A JSON text stays valid when masked, but for two rare cases: a number that equals a digits-only
+/// secret, and a secret with a double quote, which may be one of the JSON's own. Mask a text before
+/// cutting it: half a short secret is not recognized.
 class secret_mask {
 public:
   secret_mask() = default; ///< Masks nothing.
@@ -43,11 +44,8 @@ private:
   std::shared_ptr<const table> table_;
 };
 
-/// True for the names above.
-bool is_secret_variable(std::string_view name);
-
 /// Masks a text that comes in pieces: what it returns, joined, equals mask() of the pieces joined,
-/// wherever they were cut. Holds back at most the longest form of a secret (a few hundred bytes).
+/// wherever they were cut. Holds back less than 160 bytes, and backslashes at the end.
 class mask_stream {
 public:
   explicit mask_stream(secret_mask mask);
@@ -59,8 +57,9 @@ public:
 private:
   secret_mask mask_;
   std::string held_;
-  std::size_t covered_ = 0;      ///< Bytes at the front of held_ that a marker already stands for.
-  std::uint32_t covered_by_ = 0; ///< The secret whose marker was written last.
+  std::size_t covered_ = 0;      ///< Bytes at the front of held_ that a marker stands for.
+  std::uint32_t owner_ = nobody; ///< Whose marker was the last thing written, if it was.
+  static constexpr std::uint32_t nobody = 0xffffffff;
 };
 
 } // namespace aeo::core

@@ -1,19 +1,29 @@
 #pragma once
 
 // The durable event log: what the state actor's writer says before anyone acts on it.
+//
+// Each event carries the SHA-256 of the one before it (actors/io/event_chain.hpp), and the number
+// and hash of the newest one are kept beside them. That shows:
+// - an event that was edited, deleted (also at the end), added, moved or renumbered;
+// - a record of an execution that was edited.
+// It does not show a history that somebody rewrote as a whole with the right hashes, or replaced by
+// an older copy of the file, or that lost its last transactions because the log (-wal) was damaged
+// or removed while no node ran: for these, compare head() with the one in execution_state.json, in
+// the reports and on GitHub.
 
 #include "messages/error.hpp"
 #include "messages/execution.hpp"
 
+#include <caf/expected.hpp>
+
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include <caf/expected.hpp>
 
 namespace aeo::io {
 
@@ -47,7 +57,9 @@ public:
                                  const std::string& plan_text) = 0;
   /// The newest execution, if any.
   virtual caf::expected<std::optional<execution_row>> last_execution() = 0;
-  /// Calls `each` for the execution's events in order, from `first_seq` on; stops when it says false.
+  /// Calls `each` for the execution's events in order, from `first_seq` on; stops when it says
+  /// false. Checks the chain on the way: after an error, forget what `each` was given. `each` must
+  /// not use the store.
   virtual caf::error read(const std::string& execution, std::uint64_t first_seq,
                           const std::function<bool(event&&)>& each) = 0;
   /// SHA-256 (hex) over the newest row: the head of the chain. Empty store: 64 zeros.
@@ -57,6 +69,20 @@ public:
 };
 
 /// Opens or makes `file` (SQLite, WAL, synchronous=FULL, 0600), migrating an older schema.
+/// Other processes may read it meanwhile. The process that has it open must not open the file by
+/// any other means than these functions: closing such a descriptor would drop SQLite's locks.
+/// A damaged file is left as it is.
 caf::expected<std::unique_ptr<event_store>> open_store(const std::filesystem::path& file);
+
+/// Opens it for reading, also while a node writes to it; writes nothing at all, not even files
+/// beside it. Appending to it is ec::wrong_state. ec::not_found: there is no database. What was
+/// stored after the first read of a call is not seen by that call.
+caf::expected<std::unique_ptr<event_store>> open_store_read_only(const std::filesystem::path& file);
+
+/// How long phases took, from the start of the attempt that was approved to its completion, without
+/// the time that people took: the median in milliseconds by phase id, over the newest 20 executions
+/// but `except`. Writes nothing. No database: empty.
+caf::expected<std::map<std::string, std::int64_t>>
+typical_durations(const std::filesystem::path& file, const std::string& except = {});
 
 } // namespace aeo::io

@@ -1,0 +1,356 @@
+#include "actors/core/report.hpp"
+
+#include "actors/core/lenient_json.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace aeo::core {
+
+namespace {
+
+using lenient::json;
+
+std::string masked(const report_input& in, std::string text) {
+  return in.mask ? in.mask(text) : text;
+}
+
+/// `aeo-control` or `aeo-node` with what it needs to find the workspace.
+std::string program(const report_input& in, std::string_view name) {
+  std::string result{name};
+  if (!in.workspace.empty() && in.workspace != ".")
+    result += " --workspace " + shell_quote(in.workspace);
+  return result;
+}
+
+std::string title(const phase_def& p) {
+  auto result = "Phase " + p.id;
+  if (!p.name.empty() && p.name != p.id)
+    result += " (" + p.name + ")";
+  return result;
+}
+
+/// What a phase needs from a person; lower comes first.
+enum class need : std::uint8_t { configure, fix, provide, revive, ask, decide, rework, none };
+
+need need_of(const phase_state& s, const json& detail) {
+  switch (s.status) {
+  case phase_status::failed:
+    return lenient::text(detail, "class") == "configuration" ? need::configure : need::fix;
+  case phase_status::waiting_approval:
+    return lenient::flag(detail, "ask") ? need::ask : need::decide;
+  case phase_status::rejected:
+    return need::rework;
+  case phase_status::cancelled:
+    return need::revive;
+  case phase_status::blocked:
+    // Behind another phase it runs by itself once that one is resolved.
+    return lenient::text(detail, "by").empty() ? need::provide : need::none;
+  default:
+    return need::none;
+  }
+}
+
+std::string sentence_end(std::string text) {
+  if (!text.empty() && text.back() != '.' && text.back() != '?' && text.back() != '!')
+    text += '.';
+  return text;
+}
+
+std::string failure_text(const phase_def& p, const phase_state& s, const json& detail) {
+  auto message = lenient::text(detail, "message");
+  if (message.empty() && !s.errors.empty())
+    message = s.errors.back().message;
+  auto text = title(p) + " failed";
+  if (!message.empty())
+    text += ": " + plain_line(message);
+  text = sentence_end(text);
+  if (auto log = lenient::text(detail, "log"); !log.empty())
+    text += " Its log is " + plain_line(log) + ".";
+  return text;
+}
+
+std::string decision_text(const phase_def& p, const json& detail) {
+  auto text = title(p) + " waits for a person";
+  if (auto reason = lenient::text(detail, "reason"); !reason.empty())
+    text += ": " + plain_line(reason);
+  text = sentence_end(text);
+  if (p.approval && p.approval->required > 1)
+    text += " It takes " + std::to_string(p.approval->required) + " people.";
+  return text + " Review its outputs, then approve, or reject with a reason.";
+}
+
+std::string ended_text(const phase_def& p, std::string_view what, const json& detail) {
+  auto text = title(p) + " was " + std::string{what};
+  if (auto by = lenient::text(detail, "by"); !by.empty())
+    text += " by " + plain_line(by);
+  if (auto reason = lenient::text(detail, "reason"); !reason.empty())
+    text += ": " + plain_line(reason);
+  return sentence_end(text);
+}
+
+/// The step for one phase; `again` is the command that runs it again after a fix.
+next_step step_for(const report_input& in, phase_index i, need n, const std::string& again) {
+  const auto& p = in.definition.phases[i];
+  const auto& s = in.state.phases[i];
+  auto id = shell_quote(p.id);
+  auto control = program(in, "aeo-control");
+  auto detail = lenient::object(s.detail);
+  auto retry = again.empty() ? control + " retry " + id : again;
+  switch (n) {
+  case need::configure:
+    return {failure_text(p, s, detail) + " Correct the configuration, then continue.", retry};
+  case need::fix:
+    return {failure_text(p, s, detail) + " Remove the cause, then continue.", retry};
+  case need::ask:
+    return {title(p) + ": it is not known how its task ended ("
+                + plain_line(lenient::text(detail, "reason"))
+                + "). Look at what it left behind, then run it again or skip it with a reason.",
+            control + " retry " + id};
+  case need::decide:
+    return {decision_text(p, detail), control + " approve " + id + " --comment '...'"};
+  case need::rework:
+    return {ended_text(p, "rejected", detail) + " Rework it, then run it again.",
+            control + " retry " + id};
+  case need::revive:
+    return {ended_text(p, "cancelled", detail) + " If it is still wanted, run it again.", retry};
+  default:
+    return {title(p)
+                + " misses an input: " + sentence_end(plain_line(lenient::text(detail, "reason")))
+                + " Provide it, then run it again.",
+            retry};
+  }
+}
+
+bool needs_a_node(need n) {
+  return n == need::ask || n == need::decide || n == need::rework;
+}
+
+std::string counted(std::size_t n, std::string_view what) {
+  return format_count(n) + " " + std::string{what};
+}
+
+/// "1 failed, 4 blocked": what stands between the execution and its end.
+std::string open_counts(const progress_counts& c) {
+  std::string result;
+  for (auto s : {phase_status::failed, phase_status::rejected, phase_status::cancelled,
+                 phase_status::blocked, phase_status::waiting_approval, phase_status::in_progress,
+                 phase_status::completed, phase_status::retry_wait, phase_status::pending})
+    if (c[s] > 0) {
+      auto name = std::string{to_string(s)};
+      std::replace(name.begin(), name.end(), '_', ' ');
+      result += (result.empty() ? "" : ", ") + counted(c[s], name);
+    }
+  return result;
+}
+
+bool measured(const report_input& in, phase_index i) {
+  const auto& s = in.state.phases[i];
+  return s.started_us > 0 && (s.ended_us >= s.started_us || is_active(s.status))
+         && !(in.history && in.history->imported(i));
+}
+
+std::int64_t end_of(const report_input& in, phase_index i) {
+  const auto& s = in.state.phases[i];
+  return is_active(s.status) || s.ended_us == 0 ? in.now_us : s.ended_us;
+}
+
+/// What concerns no single phase.
+void add_general_steps(const report_input& in, std::vector<next_step>& steps) {
+  auto counts = count_phases(in.state);
+  auto node = program(in, "aeo-node");
+  auto left = counts[phase_status::pending] + counts[phase_status::in_progress]
+              + counts[phase_status::retry_wait] + counts[phase_status::completed];
+  if (in.state.overall == overall_status::cancelled) {
+    steps.push_back(
+        {"The execution was cancelled. To run what was cancelled after all:", node + " --resume"});
+    steps.push_back({"Or to begin anew at the first phase:", node + " --fresh"});
+  } else if (in.exit_code >= 0 && left > 0 && steps.empty())
+    steps.push_back({"The execution stopped with " + counted(left, "phases")
+                         + " not finished. Continue where it stopped.",
+                     node + " --resume"});
+  if (in.exit_code < 0 && in.state.overall == overall_status::paused)
+    steps.push_back({"The execution is paused: nothing new starts until it is resumed.",
+                     program(in, "aeo-control") + " resume"});
+  if (auto blocked = counts[phase_status::blocked]; blocked > 0 && !steps.empty())
+    steps.push_back(
+        {counted(blocked, blocked == 1 ? "phase is" : "phases are")
+             + " blocked and will run without further commands once what blocks them is "
+               "resolved.",
+         ""});
+}
+
+/// The phases that need a person, the most urgent need first.
+std::vector<std::pair<need, phase_index>> find_needs(const report_input& in) {
+  std::vector<std::pair<need, phase_index>> result;
+  for (phase_index i = 0; i < in.state.phases.size(); ++i) {
+    const auto& s = in.state.phases[i];
+    if (!is_shut(s.status) && s.status != phase_status::waiting_approval)
+      continue;
+    auto n = need_of(s, lenient::object(s.detail));
+    if (n != need::none && !(n == need::revive && in.state.overall == overall_status::cancelled))
+      result.emplace_back(n, i);
+  }
+  std::stable_sort(result.begin(), result.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  return result;
+}
+
+} // namespace
+
+std::size_t progress_counts::done() const {
+  return (*this)[phase_status::approved] + (*this)[phase_status::skipped];
+}
+
+double progress_counts::percent() const {
+  if (total == 0)
+    return 0;
+  return std::floor(1000.0 * static_cast<double>(done()) / static_cast<double>(total)) / 10;
+}
+
+progress_counts count_phases(const execution_state& state) {
+  progress_counts result;
+  result.total = state.phases.size();
+  for (const auto& p : state.phases)
+    ++result.by_status.at(static_cast<std::size_t>(p.status));
+  return result;
+}
+
+std::vector<path_step> taken_path(const report_input& in) {
+  constexpr auto npos = phase_lookup::npos;
+  auto latest = [&in](phase_index best, phase_index i) {
+    if (!measured(in, i) || (best != npos && end_of(in, i) <= end_of(in, best)))
+      return best;
+    return i;
+  };
+  auto at = npos;
+  for (phase_index i = 0; i < in.state.phases.size(); ++i)
+    at = latest(at, i);
+  std::vector<path_step> result;
+  while (at != npos) {
+    result.push_back({at, in.state.phases[at].started_us, end_of(in, at), 0});
+    const auto& before = in.definition.phases[at].dependencies;
+    at = std::accumulate(before.begin(), before.end(), npos, latest);
+    if (at != npos)
+      result.back().waited_us =
+          std::max<std::int64_t>(0, result.back().started_us - end_of(in, at));
+  }
+  std::reverse(result.begin(), result.end());
+  return result;
+}
+
+std::vector<next_step> next_steps(const report_input& in, std::size_t limit) {
+  auto wanted = find_needs(in);
+  auto node_needed = in.exit_code >= 0
+                     && std::any_of(wanted.begin(), wanted.end(),
+                                    [](const auto& w) { return needs_a_node(w.first); });
+  // A resume retries what failed or was cancelled; all else is said to a node that runs.
+  auto again = in.exit_code < 0
+                   ? std::string{}
+                   : program(in, "aeo-node") + (node_needed ? " --resume --wait" : " --resume");
+  std::vector<next_step> steps;
+  for (std::size_t k = 0; k < wanted.size() && k < limit; ++k) {
+    auto [n, i] = wanted[k];
+    if (node_needed && needs_a_node(n)) {
+      steps.push_back({"No node runs any more. Start one that stays for the operator, then use "
+                       "aeo-control from a second terminal.",
+                       again});
+      node_needed = false;
+    }
+    steps.push_back(step_for(in, i, n, again));
+  }
+  if (wanted.size() > limit)
+    steps.push_back({"And " + counted(wanted.size() - limit, "more phases that need a person."),
+                     program(in, "aeo-control") + " status"});
+  add_general_steps(in, steps);
+  for (auto& s : steps)
+    s = {masked(in, std::move(s.text)), masked(in, std::move(s.command))};
+  return steps;
+}
+
+std::string evidence_text(const report_input& in, phase_index i) {
+  auto detail = lenient::object(in.state.phases[i].detail);
+  const auto& s = in.state.phases[i];
+  const auto& checks = lenient::array(detail, "criteria");
+  std::string result;
+  if (!checks.empty()) {
+    auto passed = std::count_if(checks.begin(), checks.end(),
+                                [](const json& c) { return lenient::flag(c, "passed"); });
+    result = std::to_string(passed) + "/" + std::to_string(checks.size()) + " checks";
+  }
+  auto add = [&](const std::string& text) { result += (result.empty() ? "" : "; ") + text; };
+  auto by = lenient::text(detail, "by");
+  auto reason = lenient::text(detail, "reason");
+  if (in.history && in.history->imported(i))
+    add("imported, not measured by us");
+  else if (s.status == phase_status::blocked)
+    add(by.empty() ? reason : "behind phase " + by);
+  else if (s.status == phase_status::failed || s.status == phase_status::retry_wait)
+    add(lenient::text(detail, "class") + ": " + lenient::text(detail, "message"));
+  else if (is_person(by))
+    add((lenient::flag(detail, "override") ? "OVERRIDE by " : "by ") + by
+        + (reason.empty() ? "" : ": " + reason));
+  else if (!reason.empty())
+    add(reason);
+  else if (s.status == phase_status::approved && checks.empty())
+    add("no criteria defined");
+  return masked(in, plain_line(result));
+}
+
+next_step step_of(const report_input& in, phase_index i) {
+  auto n = need_of(in.state.phases[i], lenient::object(in.state.phases[i].detail));
+  if (n == need::none)
+    return {};
+  auto again = in.exit_code < 0 ? std::string{} : program(in, "aeo-node") + " --resume";
+  auto step = step_for(in, i, n, again);
+  return {masked(in, std::move(step.text)), masked(in, std::move(step.command))};
+}
+
+std::string to_text(const std::vector<next_step>& steps) {
+  std::string result;
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    result += steps[i].text + "\n";
+    auto last_of_its_kind = i + 1 == steps.size() || steps[i + 1].command != steps[i].command;
+    if (!steps[i].command.empty() && last_of_its_kind)
+      result += "    " + steps[i].command + "\n";
+  }
+  return result;
+}
+
+std::string outcome_sentence(const report_input& in) {
+  auto counts = count_phases(in.state);
+  auto took = format_duration(duration{std::max<std::int64_t>(
+      0, ((in.exit_code < 0 ? in.now_us : std::max(in.state.updated_us, in.state.started_us))
+          - in.state.started_us)
+             / 1000)});
+  auto approved = counts[phase_status::approved];
+  auto skipped = counts[phase_status::skipped];
+  auto of_all = format_count(approved) + " of " + format_count(counts.total) + " phases approved";
+  if (skipped > 0)
+    of_all += ", " + counted(skipped, "skipped");
+  if (counts.total == 0)
+    return "The plan has no phases.";
+  if (counts.done() == counts.total)
+    return skipped == 0 ? "All " + format_count(counts.total) + " phases approved in " + took + "."
+                        : "Done in " + took + ": " + of_all + ".";
+  auto rest = of_all + "; " + open_counts(counts) + ".";
+  switch (in.state.overall) {
+  case overall_status::interrupted:
+    return "Interrupted after " + took + ": " + rest;
+  case overall_status::cancelled:
+    return "Cancelled after " + took + ": " + rest;
+  case overall_status::failed:
+    return "Failed after " + took + ": " + rest;
+  case overall_status::waiting_approval:
+    return (in.exit_code < 0 ? "Waiting for a person after "
+                             : "Stopped to wait for a person after ")
+           + took + ": " + rest;
+  case overall_status::paused:
+    return "Paused after " + took + ": " + rest;
+  default:
+    return (in.exit_code < 0 ? "Running for " : "Stopped after ") + took + ": " + rest;
+  }
+}
+
+} // namespace aeo::core

@@ -1,0 +1,382 @@
+// The JSON reports. Each phase becomes a small value of its own and is written at once.
+
+#include "actors/core/lenient_json.hpp"
+#include "actors/core/report.hpp"
+
+#include <algorithm>
+#include <ctime>
+#include <map>
+#include <ostream>
+
+namespace aeo::core {
+
+namespace {
+
+using lenient::json;
+
+constexpr std::size_t indented_up_to = 200; ///< Larger plans: one phase per line.
+constexpr std::size_t all_listed_up_to = 1000;
+
+json time_or_null(std::int64_t us) {
+  return us > 0 ? json(short_time(us)) : json();
+}
+
+json seconds_or_null(std::int64_t from_us, std::int64_t to_us) {
+  if (from_us <= 0 || to_us < from_us)
+    return {};
+  return static_cast<double>((to_us - from_us) / 1000) / 1000;
+}
+
+json text_or_null(const std::string& text) {
+  return text.empty() ? json() : json(text);
+}
+
+/// Writes one JSON object member by member.
+class object_writer {
+public:
+  object_writer(std::ostream& out, const report_input& in)
+      : out_(out), mask_(in.mask), indent_(in.state.phases.size() <= indented_up_to) {
+    out_ << "{";
+  }
+  void member(const char* key, json value) {
+    begin(key);
+    write(std::move(value), "\n  ");
+  }
+  void begin_array(const char* key) {
+    begin(key);
+    out_ << "[";
+    first_element_ = true;
+  }
+  void element(json value) {
+    out_ << (first_element_ ? "\n    " : ",\n    ");
+    first_element_ = false;
+    write(std::move(value), "\n    ");
+  }
+  void end_array() { out_ << (first_element_ ? "]" : "\n  ]"); }
+  void end() { out_ << "\n}\n"; }
+
+private:
+  void begin(const char* key) {
+    out_ << (first_ ? "\n  \"" : ",\n  \"") << key << "\": ";
+    first_ = false;
+  }
+  void write(json value, const char* line_start) {
+    lenient::mask_strings(value, mask_);
+    auto text = lenient::dump(value, indent_ ? 2 : -1);
+    // A line end in the dump is always between values: strings have theirs escaped.
+    for (std::size_t from = 0; from <= text.size();) {
+      auto end = std::min(text.find('\n', from), text.size());
+      out_ << (from == 0 ? "" : line_start);
+      out_.write(text.data() + from, static_cast<std::streamsize>(end - from));
+      from = end + 1;
+    }
+  }
+
+  std::ostream& out_;
+  const mask_function& mask_;
+  bool indent_;
+  bool first_ = true;
+  bool first_element_ = true;
+};
+
+std::string_view source_of(const report_input& in, phase_index i) {
+  if (in.history && in.history->imported(i))
+    return "imported";
+  return in.state.phases[i].started_us > 0 ? "measured" : "not_run";
+}
+
+json task_json(const phase_def& p, const task_record& t) {
+  const auto& def = p.tasks[t.task];
+  json result{{"id", def.id}, {"name", def.label()}};
+  result["started_at"] = time_or_null(t.started_us);
+  if (!t.finished) {
+    result["outcome"] = "unknown";
+    return result;
+  }
+  result["ok"] = t.ok;
+  result["outcome"] = to_string(t.kind);
+  result["code"] = t.code;
+  result["duration_seconds"] = seconds_or_null(t.started_us, t.ended_us);
+  result["cpu_seconds"] = static_cast<double>(t.cpu_ms) / 1000;
+  result["peak_rss_kb"] = t.peak_rss_kb;
+  result["log_bytes"] = t.log_bytes;
+  result["log"] = t.log_bytes > 0 ? json("consolidation/logs/" + p.id + "/" + def.id + "."
+                                         + std::to_string(t.attempt) + ".log")
+                                  : json();
+  return result;
+}
+
+json attempts_json(const report_input& in, phase_index i) {
+  auto result = json::array();
+  for (const auto& a : in.history->attempts(i)) {
+    json x{{"attempt", a.attempt}};
+    x["started_at"] = time_or_null(a.started_us);
+    x["ended_at"] = time_or_null(a.ended_us);
+    x["duration_seconds"] = seconds_or_null(a.started_us, a.ended_us);
+    x["outcome"] =
+        a.outcome == event_kind::phase_started ? json() : json(to_string(*status_after(a.outcome)));
+    x["tasks"] = json::array();
+    for (const auto& t : in.history->tasks(i, a.attempt))
+      x["tasks"].push_back(task_json(in.definition.phases[i], t));
+    result.push_back(std::move(x));
+  }
+  return result;
+}
+
+json errors_json(const std::vector<phase_error>& errors) {
+  auto result = json::array();
+  for (const auto& e : errors)
+    result.push_back({{"at", time_or_null(e.time_us)},
+                      {"class", e.cls},
+                      {"message", e.message},
+                      {"task", text_or_null(e.task)},
+                      {"attempt", e.attempt}});
+  return result;
+}
+
+/// Who let the phase through, or did not, and why: from the last decision's event.
+json decision_json(const phase_state& s, const json& detail) {
+  json result{{"at", time_or_null(s.ended_us)}};
+  auto by = lenient::text(detail, "by");
+  result["by"] = text_or_null(by);
+  if (s.status == phase_status::approved)
+    result["kind"] = by.empty() ? "not_recorded" : is_person(by) ? "person" : "criteria";
+  for (const char* key : {"reason", "comment", "override", "approvals", "role"})
+    if (const auto& x = lenient::member(detail, key); !x.is_null() && x != "" && x != false)
+      result[key] = x;
+  return result;
+}
+
+/// The rest of the detail that belongs to a failed or waiting phase.
+json pick(const json& detail, std::initializer_list<const char*> keys) {
+  auto result = json::object();
+  for (const char* key : keys)
+    if (const auto& x = lenient::member(detail, key); !x.is_null())
+      result[key] = x;
+  return result;
+}
+
+json dependencies_json(const report_input& in, phase_index i) {
+  auto result = json::array();
+  for (auto d : in.definition.phases[i].dependencies)
+    result.push_back(in.definition.phases[d].id);
+  return result;
+}
+
+void add_status_part(json& result, const phase_state& s, const json& detail) {
+  switch (s.status) {
+  case phase_status::approved:
+  case phase_status::rejected:
+  case phase_status::skipped:
+  case phase_status::cancelled:
+    result["decision"] = decision_json(s, detail);
+    break;
+  case phase_status::failed:
+  case phase_status::retry_wait:
+    result["failure"] =
+        pick(detail, {"class", "message", "why", "task", "exit_code", "signal", "log", "tail"});
+    break;
+  case phase_status::waiting_approval:
+    result["waiting"] = pick(detail, {"reason", "ask", "approvals", "deadline"});
+    break;
+  case phase_status::blocked:
+    result["blocked"] = pick(detail, {"by", "reason", "class", "message", "why", "log", "tail"});
+    break;
+  default:
+    break;
+  }
+  if (s.status == phase_status::retry_wait)
+    result["retry_at"] = time_or_null(s.retry_at_us);
+}
+
+json phase_json(const report_input& in, phase_index i) {
+  const auto& p = in.definition.phases[i];
+  const auto& s = in.state.phases[i];
+  auto detail = lenient::object(s.detail);
+  json result{{"id", p.id}, {"name", p.label()}, {"status", to_string(s.status)}};
+  result["dependencies"] = dependencies_json(in, i);
+  result["source"] = source_of(in, i);
+  result["started_at"] = time_or_null(s.started_us);
+  result["ended_at"] = is_active(s.status) ? json() : time_or_null(s.ended_us);
+  result["duration_seconds"] =
+      is_active(s.status) ? json() : seconds_or_null(s.started_us, s.ended_us);
+  result["attempt"] = s.attempt;
+  result["retry_count"] = s.retry_count;
+  if (in.history)
+    result["attempts"] = attempts_json(in, i);
+  result["approved"] = s.status == phase_status::approved;
+  result["approval_criteria_met"] = s.criteria_met;
+  result["criteria"] = lenient::array(detail, "criteria");
+  result["outputs"] = lenient::array(detail, "outputs");
+  if (auto digest = lenient::text(detail, "digest"); !digest.empty())
+    result["digest"] = digest;
+  add_status_part(result, s, detail);
+  result["errors"] = errors_json(s.errors);
+  if (!s.metadata.empty())
+    result["metadata"] = lenient::object(s.metadata);
+  return result;
+}
+
+json progress_json(const report_input& in) {
+  auto counts = count_phases(in.state);
+  json by_status = json::object();
+  for (std::size_t i = 0; i < counts.by_status.size(); ++i)
+    if (counts.by_status.at(i) > 0)
+      by_status[std::string{to_string(static_cast<phase_status>(i))}] = counts.by_status.at(i);
+  return {{"done", counts.done()},
+          {"total", counts.total},
+          {"percent", counts.percent()},
+          {"by_status", std::move(by_status)}};
+}
+
+json sessions_json(const run_history& history) {
+  auto result = json::array();
+  for (const auto& s : history.sessions())
+    result.push_back({{"started_at", time_or_null(s.started_us)},
+                      {"ended_at", time_or_null(s.ended_us)},
+                      {"user", text_or_null(s.user)},
+                      {"ended", text_or_null(s.status)},
+                      {"reason", text_or_null(s.reason)},
+                      {"plan_changed", s.plan_changed},
+                      {"imported", s.imported}});
+  return result;
+}
+
+json interventions_json(const std::vector<intervention>& list) {
+  auto result = json::array();
+  for (const auto& x : list)
+    result.push_back({{"at", time_or_null(x.time_us)},
+                      {"what", to_string(x.kind)},
+                      {"phase", text_or_null(x.phase)},
+                      {"by", x.by},
+                      {"reason", text_or_null(x.reason)}});
+  return result;
+}
+
+json warnings_json(const std::vector<intervention>& list) {
+  auto result = json::array();
+  for (const auto& x : list)
+    result.push_back({{"at", time_or_null(x.time_us)}, {"level", x.by}, {"text", x.reason}});
+  return result;
+}
+
+json path_json(const report_input& in) {
+  auto steps = json::array();
+  auto path = taken_path(in);
+  for (const auto& step : path)
+    steps.push_back({{"id", in.definition.phases[step.phase].id},
+                     {"started_at", time_or_null(step.started_us)},
+                     {"duration_seconds", seconds_or_null(step.started_us, step.ended_us)},
+                     {"waited_seconds", static_cast<double>(step.waited_us / 1000) / 1000}});
+  return {{"duration_seconds",
+           path.empty() ? json() : seconds_or_null(path.front().started_us, path.back().ended_us)},
+          {"phases", std::move(steps)}};
+}
+
+json steps_json(const report_input& in) {
+  auto result = json::array();
+  for (const auto& s : next_steps(in))
+    result.push_back({{"text", s.text}, {"command", text_or_null(s.command)}});
+  return result;
+}
+
+void write_head(object_writer& out, const report_input& in, const char* kind) {
+  const auto& s = in.state;
+  out.member("report", kind);
+  out.member("format", 1);
+  out.member("generated_at", time_or_null(in.now_us));
+  out.member("execution_id", s.id);
+  out.member("overall_status", to_string(s.overall));
+  out.member("summary", outcome_sentence(in));
+  if (in.exit_code >= 0)
+    out.member("exit_code", in.exit_code);
+  out.member("started_at", time_or_null(s.started_us));
+  out.member("started_by", text_or_null(s.started_by));
+  out.member("last_updated", time_or_null(s.updated_us));
+  out.member("duration_seconds",
+             seconds_or_null(s.started_us, in.exit_code < 0 ? in.now_us : s.updated_us));
+  out.member("plan_hash", text_or_null(in.definition.hash));
+  out.member("event_log", {{"last_seq", s.last_seq}, {"head", text_or_null(in.chain_head)}});
+  out.member("progress", progress_json(in));
+}
+
+json errors_by_class(const execution_state& state) {
+  std::map<std::string, std::size_t> counts;
+  for (const auto& p : state.phases)
+    for (const auto& e : p.errors)
+      ++counts[e.cls.empty() ? "unknown" : e.cls];
+  auto result = json::object();
+  for (const auto& [cls, n] : counts)
+    result[cls] = n;
+  return result;
+}
+
+/// What a status report says of a phase: enough to see where it stands.
+json brief_json(const report_input& in, phase_index i) {
+  const auto& p = in.definition.phases[i];
+  const auto& s = in.state.phases[i];
+  json result{{"id", p.id}, {"name", p.label()}, {"status", to_string(s.status)}};
+  result["attempt"] = s.attempt;
+  result["started_at"] = time_or_null(s.started_us);
+  result["ended_at"] = is_active(s.status) ? json() : time_or_null(s.ended_us);
+  result["approval_criteria_met"] = s.criteria_met;
+  if (s.status != phase_status::approved)
+    add_status_part(result, s, lenient::object(s.detail));
+  if (!s.errors.empty())
+    result["last_error"] = errors_json({s.errors.back()})[0];
+  return result;
+}
+
+bool is_of_interest(phase_status s) {
+  return s != phase_status::pending && s != phase_status::blocked && !is_open(s);
+}
+
+} // namespace
+
+void write_final_json(std::ostream& stream, const report_input& in) {
+  object_writer out{stream, in};
+  write_head(out, in, "final");
+  if (in.history) {
+    out.member("mode", text_or_null(in.history->mode()));
+    out.member("program", text_or_null(in.history->program()));
+    out.member("sessions", sessions_json(*in.history));
+    out.member("interventions", interventions_json(in.history->interventions()));
+    out.member("warnings", warnings_json(in.history->warnings()));
+  }
+  out.member("errors_by_class", errors_by_class(in.state));
+  out.member("critical_path", path_json(in));
+  out.member("next_steps", steps_json(in));
+  out.begin_array("phases");
+  for (phase_index i = 0; i < in.state.phases.size(); ++i)
+    out.element(phase_json(in, i));
+  out.end_array();
+  out.end();
+}
+
+void write_status_json(std::ostream& stream, const report_input& in) {
+  object_writer out{stream, in};
+  write_head(out, in, "status");
+  out.member("next_steps", steps_json(in));
+  auto all = in.state.phases.size() <= all_listed_up_to;
+  out.member("phases_listed", all ? "all" : "in_progress_waiting_or_ended_badly");
+  out.begin_array("phases");
+  std::size_t listed = 0;
+  for (phase_index i = 0; i < in.state.phases.size(); ++i)
+    if (all || (is_of_interest(in.state.phases[i].status) && listed < all_listed_up_to)) {
+      out.element(brief_json(in, i));
+      ++listed;
+    }
+  out.end_array();
+  out.end();
+}
+
+std::string status_report_name(std::int64_t time_us) {
+  auto seconds = static_cast<std::time_t>(time_us / 1'000'000);
+  std::tm parts{};
+  gmtime_r(&seconds, &parts);
+  std::string buffer(32, '\0');
+  buffer.resize(std::strftime(buffer.data(), buffer.size(), "%Y%m%d_%H%M%S", &parts));
+  return "status_report_" + buffer + ".json";
+}
+
+} // namespace aeo::core

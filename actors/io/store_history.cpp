@@ -1,0 +1,87 @@
+#include "actors/io/database.hpp"
+#include "actors/io/store.hpp"
+#include "messages/type_ids.hpp"
+
+#include <SQLiteCpp/Statement.h>
+
+#include <algorithm>
+#include <unordered_map>
+
+namespace aeo::io {
+
+namespace {
+
+constexpr int executions_read = 20;
+constexpr std::int64_t us_per_ms = 1000;
+
+using samples = std::unordered_map<std::string, std::vector<std::int64_t>>;
+
+// Where a phase of an execution stands while its events go by.
+struct clock {
+  std::int64_t started_us = 0;
+  std::int64_t took_us = 0;
+};
+
+SQLite::Statement select_steps(SQLite::Database& db, const std::string& except) {
+  SQLite::Statement result(
+      db,
+      "WITH newest AS (SELECT n, first_seq FROM executions WHERE id <> ? ORDER BY n DESC LIMIT ?)"
+      " SELECT execution, kind, phase, time_us FROM events"
+      " WHERE seq >= (SELECT min(first_seq) FROM newest) AND kind IN (?, ?, ?)"
+      " AND execution IN (SELECT n FROM newest) ORDER BY seq");
+  result.bind(1, except);
+  result.bind(2, executions_read);
+  result.bind(3, static_cast<int>(event_kind::phase_started));
+  result.bind(4, static_cast<int>(event_kind::phase_completed));
+  result.bind(5, static_cast<int>(event_kind::phase_approved));
+  return result;
+}
+
+samples collect(SQLite::Database& db, const std::string& except) {
+  samples result;
+  std::unordered_map<std::string, clock> clocks;
+  std::int64_t execution = 0;
+  auto steps = select_steps(db, except);
+  while (steps.executeStep()) {
+    if (steps.getColumn(0).getInt64() != execution) {
+      execution = steps.getColumn(0).getInt64();
+      clocks.clear();
+    }
+    const auto kind = static_cast<event_kind>(steps.getColumn(1).getInt());
+    const auto phase = steps.getColumn(2).getString();
+    const auto time_us = steps.getColumn(3).getInt64();
+    auto& c = clocks[phase];
+    if (kind == event_kind::phase_started)
+      c = {time_us, 0};
+    else if (kind == event_kind::phase_completed && c.started_us != 0)
+      c.took_us = std::max<std::int64_t>(time_us - c.started_us, 1);
+    else if (kind == event_kind::phase_approved && c.took_us != 0)
+      result[phase].push_back(c.took_us);
+  }
+  return result;
+}
+
+} // namespace
+
+caf::expected<std::map<std::string, std::int64_t>>
+typical_durations(const std::filesystem::path& file, const std::string& except) {
+  std::map<std::string, std::int64_t> result;
+  auto db = open_database_read_only(file, schema_steps());
+  if (!db) {
+    if (db.error() == ec::not_found)
+      return result;
+    return std::move(db.error());
+  }
+  try {
+    for (auto& [phase, times] : collect(**db, except)) {
+      auto middle = times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2);
+      std::nth_element(times.begin(), middle, times.end());
+      result.emplace(phase, (*middle + us_per_ms / 2) / us_per_ms);
+    }
+  } catch (const SQLite::Exception& e) {
+    return database_error(e, "read durations from", file);
+  }
+  return result;
+}
+
+} // namespace aeo::io

@@ -1,0 +1,251 @@
+#include "actors/supervisor.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <caf/actor_system.hpp>
+#include <csignal>
+#include <nlohmann/json.hpp>
+
+namespace aeo {
+
+namespace {
+
+/// How long the end waits for a store that may be failing.
+constexpr auto end_patience = std::chrono::seconds{10};
+
+std::string signal_name(int signo) { return signo == SIGINT ? "SIGINT" : "SIGTERM"; }
+
+std::string end_data(int code, overall_status status, const std::string& reason) {
+  return nlohmann::ordered_json{
+    {"status", to_string(status)}, {"exit_code", code}, {"reason", reason}}
+    .dump();
+}
+
+} // namespace
+
+caf::result<int> supervisor_state::run() {
+  promise = self->make_response_promise<int>();
+  spawn_actors();
+  self->request(executor, caf::infinite, atom::connect_v)
+    .then([this](launcher_inventory& inventory) { connected(std::move(inventory)); },
+          [this](const caf::error& err) { fail(message_of(err), exit_code::internal); });
+  return promise;
+}
+
+void supervisor_state::spawn_actors() {
+  auto& d = *deps;
+  storage = d.detached ? self->spawn<caf::detached>(writer, std::move(d.store),
+                                                         d.context->execution, d.save)
+                            : self->spawn(writer, std::move(d.store), d.context->execution, d.save);
+  store = self->spawn(state, d.context, storage, supervisor_actor{self}, *d.initial, d.mask);
+  executor = self->spawn(aeo::executor, std::move(d.connect_launcher), d.slots);
+  retry_ = self->spawn(retry, d.context, std::move(d.rules), std::move(d.random01));
+  approval = self->spawn(aeo::approval, std::make_shared<const approval_deps>(approval_deps{
+                                          .context = d.context,
+                                          .executor = executor,
+                                          .files = d.files,
+                                          .tail = d.tail,
+                                          .manual = d.manual,
+                                          .detached = d.detached}));
+  reporter_deps reports{.context = d.context,
+                        .store = store,
+                        .view = std::move(d.view),
+                        .history = std::move(d.history),
+                        .write_file = d.write_file,
+                        .workspace = d.workspace,
+                        .mask = d.mask};
+  reporter_ = self->spawn(reporter, std::move(reports), d.initial);
+  for (auto handle : {caf::actor_cast<caf::actor_addr>(storage),
+                      caf::actor_cast<caf::actor_addr>(store),
+                      caf::actor_cast<caf::actor_addr>(executor),
+                      caf::actor_cast<caf::actor_addr>(retry_),
+                      caf::actor_cast<caf::actor_addr>(approval),
+                      caf::actor_cast<caf::actor_addr>(reporter_)})
+    self->monitor(handle);
+}
+
+phase_factory supervisor_state::make_phase_factory() {
+  auto shared = std::make_shared<const phase_deps>(phase_deps{.context = deps->context,
+                                                              .store = store,
+                                                              .executor = executor,
+                                                              .approval = approval,
+                                                              .retry = retry_,
+                                                              .files = deps->files,
+                                                              .tail = deps->tail});
+  return [shared, all = deps, system = &self->system()](trigger_actor trigger, phase_index i) {
+    std::optional<phase_origin> origin;
+    if (auto found = all->origins.find(i); found != all->origins.end()) {
+      origin = std::move(found->second);
+      all->origins.erase(found);
+    }
+    return system->spawn(phase, shared, std::move(trigger), i, std::move(origin));
+  };
+}
+
+void supervisor_state::connected(launcher_inventory&& inventory) {
+  auto& d = *deps;
+  for (auto& [i, origin] : d.origins) {
+    origin.launcher_found = inventory.found;
+    const auto& id = d.context->phase(i).id;
+    for (auto& start : inventory.running)
+      if (start.key.phase == id && start.key.attempt == origin.saved.attempt)
+        origin.running.push_back(start);
+    for (auto& exit : inventory.ended)
+      if (exit.key.phase == id && exit.key.attempt == origin.saved.attempt)
+        origin.ended.push_back(exit);
+  }
+  trigger_ = self->spawn(trigger, d.context, store, supervisor_actor{self}, make_phase_factory(),
+                         d.initial, d.slots, d.selected);
+  self->monitor(trigger_);
+  d.initial.reset();
+  for (auto listener : {caf::actor_cast<event_listener_actor>(trigger_),
+                        caf::actor_cast<event_listener_actor>(executor),
+                        caf::actor_cast<event_listener_actor>(reporter_)})
+    self->send(store, atom::subscribe_v, listener);
+  self->send(trigger_, atom::start_v);
+}
+
+void supervisor_state::done(const run_outcome& outcome) {
+  if (ending || over || (outcome.waiting && deps->wait && !outcome.interrupted))
+    return;
+  ending = true;
+  self->request(executor, caf::infinite, atom::stop_v)
+    .then(
+      [this, outcome] {
+        self->request(store, end_patience, atom::get_v)
+          .then([this, outcome](const snapshot_ptr& s) { conclude(outcome, *s); },
+                [this](const caf::error& err) { fail(message_of(err), exit_code::internal); });
+      },
+      [this](const caf::error& err) { fail(message_of(err), exit_code::internal); });
+}
+
+void supervisor_state::conclude(const run_outcome& outcome, const core::execution_state& s) {
+  auto any = [&s](auto predicate) {
+    return std::ranges::any_of(s.phases, predicate, &phase_state::status);
+  };
+  if (outcome.interrupted)
+    record_end(exit_code::interrupted, overall_status::interrupted, "stopped by a signal");
+  else if (outcome.stuck)
+    record_end(exit_code::internal, overall_status::interrupted,
+               "phases are left that nothing would start");
+  else if (outcome.configuration)
+    record_end(exit_code::configuration, overall_status::failed,
+               "a configuration error stopped the starting of phases");
+  else if (any(is_shut))
+    record_end(exit_code::failed, overall_status::failed, "not every phase was approved");
+  else if (outcome.waiting)
+    record_end(exit_code::waiting, overall_status::waiting_approval, "phases wait for a person");
+  else if (any([](phase_status x) { return !is_open(x); }))
+    record_end(exit_code::ok, overall_status::interrupted, "only the selected phases were to run");
+  else
+    record_end(exit_code::ok, overall_status::completed, "every phase was approved");
+}
+
+void supervisor_state::record_end(int code, overall_status status, const std::string& reason) {
+  event_batch batch;
+  batch.push_back({.time_us = deps->context->now_us(),
+                   .kind = event_kind::execution_ended,
+                   .phase = {},
+                   .task = {},
+                   .data = end_data(code, status, reason)});
+  self->request(store, end_patience, atom::record_v, std::move(batch))
+    .then(
+      [this, code] {
+        self->request(store, end_patience, atom::save_v)
+          .then([this, code] { report(code); }, [this, code](const caf::error&) { report(code); });
+      },
+      [this](const caf::error& err) {
+        fail("the end of the run could not be stored: " + message_of(err), exit_code::internal);
+      });
+}
+
+void supervisor_state::report(int code) {
+  self->request(reporter_, caf::infinite, atom::finish_v, code)
+    .then(
+      [this, code] {
+        self->request(executor, caf::infinite, atom::detach_v)
+          .then([this, code] { leave(code); }, [this, code](const caf::error&) { leave(code); });
+      },
+      [this](const caf::error& err) { fail(message_of(err), exit_code::internal); });
+}
+
+/// Nothing said is lost by this: what was acknowledged is durable.
+void supervisor_state::fail(const std::string& text, int code) {
+  if (over)
+    return;
+  self->send(reporter_, atom::say_v, text);
+  leave(code);
+}
+
+void supervisor_state::leave(int code) {
+  if (std::exchange(over, true))
+    return;
+  promise.deliver(code);
+  // First those who speak, then those who listen; phases go with the trigger.
+  for (auto handle : {caf::actor_cast<caf::actor>(trigger_), caf::actor_cast<caf::actor>(approval),
+                      caf::actor_cast<caf::actor>(retry_), caf::actor_cast<caf::actor>(executor),
+                      caf::actor_cast<caf::actor>(store), caf::actor_cast<caf::actor>(reporter_),
+                      caf::actor_cast<caf::actor>(storage)})
+    if (handle)
+      self->send_exit(handle, caf::exit_reason::user_shutdown);
+  self->quit();
+}
+
+void supervisor_state::interrupt(int signo) {
+  if (over)
+    return;
+  if (++signals > 1 || !trigger_) {
+    // The launcher goes on ending what it was told to end.
+    fail("stopped at once by a second " + signal_name(signo) + "; the launcher ends the tasks",
+         exit_code::interrupted);
+    return;
+  }
+  if (deps->detach_on_stop) {
+    self->send(reporter_, atom::say_v,
+               signal_name(signo) + ": leaving; running tasks go on, --resume adopts them");
+    self->send(trigger_, atom::stalled_v, true);
+    ending = true;
+    record_end(exit_code::interrupted, overall_status::interrupted,
+               signal_name(signo) + ", tasks left running (--detach-on-stop)");
+    return;
+  }
+  self->send(reporter_, atom::say_v,
+             signal_name(signo) + ": ending the running tasks; a second signal leaves at once");
+  self->send(trigger_, atom::stop_v, "interrupted by " + signal_name(signo));
+}
+
+void supervisor_state::heard_stalled(const std::string& text) {
+  auto bad = !text.empty();
+  if (trigger_)
+    self->send(trigger_, atom::stalled_v, bad);
+  self->send(reporter_, atom::say_v,
+             bad ? "storage fails: " + text
+                     + "; no phase is started until it works again (tried every second)"
+                 : std::string{"storage works again: going on"});
+  stalled = bad;
+}
+
+void supervisor_state::down(const caf::down_msg& msg) {
+  if (over)
+    return;
+  fail("an actor ended unexpectedly (" + message_of(msg.reason)
+         + "); what was reported is stored, continue with --resume",
+       exit_code::internal);
+}
+
+supervisor_actor::behavior_type
+supervisor(supervisor_actor::stateful_pointer<supervisor_state> self,
+           std::shared_ptr<supervisor_deps> deps) {
+  self->state.self = self;
+  self->state.deps = std::move(deps);
+  self->set_down_handler([self](const caf::down_msg& msg) { self->state.down(msg); });
+  return {
+    [self](atom::run) { return self->state.run(); },
+    [self](atom::done, const run_outcome& outcome) { self->state.done(outcome); },
+    [self](atom::interrupt, int signo) { self->state.interrupt(signo); },
+    [self](atom::stalled, const std::string& text) { self->state.heard_stalled(text); },
+  };
+}
+
+} // namespace aeo

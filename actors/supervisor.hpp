@@ -1,0 +1,93 @@
+#pragma once
+
+#include "actors/approval.hpp"
+#include "actors/executor.hpp"
+#include "actors/phase.hpp"
+#include "actors/reporter.hpp"
+#include "actors/retry.hpp"
+#include "actors/state.hpp"
+#include "actors/trigger.hpp"
+#include "actors/writer.hpp"
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace aeo {
+
+/// What one execution is started with; the supervisor takes all of it.
+struct supervisor_deps {
+  context_ptr context;
+  std::shared_ptr<const core::execution_state> initial; ///< What the store's events gave.
+  /// What the events say of the attempts that were under way, by phase; the launcher's word is
+  /// added when it is known.
+  std::map<phase_index, phase_origin> origins;
+  std::unique_ptr<io::event_store> store;
+  save_function save;
+  std::function<std::string(std::string_view)> mask; ///< Null: nothing is secret.
+  launcher_factory connect_launcher;
+  core::rule_set rules;
+  std::function<double()> random01;
+  std::shared_ptr<core::file_access> files;
+  std::function<std::string(const std::string& log)> tail;
+  std::unique_ptr<progress_view> view;
+  std::unique_ptr<core::run_history> history;
+  file_writer write_file;
+  std::string workspace; ///< As the operator would type it.
+  std::size_t slots = 1;
+  std::vector<bool> selected; ///< Phases that may start (--only, --from); empty: all.
+  bool manual = false;
+  bool wait = false;           ///< Stay while phases wait for a person.
+  bool detach_on_stop = false; ///< A signal leaves running tasks to the launcher.
+  bool detached = true;        ///< Blocking actors get threads of their own; tests want one order.
+};
+
+/// Starts the actors in order, watches them, ends the execution and answers with the exit code.
+struct supervisor_state {
+  static inline const char* name = "supervisor";
+
+  supervisor_actor::pointer self = nullptr;
+  std::shared_ptr<supervisor_deps> deps;
+  writer_actor storage;
+  state_actor store;
+  executor_actor executor;
+  approval_actor approval;
+  retry_actor retry_;
+  reporter_actor reporter_;
+  trigger_actor trigger_;
+  caf::typed_response_promise<int> promise;
+  bool stalled = false;
+  bool ending = false;
+  bool over = false;
+  int signals = 0;
+
+  caf::result<int> run();
+  void done(const run_outcome&);
+  void interrupt(int signo);
+  void heard_stalled(const std::string& text);
+  void down(const caf::down_msg&);
+
+private:
+  void spawn_actors();
+  void connected(launcher_inventory&&);
+  phase_factory make_phase_factory();
+  void conclude(const run_outcome&, const core::execution_state&);
+  void record_end(int exit_code, overall_status, const std::string& reason);
+  void report(int exit_code);
+  void leave(int exit_code);
+  void fail(const std::string& text, int exit_code);
+};
+
+/// Exit codes of DESIGN section 6.
+namespace exit_code {
+constexpr int ok = 0, failed = 1, waiting = 3, internal = 70, configuration = 78,
+              interrupted = 130;
+}
+
+supervisor_actor::behavior_type
+supervisor(supervisor_actor::stateful_pointer<supervisor_state> self,
+           std::shared_ptr<supervisor_deps> deps);
+
+} // namespace aeo

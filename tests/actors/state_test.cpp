@@ -1,0 +1,219 @@
+#include "actors/state.hpp"
+#include "tests/fixtures/actor_fixture.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+using namespace aeo;
+using namespace aeo::testing;
+
+namespace {
+
+/// Stores nothing; answers when the test says so.
+struct mock_writer {
+  std::vector<event_batch> batches;
+  std::vector<caf::typed_response_promise<std::uint64_t>> open;
+  std::vector<snapshot_ptr> saved;
+  caf::error save_error;
+  std::uint64_t next = 1;
+
+  void commit_one() {
+    REQUIRE(!open.empty());
+    auto promise = std::move(open.front());
+    open.erase(open.begin());
+    auto first = next;
+    next += batches[batches.size() - open.size() - 1].size();
+    promise.deliver(first);
+  }
+};
+
+writer_actor::behavior_type writer_mock(writer_actor::pointer self,
+                                        std::shared_ptr<mock_writer> mock) {
+  return {
+    [=](atom::record, event_batch& batch) -> caf::result<std::uint64_t> {
+      mock->batches.push_back(std::move(batch));
+      auto promise = self->make_response_promise<std::uint64_t>();
+      mock->open.push_back(promise);
+      return promise;
+    },
+    [=](atom::save, const snapshot_ptr& s) -> caf::result<void> {
+      mock->saved.push_back(s);
+      if (mock->save_error)
+        return mock->save_error;
+      return caf::unit;
+    },
+    [](atom::get) { return std::string(64, 'a'); },
+  };
+}
+
+supervisor_actor::behavior_type boss_mock(supervisor_actor::pointer,
+                                          std::shared_ptr<std::vector<std::string>> heard) {
+  return {
+    [](atom::run) { return 0; },
+    [](atom::done, const run_outcome&) { FAIL("the state actor never says done"); },
+    [](atom::interrupt, int) { FAIL("the state actor never interrupts"); },
+    [=](atom::stalled, const std::string& text) { heard->push_back(text); },
+  };
+}
+
+event_listener_actor::behavior_type listener_mock(event_listener_actor::pointer,
+                                                  std::shared_ptr<event_batch> heard) {
+  return {
+    [=](atom::publish, const event_batch& batch) {
+      heard->insert(heard->end(), batch.begin(), batch.end());
+    },
+  };
+}
+
+struct state_fixture : actor_fixture {
+  std::shared_ptr<mock_writer> disk = std::make_shared<mock_writer>();
+  std::shared_ptr<std::vector<std::string>> trouble = std::make_shared<std::vector<std::string>>();
+  std::shared_ptr<event_batch> heard = std::make_shared<event_batch>();
+  context_ptr context;
+  state_actor uut;
+
+  state_fixture() {
+    context = make_context(make_plan(make_phase("0"), make_phase("1", {0})));
+    core::execution_state initial;
+    initial.phases.resize(2);
+    auto writer = spawn(writer_mock, disk);
+    auto boss = spawn(boss_mock, trouble);
+    auto mask = [](std::string_view text) {
+      std::string s{text};
+      if (auto at = s.find("hunter2"); at != std::string::npos)
+        s.replace(at, 7, "***");
+      return s;
+    };
+    uut = spawn(state, context, writer, boss, initial, mask);
+    self->send(uut, atom::subscribe_v, spawn(listener_mock, heard));
+    run();
+  }
+
+  void record(event e) {
+    self->send(uut, atom::record_v, event_batch{std::move(e)});
+    run();
+  }
+};
+
+} // namespace
+
+TEST_CASE("listeners hear of an event only after its commit") {
+  state_fixture f;
+  f.record(make_event(event_kind::phase_started, "0"));
+  CHECK(f.heard->empty());
+  f.disk->commit_one();
+  f.run();
+  REQUIRE(f.heard->size() == 1);
+  CHECK(f.heard->front().seq == 1);
+}
+
+TEST_CASE("events that come during a commit go together in the next one") {
+  state_fixture f;
+  f.record(make_event(event_kind::phase_started, "0"));
+  f.record(make_event(event_kind::task_started, "0"));
+  f.record(make_event(event_kind::phase_completed, "0"));
+  REQUIRE(f.disk->batches.size() == 1);
+  f.disk->commit_one();
+  f.run();
+  REQUIRE(f.disk->batches.size() == 2);
+  CHECK(f.disk->batches[1].size() == 2);
+  f.disk->commit_one();
+  f.run();
+  REQUIRE(f.heard->size() == 3);
+  CHECK(f.heard->back().seq == 3);
+}
+
+TEST_CASE("a batch with an impossible step is refused as a whole") {
+  state_fixture f;
+  auto request = f.self->request(
+    f.uut, caf::infinite, atom::record_v,
+    event_batch{make_event(event_kind::phase_started, "0"), make_event(event_kind::phase_approved, "1")});
+  f.run();
+  request.receive([] { FAIL("accepted"); },
+                  [](const caf::error& err) {
+                    CHECK(err == ec::wrong_state);
+                    CHECK(message_of(err) == "phase 1 is pending: it cannot become approved");
+                  });
+  CHECK(f.disk->batches.empty());
+  // What was refused left no trace: the first step is still possible.
+  f.record(make_event(event_kind::phase_started, "0"));
+  CHECK(f.disk->batches.size() == 1);
+}
+
+TEST_CASE("an asker is answered when its events are durable") {
+  state_fixture f;
+  auto request = f.self->request(f.uut, caf::infinite, atom::record_v,
+                                 event_batch{make_event(event_kind::phase_started, "0")});
+  f.run();
+  CHECK(f.self->mailbox().empty());
+  f.disk->commit_one();
+  f.run();
+  request.receive([] { SUCCEED(); }, [](const caf::error& err) { FAIL(message_of(err)); });
+}
+
+TEST_CASE("a failed commit is told, kept and tried again, and nothing is lost") {
+  state_fixture f;
+  f.record(make_event(event_kind::phase_started, "0"));
+  f.disk->open.front().deliver(caf::make_error(ec::storage_failed, "disk full"));
+  f.disk->open.clear();
+  f.run();
+  CHECK(*f.trouble == std::vector<std::string>{"disk full"});
+  CHECK(f.heard->empty());
+  f.record(make_event(event_kind::phase_completed, "0"));
+  CHECK(f.disk->batches.size() == 1);
+  f.pass(std::chrono::seconds{1});
+  REQUIRE(f.disk->batches.size() == 2);
+  CHECK(f.disk->batches[1] == f.disk->batches[0]);
+  f.disk->commit_one();
+  f.run();
+  CHECK(f.trouble->back().empty());
+  f.disk->commit_one();
+  f.run();
+  CHECK(kinds(*f.heard, "0")
+        == std::vector{event_kind::phase_started, event_kind::phase_completed});
+}
+
+TEST_CASE("a small plan's state file follows every commit") {
+  state_fixture f;
+  f.record(make_event(event_kind::phase_started, "0"));
+  CHECK(f.disk->saved.empty());
+  f.disk->commit_one();
+  f.run();
+  REQUIRE(f.disk->saved.size() == 1);
+  CHECK(f.disk->saved[0]->phases[0].status == phase_status::in_progress);
+}
+
+TEST_CASE("a state file that cannot be written is told and written later") {
+  state_fixture f;
+  f.disk->save_error = caf::make_error(ec::storage_failed, "read-only");
+  f.record(make_event(event_kind::phase_started, "0"));
+  f.disk->commit_one();
+  f.run();
+  CHECK(*f.trouble == std::vector<std::string>{"read-only"});
+  f.disk->save_error = {};
+  f.pass(std::chrono::seconds{2});
+  CHECK(f.disk->saved.size() == 2);
+  CHECK(f.trouble->back().empty());
+}
+
+TEST_CASE("secrets are masked before an event is stored") {
+  state_fixture f;
+  f.record(make_event(event_kind::note, "", R"({"text":"password hunter2"})"));
+  REQUIRE(f.disk->batches.size() == 1);
+  CHECK(f.disk->batches[0][0].data == R"({"text":"password ***"})");
+}
+
+TEST_CASE("a snapshot shows the last commit and the head of the chain") {
+  state_fixture f;
+  f.record(make_event(event_kind::phase_started, "0"));
+  f.disk->commit_one();
+  f.run();
+  auto request = f.self->request(f.uut, caf::infinite, atom::get_v);
+  f.run();
+  request.receive(
+    [](const snapshot_ptr& s) {
+      CHECK(s->phases[0].status == phase_status::in_progress);
+      CHECK(s->last_seq == 1);
+      CHECK(s->chain_head == std::string(64, 'a'));
+    },
+    [](const caf::error& err) { FAIL(message_of(err)); });
+}

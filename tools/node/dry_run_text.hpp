@@ -1,0 +1,18 @@
+#pragma once
+
+// How the parts of a plan read, in the dry run's text and JSON alike.
+
+#include "config/plan.hpp"
+
+#include <string>
+
+namespace aeo::node {
+
+/// "metric_threshold out/a.json#tests.passed >= 6".
+std::string describe(const check_def&);
+/// "criteria decide", "criteria, then 2 of release-managers within 24h00m, else rejected".
+std::string describe_approval(const plan&, const phase_def&);
+/// "3 retries, after 1m00s times 2^n, at most 1h00m, jittered".
+std::string describe(const retry_policy&);
+
+} // namespace aeo::node

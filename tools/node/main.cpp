@@ -1,0 +1,43 @@
+// aeo-node: executes a plan of phases in a workspace.
+
+#include "tools/node/run.hpp"
+
+#include <cstdio>
+
+using namespace aeo;
+using namespace aeo::node;
+
+namespace {
+
+int say(const refusal& why) {
+  std::fprintf(stderr, "aeo-node: %s\n", why.text.c_str());
+  return why.exit_code;
+}
+
+int run(const options& o) {
+  auto read = read_configuration(o);
+  if (auto* why = std::get_if<refusal>(&read))
+    return say(*why);
+  const auto& c = std::get<configuration>(read);
+  for (const auto& warning : c.warnings)
+    std::fprintf(stderr, "aeo-node: %s\n", c.mask.mask(warning).c_str());
+  if (c.the_plan->options.mode == execution_mode::dry_run)
+    return dry_run(o, c);
+  auto opened = open_session(o, c);
+  if (auto* why = std::get_if<refusal>(&opened))
+    return say(*why);
+  auto& s = std::get<session>(opened);
+  for (const auto& note : s.notes)
+    std::fprintf(stderr, "aeo-node: %s\n", c.mask.mask(note).c_str());
+  return run_session(o, c, std::move(s));
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+  init_messages(); // Errors are messages too: before anything can fail.
+  auto parsed = parse_options(argc, argv);
+  if (auto* code = std::get_if<int>(&parsed))
+    return *code;
+  return run(std::get<options>(parsed));
+}

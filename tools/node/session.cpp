@@ -1,0 +1,551 @@
+#include "tools/node/session.hpp"
+
+#include "actors/core/event_data.hpp"
+#include "actors/core/graph.hpp"
+#include "actors/core/text.hpp"
+#include "actors/core/timestamp.hpp"
+#include "actors/io/launcher_client.hpp"
+#include "actors/io/state_file.hpp"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdlib>
+#include <random>
+#include <set>
+
+#include <nlohmann/json.hpp>
+
+#include <pwd.h>
+#include <unistd.h>
+
+namespace aeo::node {
+
+namespace {
+
+constexpr int configuration_exit = 78;
+constexpr int locked_exit = 75;
+constexpr int internal_exit = 70;
+
+using json = nlohmann::ordered_json;
+namespace fs = std::filesystem;
+
+fs::path database_file(const options& o) { return o.workspace / "consolidation" / "execution.db"; }
+fs::path state_file(const options& o) {
+  return o.workspace / "consolidation" / "execution_state.json";
+}
+
+refusal refuse(const caf::error& err) {
+  auto code = err == ec::workspace_locked ? locked_exit
+              : err == ec::internal || err == ec::launcher_failed ? internal_exit
+                                                                  : configuration_exit;
+  return {code, message_of(err)};
+}
+
+std::string new_uuid() {
+  std::random_device random;
+  std::array<std::uint32_t, 4> word{random(), random(), random(), random()};
+  word[1] = (word[1] & 0xffff0fffu) | 0x00004000u; // version 4
+  word[2] = (word[2] & 0x3fffffffu) | 0x80000000u; // variant 1
+  std::array<char, 40> text{};
+  std::snprintf(text.data(), text.size(), "%08x-%04x-%04x-%04x-%04x%08x", word[0], word[1] >> 16,
+                word[1] & 0xffff, word[2] >> 16, word[2] & 0xffff, word[3]);
+  return text.data();
+}
+
+std::string who() {
+  std::array<char, 256> host{};
+  gethostname(host.data(), host.size() - 1);
+  const auto* user = getpwuid(geteuid());
+  return std::string{user ? user->pw_name : "uid " + std::to_string(geteuid())} + "@" + host.data();
+}
+
+/// What the stored events of an execution give.
+struct replay {
+  io::execution_row row;
+  core::execution_state state;
+  std::map<phase_index, phase_origin> attempts; ///< Tasks of the attempt that was under way.
+  std::size_t unknown = 0; ///< Events of phases that the plan does not have.
+};
+
+void note_attempt(replay& r, phase_index i, const event& e) {
+  auto& origin = r.attempts[i];
+  if (e.kind == event_kind::phase_started) {
+    origin = {};
+  } else if (e.kind == event_kind::task_started) {
+    std::erase(origin.unfinished, e.task);
+    origin.unfinished.push_back(e.task);
+  } else if (e.kind == event_kind::task_finished) {
+    std::erase(origin.unfinished, e.task);
+    if (auto exit = core::exit_from_data(e); exit && !exit->ok())
+      origin.failed.push_back(std::move(*exit));
+  } else if (core::status_after(e.kind)) {
+    r.attempts.erase(i);
+  }
+}
+
+caf::error replay_events(io::event_store& store, const core::phase_lookup& lookup, replay& r,
+                         core::run_history* history) {
+  caf::error damage;
+  auto err = store.read(r.row.id, 0, [&](event&& e) {
+    auto i = e.phase.empty() ? core::phase_lookup::npos : lookup(e.phase);
+    if (!e.phase.empty() && i == core::phase_lookup::npos) {
+      ++r.unknown;
+      return true;
+    }
+    if (!core::apply(r.state, lookup, e)) {
+      damage = caf::make_error(ec::corrupt_state,
+                               "the event log does not fit together at event "
+                                 + std::to_string(e.seq) + " (" + std::string{to_string(e.kind)}
+                                 + ", phase " + e.phase + ")");
+      return false;
+    }
+    if (i != core::phase_lookup::npos)
+      note_attempt(r, i, e);
+    if (history)
+      history->add(e);
+    return true;
+  });
+  return err ? err : damage;
+}
+
+bool is_finished(const core::execution_state& s) {
+  return s.overall == overall_status::cancelled
+         || std::ranges::all_of(s.phases, is_open, &phase_state::status);
+}
+
+std::shared_ptr<const core::execution_state> nothing_yet() { return nullptr; }
+
+std::string two_ways(const options& o) {
+  auto command = "aeo-node --workspace " + core::shell_quote(o.workspace_as_typed);
+  return "  continue it:            " + command + " --resume\n"
+         "  or begin from scratch:  " + command + " --fresh";
+}
+
+/// Makes the events that a session begins with.
+class opener {
+public:
+  opener(const options& o, const configuration& c) : options_(o), config_(c) {}
+
+  std::variant<session, refusal> open() {
+    auto selected = select_phases(options_, *config_.the_plan);
+    if (!selected)
+      return refuse(selected.error());
+    selected_ = std::move(*selected);
+    auto lock = io::workspace_lock::acquire(options_.workspace, "aeo-node");
+    if (!lock)
+      return refuse(lock.error());
+    if (auto err = open_store())
+      return refuse(err);
+    if (auto err = options_.resume ? resume() : begin())
+      return refuse(err);
+    return finish(std::move(*lock));
+  }
+
+private:
+  const plan& the_plan() const { return *config_.the_plan; }
+
+  void add(event_kind kind, std::string phase, std::string data) {
+    first_events_.push_back({.time_us = system_now_us(),
+                             .kind = kind,
+                             .phase = std::move(phase),
+                             .task = {},
+                             .data = std::move(data)});
+  }
+
+  caf::error open_store() {
+    auto file = database_file(options_);
+    auto store = io::open_store(file);
+    if (!store && options_.fresh && store.error() == ec::corrupt_state) {
+      // Kept for whoever wants to know what happened; its log files belong to it.
+      auto aside = "." + std::to_string(system_now_us() / 1'000'000) + ".damaged";
+      std::error_code error;
+      for (const char* part : {"", "-wal", "-shm"})
+        if (auto from = file.string() + part; fs::exists(from, error))
+          fs::rename(from, file.string() + aside + part, error);
+      notes_.push_back(message_of(store.error()));
+      notes_.push_back("--fresh: the damaged database is kept as " + file.string() + aside);
+      store = io::open_store(file);
+    }
+    if (!store)
+      return store.error();
+    store_ = std::move(*store);
+    auto last = store_->last_execution();
+    if (!last)
+      return last.error();
+    if (*last) {
+      replay_.row = **last;
+      found_ = true;
+    }
+    replay_.state.phases.resize(the_plan().phases.size());
+    history_ = std::make_unique<core::run_history>(the_plan());
+    return {};
+  }
+
+  caf::error replay_last(core::run_history* history) {
+    replay_.state.id = replay_.row.id;
+    return replay_events(*store_, lookup_, replay_, history);
+  }
+
+  caf::error begin() {
+    if (auto err = check_nothing_unfinished())
+      return err;
+    if (auto err = keep_old_logs())
+      return err;
+    replay_ = {};
+    replay_.state.phases.resize(the_plan().phases.size());
+    start_execution(new_uuid());
+    for (phase_index i = 0; i < selected_.size(); ++i)
+      if (!selected_[i] && is_needed(i))
+        add(event_kind::phase_skipped, the_plan().phases[i].id,
+            core::decision_data(who(), "left out by " + selection_text()));
+    return {};
+  }
+
+  void start_execution(std::string id) {
+    replay_.row = {.id = std::move(id),
+                   .started_us = system_now_us(),
+                   .plan_hash = the_plan().hash,
+                   .plan_text = config::canonical_text(the_plan()),
+                   .started_by = who()};
+    new_row_ = true;
+    add(event_kind::execution_started, {},
+        json{{"mode", to_string(the_plan().options.mode)},
+             {"plan_hash", the_plan().hash},
+             {"workspace", options_.workspace.string()},
+             {"user", who()},
+             {"program", "aeo-node " AEO_VERSION},
+             {"phases", the_plan().phases.size()}}
+          .dump());
+  }
+
+  /// Some selected phase depends on it, directly or not.
+  bool is_needed(phase_index i) {
+    if (!graph_)
+      graph_ = std::make_unique<core::ready_graph>(the_plan());
+    return std::ranges::any_of(graph_->downstream(i), [this](phase_index d) { return selected_[d]; });
+  }
+
+  std::string selection_text() const {
+    if (!options_.from.empty())
+      return "--from " + options_.from;
+    std::string text = "--only ";
+    for (const auto& id : options_.only)
+      text += (text.size() > 7 ? "," : "") + id;
+    return text;
+  }
+
+  caf::error check_nothing_unfinished() {
+    if (options_.fresh)
+      return end_old_tasks();
+    if (!found_)
+      return check_no_state_file();
+    if (auto err = replay_last(nullptr))
+      return err;
+    if (is_finished(replay_.state) && replay_.unknown == 0)
+      return {};
+    return caf::make_error(ec::unfinished_execution,
+                           "an execution of " + core::format_time(replay_.row.started_us)
+                             + " is unfinished in this workspace (" + replay_.row.id + ", "
+                             + std::string{to_string(replay_.state.overall)} + ")\n"
+                             + two_ways(options_));
+  }
+
+  /// --fresh over an execution whose tasks may still run: nothing of it may go on.
+  caf::error end_old_tasks() {
+    set_state_file_aside();
+    if (!found_)
+      return {};
+    auto ended = io::end_survivors(options_.workspace, replay_.row.id);
+    if (!ended)
+      return ended.error();
+    if (ended->processes > 0)
+      notes_.push_back("--fresh: ended " + std::to_string(ended->processes)
+                       + " processes of the execution before");
+    return {};
+  }
+
+  /// Attempts count from 1 again: an older execution's logs must not be continued by them.
+  caf::error keep_old_logs() {
+    auto consolidation = options_.workspace / "consolidation";
+    std::error_code error;
+    if (!found_ || !fs::exists(consolidation / "logs", error))
+      return {};
+    auto folder = consolidation / "history" / replay_.row.id;
+    fs::create_directories(folder, error);
+    if (!error)
+      fs::rename(consolidation / "logs", folder / "logs", error);
+    if (!error)
+      return {};
+    return caf::make_error(ec::storage_failed, "cannot move the logs of the execution before to "
+                                                 + folder.string() + ": " + error.message());
+  }
+
+  /// A state file that the database does not know is somebody's only record: it is kept.
+  void set_state_file_aside() {
+    std::error_code error;
+    auto file = state_file(options_);
+    if (found_ || !fs::exists(file, error))
+      return;
+    auto aside = file.string() + "." + std::to_string(system_now_us() / 1'000'000) + ".before";
+    fs::rename(file, aside, error);
+    notes_.push_back("--fresh: the state file of before is kept as " + aside);
+  }
+
+  caf::error check_no_state_file() {
+    auto file = state_file(options_);
+    auto read = io::read_state_file(file, the_plan());
+    if (!read)
+      return read.error();
+    if (!*read)
+      return {};
+    return caf::make_error(ec::unfinished_execution,
+                           file.string() + " is there and execution.db is not\n"
+                             + two_ways(options_));
+  }
+
+  caf::error resume() {
+    if (!found_)
+      return import();
+    if (auto err = replay_last(history_.get()))
+      return err;
+    auto changed = replay_.row.plan_hash != the_plan().hash;
+    if (changed)
+      if (auto err = check_plan_change())
+        return err;
+    add(event_kind::execution_resumed, {},
+        json{{"plan_hash", the_plan().hash},
+             {"plan_changed", changed},
+             {"imported", false},
+             {"mode", to_string(the_plan().options.mode)},
+             {"user", who()}}
+          .dump());
+    return take_up();
+  }
+
+  caf::error check_plan_change() {
+    auto lines = config::diff_plans(replay_.row.plan_text, config::canonical_text(the_plan()));
+    std::string text;
+    for (const auto& line : lines)
+      text += "  " + line + "\n";
+    if (!options_.accept_plan_change)
+      return caf::make_error(ec::plan_changed,
+                             "the plan has changed since the execution began:\n" + text
+                               + "approved phases are not run again; to go on with the new plan "
+                                 "add --accept-plan-change, or undo the change");
+    notes_.push_back("the plan has changed, accepted:\n" + text);
+    add(event_kind::note, {},
+        json{{"level", "warning"}, {"text", "plan change accepted by " + who() + ":\n" + text}}
+          .dump());
+    return store_->update_plan(replay_.row.id, the_plan().hash,
+                               config::canonical_text(the_plan()));
+  }
+
+  /// From execution_state.json alone: the database is gone, or another tool wrote the file.
+  caf::error import() {
+    auto file = state_file(options_);
+    auto read = io::read_state_file(file, the_plan());
+    if (!read)
+      return read.error();
+    if (!*read)
+      return caf::make_error(ec::not_found,
+                             "there is nothing to resume in " + options_.workspace.string()
+                               + ": start without --resume");
+    auto& imported = **read;
+    auto changed = !imported.plan_hash.empty() && imported.plan_hash != the_plan().hash;
+    if (changed && !options_.accept_plan_change)
+      return caf::make_error(ec::plan_changed,
+                             "the plan has changed since " + file.string()
+                               + " was written (how cannot be told without the database); to go on "
+                                 "with the new plan add --accept-plan-change, or undo the change");
+    start_execution(imported.state.id.empty() ? new_uuid() : imported.state.id);
+    for (auto& e : io::import_events(imported, the_plan(), system_now_us()))
+      first_events_.push_back(std::move(e));
+    notes_.push_back("resumed from " + file.string()
+                     + " alone; what it says of earlier phases was not measured by this program");
+    for (auto& warning : imported.warnings)
+      notes_.push_back(std::move(warning));
+    add(event_kind::execution_resumed, {},
+        json{{"plan_hash", the_plan().hash},
+             {"plan_changed", changed},
+             {"imported", true},
+             {"user", who()}}
+          .dump());
+    if (auto err = apply_pending())
+      return err;
+    return take_up();
+  }
+
+  /// Applies the first events that are not in the state yet.
+  caf::error apply_pending() {
+    for (; applied_ < first_events_.size(); ++applied_)
+      if (!core::apply(replay_.state, lookup_, first_events_[applied_]))
+        return caf::make_error(ec::internal, "cannot begin: "
+                                               + std::string{to_string(first_events_[applied_].kind)}
+                                               + " of phase " + first_events_[applied_].phase);
+    return {};
+  }
+
+  /// A person resumes: what failed is tried again, what it held up waits for it again.
+  caf::error take_up() {
+    for (phase_index i = 0; i < the_plan().phases.size(); ++i) {
+      auto s = replay_.state.phases[i].status;
+      auto again = !selected_.empty() && selected_[i] && s != phase_status::pending
+                   && s != phase_status::in_progress;
+      if (again || s == phase_status::failed || s == phase_status::cancelled)
+        add(event_kind::phase_reset, the_plan().phases[i].id,
+            core::decision_data(who(), again ? selection_text() + " --resume" : "--resume"));
+    }
+    if (auto err = apply_pending())
+      return err;
+    unblock();
+    if (auto err = apply_pending())
+      return err;
+    return check_selected_can_run();
+  }
+
+  void unblock() {
+    std::vector<bool> held(the_plan().phases.size());
+    core::ready_graph graph{the_plan()};
+    for (phase_index i = 0; i < held.size(); ++i)
+      if (replay_.state.phases[i].status == phase_status::rejected)
+        for (auto d : graph.downstream(i))
+          held[d] = true;
+    for (phase_index i = 0; i < held.size(); ++i)
+      if (replay_.state.phases[i].status == phase_status::blocked && !held[i])
+        add(event_kind::phase_unblocked, the_plan().phases[i].id,
+            core::decision_data(who(), "--resume"));
+  }
+
+  caf::error check_selected_can_run() {
+    std::string missing;
+    for (phase_index i = 0; i < selected_.size(); ++i)
+      if (!selected_[i] && !is_open(replay_.state.phases[i].status) && is_needed(i))
+        missing += (missing.empty() ? "" : ", ") + the_plan().phases[i].id;
+    if (missing.empty())
+      return {};
+    return caf::make_error(ec::bad_configuration,
+                           selection_text() + ": needs phases that are not approved: " + missing
+                             + "; run them first (--resume without " + selection_text() + ")");
+  }
+
+  std::variant<session, refusal> finish(io::workspace_lock lock) {
+    if (new_row_)
+      if (auto err = store_->begin_execution(replay_.row))
+        return refuse(err);
+    if (auto err = store_->append(replay_.row.id, first_events_))
+      return refuse(err);
+    if (auto err = apply_pending())
+      return refuse(err);
+    for (const auto& e : first_events_)
+      history_->add(e);
+    auto& state = replay_.state;
+    state.id = replay_.row.id;
+    state.started_by = replay_.row.started_by;
+    state.last_seq = first_events_.back().seq;
+    run_context context;
+    context.the_plan = config_.the_plan;
+    context.execution = replay_.row.id;
+    context.workspace = options_.workspace;
+    context.now_us = system_now_us;
+    context.lookup = std::make_shared<const core::phase_lookup>(the_plan());
+    return session{.lock = std::move(lock),
+                   .store = std::move(store_),
+                   .context = std::make_shared<const run_context>(std::move(context)),
+                   .state = std::make_shared<core::execution_state>(std::move(state)),
+                   .history = std::move(history_),
+                   .origins = take_origins(),
+                   .selected = std::move(selected_),
+                   .notes = std::move(notes_)};
+  }
+
+  std::map<phase_index, phase_origin> take_origins() {
+    std::map<phase_index, phase_origin> result;
+    for (phase_index i = 0; i < replay_.state.phases.size(); ++i) {
+      const auto& p = replay_.state.phases[i];
+      auto under_way = p.status == phase_status::in_progress || p.status == phase_status::completed
+                       || p.status == phase_status::waiting_approval
+                       || p.status == phase_status::retry_wait;
+      // A phase that is reset goes on counting its attempts.
+      if (!under_way && (p.attempt == 0 || is_open(p.status)))
+        continue;
+      auto& origin = result[i] = std::move(replay_.attempts[i]);
+      origin.saved = p;
+    }
+    return result;
+  }
+
+  const options& options_;
+  const configuration& config_;
+  core::phase_lookup lookup_{*config_.the_plan};
+  std::unique_ptr<core::ready_graph> graph_;
+  std::vector<bool> selected_;
+  std::unique_ptr<io::event_store> store_;
+  std::unique_ptr<core::run_history> history_;
+  replay replay_;
+  bool found_ = false;
+  bool new_row_ = false;
+  event_batch first_events_;
+  std::size_t applied_ = 0;
+  std::vector<std::string> notes_;
+};
+
+} // namespace
+
+std::int64_t system_now_us() {
+  return std::chrono::duration_cast<std::chrono::microseconds>(
+           std::chrono::system_clock::now().time_since_epoch())
+    .count();
+}
+
+caf::expected<std::vector<bool>> select_phases(const options& o, const plan& p) {
+  std::vector<bool> selected;
+  if (o.from.empty() && o.only.empty())
+    return selected;
+  selected.resize(p.phases.size());
+  auto ids = o.only;
+  if (!o.from.empty())
+    ids.push_back(o.from);
+  core::ready_graph graph{p};
+  for (const auto& id : ids) {
+    auto i = p.find(id);
+    if (!i)
+      return caf::make_error(ec::bad_configuration,
+                             std::string{o.from.empty() ? "--only" : "--from"} + ": the plan has no phase "
+                               + id + "; its phases are "
+                               + p.phases.front().id + " to " + p.phases.back().id);
+    selected[*i] = true;
+    if (!o.from.empty())
+      for (auto dependent : graph.downstream(*i))
+        selected[dependent] = true;
+  }
+  return selected;
+}
+
+caf::expected<std::shared_ptr<const core::execution_state>> peek_state(const options& o,
+                                                                       const plan& p) {
+  auto store = io::open_store_read_only(database_file(o));
+  if (!store)
+    return store.error() == ec::not_found ? caf::expected<std::shared_ptr<const core::execution_state>>{nothing_yet()} : store.error();
+  auto last = (*store)->last_execution();
+  if (!last)
+    return last.error();
+  if (!*last)
+    return nothing_yet();
+  core::phase_lookup lookup{p};
+  replay r;
+  r.row = **last;
+  r.state.id = r.row.id;
+  r.state.phases.resize(p.phases.size());
+  if (auto err = replay_events(**store, lookup, r, nullptr))
+    return err;
+  if (is_finished(r.state))
+    return nothing_yet();
+  return std::make_shared<const core::execution_state>(std::move(r.state));
+}
+
+std::variant<session, refusal> open_session(const options& o, const configuration& c) {
+  return opener{o, c}.open();
+}
+
+} // namespace aeo::node

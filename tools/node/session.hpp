@@ -1,0 +1,66 @@
+#pragma once
+
+// What happens before the first actor: reads the configuration, takes the workspace, and decides
+// from what is stored there which execution runs and where it goes on.
+
+#include "actors/core/execution_state.hpp"
+#include "actors/core/run_history.hpp"
+#include "actors/core/secret_mask.hpp"
+#include "actors/io/store.hpp"
+#include "actors/io/workspace_lock.hpp"
+#include "actors/phase.hpp"
+#include "config/config.hpp"
+#include "tools/node/options.hpp"
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace aeo::node {
+
+/// Why nothing was run.
+struct refusal {
+  int exit_code = 70;
+  std::string text; ///< Lines for the operator: what is wrong and what to do.
+};
+
+/// A configuration that was read without a mistake.
+struct configuration {
+  std::shared_ptr<const plan> the_plan;
+  std::vector<std::string> warnings;
+  env_list environment; ///< Of all tasks: this process's, the .env files', the programs' folder in PATH.
+  core::secret_mask mask;
+};
+
+std::variant<configuration, refusal> read_configuration(const options&);
+
+/// An execution that is ready to go on.
+struct session {
+  io::workspace_lock lock;
+  std::unique_ptr<io::event_store> store;
+  context_ptr context;
+  std::shared_ptr<core::execution_state> state;
+  std::unique_ptr<core::run_history> history;
+  std::map<phase_index, phase_origin> origins; ///< Phases that were under way.
+  std::vector<bool> selected;                  ///< As in supervisor_deps.
+  std::vector<std::string> notes;              ///< For the operator: what was decided.
+};
+
+/// Takes the lock, opens the store, applies --resume, --fresh, --from, --only and
+/// --accept-plan-change, and stores the execution's first events.
+std::variant<session, refusal> open_session(const options&, const configuration&);
+
+/// The unfinished execution as it is stored, without changing anything: for a dry run. Null when
+/// there is none.
+caf::expected<std::shared_ptr<const core::execution_state>> peek_state(const options&, const plan&);
+
+/// The phases that --from and --only choose; empty: all. ec::bad_configuration names what is not in
+/// the plan.
+caf::expected<std::vector<bool>> select_phases(const options&, const plan&);
+
+/// Microseconds since the epoch, UTC.
+std::int64_t system_now_us();
+
+} // namespace aeo::node
