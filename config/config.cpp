@@ -2,6 +2,7 @@
 
 #include "config/phases.hpp"
 #include "config/settings.hpp"
+#include "config/values.hpp"
 
 #include <cstdlib>
 #include <system_error>
@@ -12,7 +13,7 @@ std::string to_string(const problem& x) {
   auto result = x.file + ": ";
   if (!x.pointer.empty())
     result += x.pointer + ": ";
-  return result + x.what;
+  return escape_controls(result + x.what);
 }
 
 std::optional<std::string> process_environment(const std::string& name) {

@@ -145,7 +145,6 @@ std::shared_ptr<supervisor_deps> make_deps(const options& o, const configuration
 int run_session(const options& o, const configuration& c, session&& s) {
   signal_watch signals;
   auto lock = std::move(s.lock); // Held until everything has ended.
-  init_messages();
   node_config config;
   caf::actor_system system{config};
   int code = exit_code::internal;

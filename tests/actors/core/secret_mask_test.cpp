@@ -97,11 +97,7 @@ bool leaks(const std::string& masked, const std::string& form) {
 
 } // namespace
 
-TEST_CASE("variables are secret by their name, in any case") {
-  for (auto name : {"GITHUB_TOKEN", "my_secret_x", "DbPassword", "API_KEY", "keyring"})
-    CHECK(is_secret_variable(name));
-  for (auto name : {"PATH", "HOME", "TOKE", ""})
-    CHECK_FALSE(is_secret_variable(name));
+TEST_CASE("only variables with a secret name are masked") {
   secret_mask mask{{{"PATH", "/usr/bin"}, {"A_KEY", "k3y-value"}}};
   CHECK(mask.mask("/usr/bin k3y-value") == "/usr/bin ***A_KEY***");
 }

@@ -1,15 +1,14 @@
 #include "actors/io/state_file.hpp"
-
 #include "messages/type_ids.hpp"
 #include "tests/fixtures/temp_dir.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 #include <nlohmann/json.hpp>
 
-#include <random>
-
 #include <sys/resource.h>
 #include <sys/stat.h>
+
+#include <random>
 
 using namespace aeo;
 using namespace aeo::test;
