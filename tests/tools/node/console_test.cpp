@@ -304,8 +304,8 @@ TEST_CASE("the end shows each failure with evidence and the command that continu
   CHECK(contains(text, "to continue: aeo-node --workspace /srv/w --resume"));
   CHECK(contains(text, "1/1 checks"));
   CHECK(contains(text, "behind phase 1"));
-  CHECK(contains(text,
-                 "Failed after 6.0 s: 1 of 4 phases approved; 1 failed, 1 blocked, 1 pending."));
+  CHECK(contains(
+      text, "Failed after 6.0 s: 1 of 4 phases approved; 1 failed, 1 blocked, 1 not started."));
   CHECK(contains(text, "The final report is /srv/w/consolidation/reports/final_report.md"));
 }
 
@@ -391,7 +391,7 @@ TEST_CASE("TERM=dumb and NO_COLOR are obeyed") {
 TEST_CASE("without color nothing but cursor movement is sent") {
   screen s{diamond(), console_mode::live, false};
   s.on(0, event_kind::phase_started, "0").on(1, event_kind::phase_failed, "0", failure).tick(2);
-  CHECK_FALSE(contains(s.text(), "m\x1b"));
+  CHECK_FALSE(contains(s.text(), "\x1b[0m"));
   screen colored{diamond(), console_mode::live, true};
   colored.on(0, event_kind::phase_started, "0").on(1, event_kind::phase_failed, "0", failure);
   CHECK(contains(colored.text(), "\x1b[31m"));
