@@ -123,6 +123,17 @@ next_step step_for(const report_input& in, phase_index i, need n, const std::str
   }
 }
 
+/// After the node's end: what --resume retries is continued by it, all else needs a node that
+/// stays. Empty while a node runs.
+std::string resume_command(const report_input& in) {
+  if (in.exit_code < 0)
+    return {};
+  auto stays = std::any_of(in.state.phases.begin(), in.state.phases.end(), [](const auto& s) {
+    return s.status == phase_status::waiting_approval || s.status == phase_status::rejected;
+  });
+  return program(in, "aeo-node") + (stays ? " --resume --wait" : " --resume");
+}
+
 bool needs_a_node(need n) {
   return n == need::ask || n == need::decide || n == need::rework;
 }
@@ -134,14 +145,17 @@ std::string counted(std::size_t n, std::string_view what) {
 /// "1 failed, 4 blocked": what stands between the execution and its end.
 std::string open_counts(const progress_counts& c) {
   std::string result;
-  for (auto s : {phase_status::failed, phase_status::rejected, phase_status::cancelled,
-                 phase_status::blocked, phase_status::waiting_approval, phase_status::in_progress,
-                 phase_status::completed, phase_status::retry_wait, phase_status::pending})
-    if (c[s] > 0) {
-      auto name = std::string{to_string(s)};
-      std::replace(name.begin(), name.end(), '_', ' ');
-      result += (result.empty() ? "" : ", ") + counted(c[s], name);
-    }
+  for (auto [s, word] : {std::pair{phase_status::failed, "failed"},
+                         {phase_status::rejected, "rejected"},
+                         {phase_status::cancelled, "cancelled"},
+                         {phase_status::blocked, "blocked"},
+                         {phase_status::waiting_approval, "waiting for a person"},
+                         {phase_status::in_progress, "running"},
+                         {phase_status::completed, "to be judged"},
+                         {phase_status::retry_wait, "to be retried"},
+                         {phase_status::pending, "not started"}})
+    if (c[s] > 0)
+      result += (result.empty() ? "" : ", ") + counted(c[s], word);
   return result;
 }
 
@@ -245,10 +259,7 @@ std::vector<next_step> next_steps(const report_input& in, std::size_t limit) {
   auto node_needed = in.exit_code >= 0
                      && std::any_of(wanted.begin(), wanted.end(),
                                     [](const auto& w) { return needs_a_node(w.first); });
-  // A resume retries what failed or was cancelled; all else is said to a node that runs.
-  auto again = in.exit_code < 0
-                   ? std::string{}
-                   : program(in, "aeo-node") + (node_needed ? " --resume --wait" : " --resume");
+  auto again = resume_command(in);
   std::vector<next_step> steps;
   for (std::size_t k = 0; k < wanted.size() && k < limit; ++k) {
     auto [n, i] = wanted[k];
@@ -302,8 +313,7 @@ next_step step_of(const report_input& in, phase_index i) {
   auto n = need_of(in.state.phases[i], lenient::object(in.state.phases[i].detail));
   if (n == need::none)
     return {};
-  auto again = in.exit_code < 0 ? std::string{} : program(in, "aeo-node") + " --resume";
-  auto step = step_for(in, i, n, again);
+  auto step = step_for(in, i, n, resume_command(in));
   return {masked(in, std::move(step.text)), masked(in, std::move(step.command))};
 }
 

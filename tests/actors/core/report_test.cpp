@@ -153,6 +153,19 @@ TEST_CASE("what has to be done names the running node's command, or the one that
   CHECK(ended[1].command == live[0].command);
 }
 
+TEST_CASE("a failure beside an approval that is waited for names one way to continue") {
+  sample_run r{diamond()};
+  r.pass("0", 1, 2);
+  r.on(3, event_kind::phase_started, "1", 1).on(4, event_kind::phase_failed, "1", 1, "{}");
+  r.on(3, event_kind::phase_started, "2", 1).on(4, event_kind::phase_completed, "2", 1);
+  r.on(5, event_kind::phase_waiting, "2", 1, "{}");
+  auto steps = next_steps(r.input(1));
+  REQUIRE(steps.size() == 3);
+  CHECK(steps[0].command == "aeo-node --resume --wait");
+  CHECK(steps[1].command == steps[0].command);
+  CHECK(step_of(r.input(1), 1).command == steps[0].command);
+}
+
 TEST_CASE("an interrupted execution needs one command") {
   sample_run r{diamond()};
   r.pass("0", 1, 4);
@@ -161,7 +174,7 @@ TEST_CASE("an interrupted execution needs one command") {
   REQUIRE(steps.size() == 1);
   CHECK(steps[0].command == "aeo-node --resume");
   CHECK(outcome_sentence(r.input(130))
-        == "Interrupted after 4.0 s: 1 of 4 phases approved; 3 pending.");
+        == "Interrupted after 4.0 s: 1 of 4 phases approved; 3 not started.");
 }
 
 TEST_CASE("several failures share one command") {
