@@ -128,7 +128,7 @@ void supervisor_state::connected(launcher_inventory&& inventory) {
 }
 
 void supervisor_state::done(const run_outcome& outcome) {
-  if (ending || over || (outcome.waiting && deps->wait && !outcome.interrupted))
+  if (ending || over)
     return;
   ending = true;
   self->request(executor, caf::infinite, atom::stop_v)

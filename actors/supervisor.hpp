@@ -39,7 +39,6 @@ struct supervisor_deps {
   std::size_t slots = 1;
   std::vector<bool> selected; ///< Phases that may start (--only, --from); empty: all.
   bool manual = false;
-  bool wait = false;           ///< Stay while phases wait for a person.
   bool detach_on_stop = false; ///< A signal leaves running tasks to the launcher.
   bool detached = true;        ///< Blocking actors get threads of their own; tests want one order.
 };

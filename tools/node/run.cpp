@@ -135,7 +135,6 @@ std::shared_ptr<supervisor_deps> make_deps(const options& o, const configuration
   deps->workspace = o.workspace_as_typed;
   deps->slots = slots_of(o, p);
   deps->manual = p.options.mode == execution_mode::manual;
-  deps->wait = o.wait;
   deps->detach_on_stop = o.detach_on_stop;
   return deps;
 }
