@@ -124,6 +124,8 @@ std::shared_ptr<supervisor_deps> make_deps(const options& o, const configuration
   deps->history = std::move(s.history);
   deps->selected = std::move(s.selected);
   deps->mask = mask_of(c);
+  if (!c.mask.empty())
+    deps->mask_data = [mask = c.mask](std::string_view text) { return mask.mask_json(text); };
   deps->rules = std::move(*rules); // config::load has compiled them once already
   deps->random01 = [engine = std::mt19937_64{std::random_device{}()}]() mutable {
     return std::uniform_real_distribution<double>{}(engine);
