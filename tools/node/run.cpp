@@ -132,7 +132,9 @@ std::shared_ptr<supervisor_deps> make_deps(const options& o, const configuration
   };
   deps->files = std::make_shared<io::workspace_files>(o.workspace);
   deps->tail = [mask = c.mask](const std::string& log) { return read_tail(log, mask); };
-  deps->view = make_console_view(c.the_plan, console_for(o, c));
+  deps->view = make_console_view(
+    c.the_plan, console_for(o, c),
+    open_node_log(o.workspace / "consolidation" / "logs" / "node.log", p.options.log_level));
   deps->write_file = write_report;
   deps->workspace = o.workspace_as_typed;
   deps->slots = slots_of(o, p);
