@@ -5,16 +5,19 @@
 
 #include "actors/io/unique_fd.hpp"
 
+#include <sys/types.h>
+
 #include <filesystem>
 #include <string>
-
-#include <sys/types.h>
 
 namespace aeo::io {
 
 /// Opens WORKSPACE/consolidation/.aeo, making it (0700) where it is missing. Empty: `why` says what
 /// failed.
 unique_fd open_launcher_folder(const std::filesystem::path& workspace, std::string& why);
+
+/// Device and inode: another one for a copy, the same after a move.
+std::string folder_id(int folder);
 
 /// Binds (`listen`) or connects a SOCK_SEQPACKET socket to launcher.sock in the folder, however
 /// long the folder's path is. Non-blocking, close-on-exec. Empty: errno says why.

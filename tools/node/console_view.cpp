@@ -13,7 +13,7 @@ namespace {
 class console_view : public progress_view {
 public:
   console_view(std::shared_ptr<const plan> p, console_options options)
-    : console_(std::move(p), std::move(options)) {}
+      : console_(std::move(p), std::move(options)) {}
 
   void begin(const core::execution_state& state) override { console_.begin(state); }
   void on_event(const event& e) override { console_.on_event(e); }
