@@ -97,11 +97,16 @@ void remove_socket(int folder) {
 }
 
 launcher_lock::launcher_lock(int folder)
-    : file_{::openat(folder, lock_name, O_RDWR | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR)} {}
+    : file_{::openat(folder, lock_name, O_RDWR | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR)},
+      open_error_{file_ ? 0 : errno} {}
 
-bool launcher_lock::try_take() {
+int launcher_lock::try_take() {
   auto lock = whole_file();
-  return file_ && ::fcntl(file_.get(), F_SETLK, &lock) == 0;
+  if (!file_)
+    return open_error_;
+  if (::fcntl(file_.get(), F_SETLK, &lock) == 0)
+    return 0;
+  return errno == EACCES ? EAGAIN : errno;
 }
 
 pid_t launcher_lock::holder() const {

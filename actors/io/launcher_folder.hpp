@@ -30,8 +30,9 @@ void remove_socket(int folder);
 class launcher_lock {
 public:
   explicit launcher_lock(int folder);
-  /// True: it is ours until this object ends. False: see holder(), or the file cannot be opened.
-  bool try_take();
+  /// 0: it is ours until this object ends. EAGAIN: see holder(). Else the errno of a file or a file
+  /// system that cannot be locked.
+  int try_take();
   /// The process that holds it; 0 when none does.
   pid_t holder() const;
   /// The execution that the holder wrote into it.
@@ -40,6 +41,7 @@ public:
 
 private:
   unique_fd file_;
+  int open_error_;
 };
 
 } // namespace aeo::io

@@ -151,11 +151,12 @@ caf::expected<survivors> end_survivors(const std::filesystem::path& workspace,
   if (!folder)
     return failed(why);
   launcher_lock lock{folder.get()};
-  while (!lock.try_take()) {
-    if (lock.holder() == 0 && errno != EAGAIN && errno != EACCES)
-      return failed("cannot lock launcher.lock in " + workspace.string());
-    if (auto error = end_launcher(lock, execution))
-      return error;
+  for (int error = lock.try_take(); error != 0; error = lock.try_take()) {
+    if (error != EAGAIN)
+      return failed("cannot lock consolidation/.aeo/launcher.lock in " + workspace.string() + ": "
+                    + error_text(error));
+    if (auto not_ended = end_launcher(lock, execution))
+      return not_ended;
   }
   const auto records = read_records(folder.get());
   survivors result;

@@ -26,23 +26,25 @@ using std::chrono::milliseconds;
 constexpr milliseconds survivor_grace{10000};
 constexpr milliseconds predecessor_patience{30000};
 
-/// Waits for a predecessor that is on its way out. False: one that lives holds the workspace.
-bool take_lock(int folder, io::launcher_lock& lock, pid_t& holder) {
+/// Waits for a predecessor that is on its way out. EAGAIN: one that lives holds the workspace.
+int take_lock(int folder, io::launcher_lock& lock, pid_t& holder) {
   const auto give_up = clock::now() + predecessor_patience;
-  while (!lock.try_take()) {
+  for (;;) {
+    const int error = lock.try_take();
+    if (error != EAGAIN)
+      return error;
     holder = lock.holder();
     if (holder == 0 && clock::now() < give_up)
       continue; // It ended between the two questions.
     const auto info = io::find_process(holder);
     const auto process = info ? io::open_process(*info) : io::unique_fd{};
     if (io::connect_in(folder) || clock::now() >= give_up)
-      return false;
+      return EAGAIN;
     // It neither serves nor is gone: it starts or ends. Its end wakes us, its start does not.
     constexpr int look_again_ms = 100;
     pollfd end{process.get(), POLLIN, 0};
     ::poll(&end, 1, look_again_ms);
   }
-  return true;
 }
 
 io::records_header own_header(const std::filesystem::path& workspace, const std::string& execution,
@@ -62,7 +64,11 @@ startup_problem take_premises(const std::filesystem::path& workspace, const std:
     return {exit_unavailable, why};
   to.lock = std::make_unique<io::launcher_lock>(to.folder.get());
   pid_t holder = 0;
-  if (!take_lock(to.folder.get(), *to.lock, holder))
+  const int error = take_lock(to.folder.get(), *to.lock, holder);
+  if (error != 0 && error != EAGAIN)
+    return {exit_unavailable, "cannot lock consolidation/.aeo/launcher.lock in "
+                                  + workspace.string() + ": " + std::strerror(error)};
+  if (error == EAGAIN)
     return {exit_busy,
             "another launcher serves " + workspace.string() + ": pid " + std::to_string(holder)};
   to.lock->write_execution(execution);
@@ -98,6 +104,7 @@ void prepare_process(bool detach, int keep_fd) {
     if (child > 0)
       ::_exit(0);
     ::setsid();
+    [[maybe_unused]] const int moved = ::chdir("/"); // Keeps no file system busy.
   }
   const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
   ::dup2(null, STDIN_FILENO);

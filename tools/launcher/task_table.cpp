@@ -21,6 +21,9 @@ namespace {
 /// of whose end nobody tells us.
 constexpr std::int64_t look_again_ms = 50;
 
+/// A century stands for ever, and does not overflow.
+constexpr std::int64_t longest_ms = std::int64_t{100} * 365 * 24 * 3600 * 1000;
+
 bool group_exists(pid_t group) {
   return ::kill(-group, 0) == 0 || errno != ESRCH;
 }
@@ -108,7 +111,7 @@ void task_table::start(task_spec spec) {
   by_pid_[child.pid] = id;
   by_key_[added.spec.key] = id;
   if (added.spec.timeout_ms > 0)
-    set_due(id, added, now_ms() + added.spec.timeout_ms);
+    set_due(id, added, now_ms() + std::min(added.spec.timeout_ms, longest_ms));
   events_.started(added.start);
 }
 
@@ -177,7 +180,7 @@ void task_table::terminate(std::uint64_t id, task& t, exit_kind reason, std::str
   t.at = stage::terminating;
   t.reason = reason;
   t.detail = std::move(detail);
-  t.kill_at_ms = now + std::max<std::int64_t>(t.spec.grace_ms, 0);
+  t.kill_at_ms = now + std::clamp<std::int64_t>(t.spec.grace_ms, 0, longest_ms);
   signal_group(t, SIGTERM);
   ::kill(static_cast<pid_t>(-t.start.pid), SIGCONT); // A stopped process acts on SIGTERM only then.
   set_due(id, t, t.leader_gone ? std::min(t.kill_at_ms, now + look_again_ms) : t.kill_at_ms);

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <csignal>
 #include <fstream>
+#include <limits>
 
 using namespace aeo;
 using namespace aeo::fixtures;
@@ -63,6 +64,7 @@ TEST_CASE("a task sees the base environment, its additions and who it is") {
 TEST_CASE("a start is told with pid and start time") {
   connected c;
   auto spec = c.script("T1", "read -r x </proc/self/stat; sleep 100");
+  spec.timeout_ms = std::numeric_limits<std::int64_t>::max();
   REQUIRE_FALSE(c.link.client->start({spec}));
   const auto start = c.said.start_of(spec.key);
   REQUIRE(start.pid > 0);
