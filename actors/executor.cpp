@@ -25,12 +25,23 @@ caf::result<launcher_inventory> executor_state::connect() {
   if (!link)
     return link.error();
   client = std::move(link->client);
+  // Its end may come before whoever adopts it has spoken.
+  for (const auto& start : link->inventory.running) {
+    tasks[start.key].started = true;
+    ++sent;
+  }
   return std::move(link->inventory);
 }
 
 void executor_state::run(task_spec spec, task_listener_actor listener) {
   auto key = spec.key;
-  tasks[key] = {std::move(listener), std::move(spec), false};
+  auto& task = tasks[key];
+  if (task.disowned) {
+    task.next.emplace(std::move(spec), std::move(listener));
+    return;
+  }
+  task.listener = std::move(listener);
+  task.spec = std::move(spec);
   queue.push_back(std::move(key));
   start_queued();
 }
@@ -51,8 +62,36 @@ void executor_state::start_queued() {
 }
 
 void executor_state::adopt(const task_key& key, task_listener_actor listener) {
-  tasks[key] = {std::move(listener), {}, true};
-  ++sent;
+  auto found = tasks.find(key);
+  if (found == tasks.end()) {
+    self->send(listener, make_exit(key, exit_kind::lost, "the launcher does not know it any more"));
+    return;
+  }
+  found->second.listener = std::move(listener);
+  if (auto exit = found->second.exit)
+    end_task(found, *exit);
+}
+
+void executor_state::disown(const task_keys& keys) {
+  task_keys ended;
+  for (const auto& key : keys) {
+    auto found = tasks.find(key);
+    if (found == tasks.end() || found->second.exit) {
+      ended.push_back(key);
+      if (found != tasks.end())
+        tasks.erase(found);
+    } else {
+      found->second.disowned = true;
+      cancel(key);
+    }
+  }
+  acknowledge(ended);
+}
+
+void executor_state::acknowledge(const task_keys& keys) {
+  if (!keys.empty() && client)
+    if (auto err = client->acknowledge(keys))
+      self->send(self, atom::gone_v, message_of(err));
 }
 
 void executor_state::cancel(const task_key& key) {
@@ -72,7 +111,7 @@ void executor_state::cancel(const task_key& key) {
 caf::result<void> executor_state::stop() {
   auto promise = self->make_response_promise<void>();
   idle_promises.push_back(promise);
-  std::vector<task_key> keys;
+  task_keys keys;
   for (const auto& [key, task] : tasks)
     keys.push_back(key);
   for (const auto& key : keys)
@@ -88,14 +127,20 @@ void executor_state::detach() {
 }
 
 void executor_state::started(const task_start& start) {
-  if (auto found = tasks.find(start.key); found != tasks.end())
+  if (auto found = tasks.find(start.key); found != tasks.end() && found->second.listener)
     self->send(found->second.listener, start);
 }
 
 void executor_state::exited(const task_exit& exit) {
-  if (auto found = tasks.find(exit.key); found != tasks.end()) {
+  auto found = tasks.find(exit.key);
+  if (found != tasks.end() && found->second.started && !found->second.exit) {
     --sent;
-    end_task(found, exit);
+    if (found->second.listener)
+      end_task(found, exit);
+    else if (found->second.disowned)
+      forget(found);
+    else
+      found->second.exit = exit;
   }
   start_queued();
 }
@@ -103,6 +148,15 @@ void executor_state::exited(const task_exit& exit) {
 void executor_state::end_task(std::map<task_key, entry>::iterator task, const task_exit& exit) {
   self->send(task->second.listener, exit);
   tasks.erase(task);
+  answer_if_idle();
+}
+
+void executor_state::forget(std::map<task_key, entry>::iterator task) {
+  acknowledge({task->first});
+  auto next = std::move(task->second.next);
+  tasks.erase(task);
+  if (next)
+    run(std::move(next->first), std::move(next->second));
   answer_if_idle();
 }
 
@@ -115,13 +169,11 @@ void executor_state::answer_if_idle() {
 
 /// Exits that are durable with us need not be kept by the launcher.
 void executor_state::hear(const event_batch& batch) {
-  std::vector<task_key> durable;
+  task_keys durable;
   for (const auto& e : batch)
     if (e.kind == event_kind::task_finished)
       durable.push_back({e.phase, e.task, e.attempt});
-  if (!durable.empty() && client)
-    if (auto err = client->acknowledge(durable))
-      self->send(self, atom::gone_v, message_of(err));
+  acknowledge(durable);
 }
 
 void executor_state::gone(const std::string& reason) {
@@ -143,9 +195,10 @@ void executor_state::gone(const std::string& reason) {
   // What the old launcher had noted down is known; of the rest nobody knows the outcome.
   for (const auto& exit : link->inventory.ended)
     exited(exit);
-  std::vector<task_key> lost;
+  task_keys lost;
   for (const auto& [key, task] : tasks)
-    if (task.started && std::ranges::count(link->inventory.running, key, &task_start::key) == 0)
+    if (task.started && !task.exit
+        && std::ranges::count(link->inventory.running, key, &task_start::key) == 0)
       lost.push_back(key);
   for (const auto& key : lost)
     exited(make_exit(key, exit_kind::lost, "the launcher ended: " + reason));
@@ -167,6 +220,7 @@ executor_actor::behavior_type executor(executor_actor::stateful_pointer<executor
     [self](atom::adopt, const task_key& key, const task_listener_actor& listener) {
       self->state.adopt(key, listener);
     },
+    [self](atom::disown, const task_keys& keys) { self->state.disown(keys); },
     [self](atom::cancel, const task_key& key) { self->state.cancel(key); },
     [self](atom::stop) { return self->state.stop(); },
     [self](atom::detach) { self->state.detach(); },

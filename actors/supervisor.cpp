@@ -38,7 +38,7 @@ void supervisor_state::spawn_actors() {
   storage = d.detached ? self->spawn<caf::detached>(writer, std::move(d.store),
                                                          d.context->execution, d.save)
                             : self->spawn(writer, std::move(d.store), d.context->execution, d.save);
-  store = self->spawn(state, d.context, storage, supervisor_actor{self}, *d.initial, d.mask);
+  store = self->spawn(state, d.context, storage, supervisor_actor{self}, *d.initial, d.mask_data);
   executor = self->spawn(aeo::executor, std::move(d.connect_launcher), d.slots);
   retry_ = self->spawn(retry, d.context, std::move(d.rules), std::move(d.random01));
   approval = self->spawn(aeo::approval, std::make_shared<const approval_deps>(approval_deps{
@@ -83,18 +83,39 @@ phase_factory supervisor_state::make_phase_factory() {
   };
 }
 
+/// The phase whose attempt waits for this task; null when none does (its end is stored already, or
+/// it is a check, which the next judging repeats).
+phase_origin* supervisor_state::origin_of(const task_key& key) {
+  auto found = deps->origins.find((*deps->context->lookup)(key.phase));
+  if (found == deps->origins.end())
+    return nullptr;
+  auto& origin = found->second;
+  auto waits = origin.saved.status == phase_status::in_progress
+               && origin.saved.attempt == key.attempt
+               && std::ranges::count(origin.saved.done, key.task) == 0
+               && std::ranges::count(origin.failed, key, &task_exit::key) == 0
+               && std::ranges::count(deps->context->phase(found->first).tasks, key.task,
+                                     &task_def::id)
+                    > 0;
+  return waits ? &origin : nullptr;
+}
+
 void supervisor_state::connected(launcher_inventory&& inventory) {
   auto& d = *deps;
-  for (auto& [i, origin] : d.origins) {
+  for (auto& [i, origin] : d.origins)
     origin.launcher_found = inventory.found;
-    const auto& id = d.context->phase(i).id;
-    for (auto& start : inventory.running)
-      if (start.key.phase == id && start.key.attempt == origin.saved.attempt)
-        origin.running.push_back(start);
-    for (auto& exit : inventory.ended)
-      if (exit.key.phase == id && exit.key.attempt == origin.saved.attempt)
-        origin.ended.push_back(exit);
-  }
+  task_keys disowned;
+  for (auto& start : inventory.running)
+    if (auto* origin = origin_of(start.key))
+      origin->running.push_back(start);
+    else
+      disowned.push_back(start.key);
+  for (auto& exit : inventory.ended)
+    if (auto* origin = origin_of(exit.key))
+      origin->ended.push_back(exit);
+    else
+      disowned.push_back(exit.key);
+  self->send(executor, atom::disown_v, std::move(disowned));
   trigger_ = self->spawn(trigger, d.context, store, supervisor_actor{self}, make_phase_factory(),
                          d.initial, d.slots, d.selected);
   self->monitor(trigger_);
@@ -107,7 +128,7 @@ void supervisor_state::connected(launcher_inventory&& inventory) {
 }
 
 void supervisor_state::done(const run_outcome& outcome) {
-  if (ending || over || (outcome.waiting && deps->wait && !outcome.interrupted))
+  if (ending || over)
     return;
   ending = true;
   self->request(executor, caf::infinite, atom::stop_v)

@@ -193,8 +193,9 @@ void importer::copy_history() {
   piped_process reader(source.command(args), source.options(),
                        piped_process::direction::read_from_child);
   piped_process writer(
-      into_.command({"-c", "core.ignoreCase=false", "fast-import", "--quiet", "--done",
-                     "--date-format=raw-permissive", "--export-marks=" + scratch_}),
+      into_.command({"-c", "core.ignoreCase=false", "-c", "fastimport.unpackLimit=1", "fast-import",
+                     "--quiet", "--done", "--date-format=raw-permissive",
+                     "--export-marks=" + scratch_}),
       into_.options(), piped_process::direction::write_to_child);
   stream_rewriter rewriter;
   rewriter.map_path = [this](std::string_view path) { return place(path); };
@@ -273,9 +274,9 @@ void importer::import_plain() {
   }
   if (report_.blobs.empty())
     return;
-  piped_process writer(
-      into_.command({"fast-import", "--quiet", "--done", "--export-marks=" + scratch_}),
-      into_.options(), piped_process::direction::write_to_child);
+  piped_process writer(into_.command({"-c", "fastimport.unpackLimit=1", "fast-import", "--quiet",
+                                      "--done", "--export-marks=" + scratch_}),
+                       into_.options(), piped_process::direction::write_to_child);
   const std::string message = "Import " + from_.name + " (a directory without history)\n";
   write_fully(writer.fd(), "commit refs/heads/" + from_.name + "/import\nmark :1\n"
                                + "committer aeo-consolidate <aeo-consolidate@localhost> "

@@ -316,7 +316,7 @@ private:
     if (!git::is_repository(directory))
       return true;
     const git old(directory);
-    const auto heads = old.run({"rev-parse", "-q", "--verify", "main", built_ref});
+    const auto heads = old.run({"rev-parse", "refs/heads/main", built_ref});
     const auto lines = split(heads.out, '\n');
     if (heads.exit_code != 0)
       return old.run({"rev-parse", "-q", "--verify", "HEAD"}).exit_code == 0;
@@ -329,11 +329,8 @@ private:
       if (entry.path().filename().string().starts_with("aeo-"))
         fs::remove(entry.path());
     }
-    const int fd = ::open(temporary_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd >= 0) {
-      ::syncfs(fd);
-      ::close(fd);
-    }
+    // Packs and commits were synced by git as it wrote them; the work tree can be checked out
+    // again.
     const auto final_path = context_.consolidation() + "/monorepo";
     if (!fs::exists(fs::symlink_status(final_path))) {
       fs::rename(temporary_, final_path);

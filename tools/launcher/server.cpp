@@ -26,7 +26,9 @@ constexpr std::int64_t greeting_ms = 5000;   ///< For a peer to say hello.
 constexpr std::int64_t first_wait_ms = 5000; ///< For the node that started us.
 constexpr std::int64_t linger_ms = 200;      ///< After the last node, when nothing is left.
 constexpr std::int64_t farewell_ms = 2000;   ///< For the last acknowledgements.
-constexpr std::int64_t hold_back_ms = 5; ///< A start's notice waits for its exit, if that is soon.
+/// A start's notice and record wait that long for the exit, an acknowledgement's for the next
+/// start.
+constexpr std::int64_t hold_back_ms = 5;
 constexpr std::size_t most_links = 16;
 constexpr std::size_t longest_name = 1024;
 constexpr std::size_t longest_detail = 4096;
@@ -199,8 +201,8 @@ void server::dispatch(link& from, message_list& messages) {
       own_.records->intend(spec->key);
       starts = true;
     }
-  if (starts && !own_.records->flush(false))
-    log_.note(own_.records->error());
+  if (starts)
+    keep_records(false);
   for (auto& msg : messages)
     if (&from == node_) // Else it was dropped by the message before.
       dispatch_linked(from, msg);
@@ -213,6 +215,7 @@ void server::dispatch_linked(link& from, wire::message& msg) {
     tasks_.cancel(stop->key);
   } else if (const auto* ack = std::get_if<wire::acknowledge>(&msg)) {
     own_.records->acknowledged(ack->key);
+    soon();
   } else if (auto* part = std::get_if<wire::environment>(&msg)) {
     std::move(part->entries.begin(), part->entries.end(), std::back_inserter(environment_));
   } else if (std::holds_alternative<wire::environment_end>(msg)) {
@@ -294,25 +297,36 @@ void server::say(const wire::message& msg, bool urgent) {
   node_->say(msg);
   if (urgent)
     say_now_ = true;
-  else if (say_by_ms_ == 0)
-    say_by_ms_ = now_ms() + hold_back_ms;
+  else
+    soon();
 }
 
-/// After each turn: first the records, then the node.
+/// After each turn: first the records, then the node. What is not urgent may wait for what is.
 void server::settle() {
   // With a node the records need only outlive us; without one they are all there is.
-  records_safe_ = own_.records->flush(node_ == nullptr);
-  if (!records_safe_)
-    log_.note(own_.records->error());
+  if (say_now_ || node_ == nullptr)
+    keep_records(node_ == nullptr);
   if (say_now_ || (node_ != nullptr && node_->wants_to_write()))
     flush_link();
 }
 
+void server::keep_records(bool sync) {
+  records_safe_ = own_.records->flush(sync);
+  if (!records_safe_)
+    log_.note(own_.records->error());
+}
+
+/// What was said or noted goes out before long.
+void server::soon() {
+  if (say_by_ms_ == 0)
+    say_by_ms_ = now_ms() + hold_back_ms;
+}
+
 void server::flush_link() {
-  if (node_ == nullptr)
-    return;
   say_now_ = false;
   say_by_ms_ = 0;
+  if (node_ == nullptr)
+    return;
   node_->flush(); // A broken link is dropped when its end of file is read.
   if (node_->wants_to_write() == node_->watched_for_writing)
     return;

@@ -39,6 +39,8 @@ private:
   void start(task_spec&&);
 
   void settle();
+  void keep_records(bool sync);
+  void soon();
   void flush_link();
   void look_at_time(std::int64_t now);
   bool may_end(std::int64_t now);

@@ -282,7 +282,7 @@ std::vector<line> live_lines(const progress_model& m, std::int64_t now_us, std::
   }
   if (!m.waiting().empty())
     result.push_back(
-        list_line(m, " waiting for a person (aeo-control approve ID):", m.waiting(), l));
+        list_line(m, " waiting for a person:", m.waiting(), l));
   result.push_back(overall_line(m, now_us, l));
   return result;
 }

@@ -433,6 +433,8 @@ private:
     if (new_row_)
       if (auto err = store_->begin_execution(replay_.row))
         return refuse(err);
+    for (auto& e : first_events_)
+      e.data = config_.mask.mask_json(e.data);
     if (auto err = store_->append(replay_.row.id, first_events_))
       return refuse(err);
     if (auto err = apply_pending())
@@ -443,6 +445,7 @@ private:
     state.id = replay_.row.id;
     state.started_by = replay_.row.started_by;
     state.last_seq = first_events_.back().seq;
+    auto origins = take_origins();
     run_context context;
     context.the_plan = config_.the_plan;
     context.execution = replay_.row.id;
@@ -454,7 +457,7 @@ private:
                    .context = std::make_shared<const run_context>(std::move(context)),
                    .state = std::make_shared<core::execution_state>(std::move(state)),
                    .history = std::move(history_),
-                   .origins = take_origins(),
+                   .origins = std::move(origins),
                    .selected = std::move(selected_),
                    .notes = std::move(notes_)};
   }

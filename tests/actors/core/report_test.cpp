@@ -137,20 +137,16 @@ TEST_CASE("a failure is handed over with class, log, tail and the command that c
   CHECK(contains(text, "````text\nmake: *** [all] Error 2\n```\nlast\n````"));
 }
 
-TEST_CASE("what has to be done names the running node's command, or the one that starts a node") {
+TEST_CASE("a phase that waits for a person names the command that lets its criteria decide") {
   sample_run r{diamond()};
   r.on(1, event_kind::phase_started, "0", 1).on(2, event_kind::phase_completed, "0", 1);
   r.on(2, event_kind::phase_waiting, "0", 1, R"({"reason":"manual approval"})");
-  auto in = r.input(-1);
+  auto in = r.input(3);
   in.workspace = "/srv/my work";
-  auto live = next_steps(in);
-  REQUIRE(live.size() == 1);
-  CHECK(live[0].command == "aeo-control --workspace '/srv/my work' approve 0 --comment '...'");
-  in.exit_code = 3;
-  auto ended = next_steps(in);
-  REQUIRE(ended.size() == 2);
-  CHECK(ended[0].command == "aeo-node --workspace '/srv/my work' --resume --wait");
-  CHECK(ended[1].command == live[0].command);
+  auto steps = next_steps(in);
+  REQUIRE(steps.size() == 1);
+  CHECK(contains(steps[0].text, "manual approval"));
+  CHECK(steps[0].command == "aeo-node --workspace '/srv/my work' --resume --mode automated");
 }
 
 TEST_CASE("a failure beside an approval that is waited for names one way to continue") {
@@ -160,9 +156,9 @@ TEST_CASE("a failure beside an approval that is waited for names one way to cont
   r.on(3, event_kind::phase_started, "2", 1).on(4, event_kind::phase_completed, "2", 1);
   r.on(5, event_kind::phase_waiting, "2", 1, "{}");
   auto steps = next_steps(r.input(1));
-  REQUIRE(steps.size() == 3);
-  CHECK(steps[0].command == "aeo-node --resume --wait");
-  CHECK(steps[1].command == steps[0].command);
+  REQUIRE(steps.size() == 2);
+  CHECK(steps[0].command == "aeo-node --resume");
+  CHECK(steps[1].command == "aeo-node --resume --mode automated");
   CHECK(step_of(r.input(1), 1).command == steps[0].command);
 }
 

@@ -15,6 +15,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <map>
 #include <random>
 #include <thread>
 
@@ -65,19 +66,20 @@ private:
 
   static int open(sqlite3_vfs*, const char* name, sqlite3_file* file, int flags, int* out) {
     const int result = base->xOpen(base, name, file, flags, out);
-    if (result == SQLITE_OK && file->pMethods && file->pMethods->iVersion >= 2) {
-      methods = file->pMethods;
-      wrapped = *methods;
-      wrapped.xWrite = write;
-      wrapped.xSync = sync;
-      file->pMethods = &wrapped;
+    if (result == SQLITE_OK && file->pMethods) {
+      methods = file->pMethods; // All kinds of files are written and synced in the same way.
+      auto& copy = wrapped[file->pMethods];
+      copy = *file->pMethods;
+      copy.xWrite = write;
+      copy.xSync = sync;
+      file->pMethods = &copy;
     }
     return result;
   }
 
   static inline sqlite3_vfs* base = nullptr;
   static inline const sqlite3_io_methods* methods = nullptr;
-  static inline sqlite3_io_methods wrapped{};
+  static inline std::map<const sqlite3_io_methods*, sqlite3_io_methods> wrapped;
   static inline int countdown = -1;
   static inline int error = SQLITE_IOERR_WRITE;
   sqlite3_vfs vfs{};

@@ -79,8 +79,8 @@ TEST_CASE("every commit of every source is reachable in the monorepo with its wo
   CHECK(all == in + result["commits_created"].get<std::size_t>());
 
   std::size_t compared = 0;
-  for (const auto line :
-       split(ws.read("consolidation/repository_consolidation/commit_map.tsv"), '\n')) {
+  const auto table = ws.read("consolidation/repository_consolidation/commit_map.tsv");
+  for (const auto line : split(table, '\n')) {
     const auto fields = split(line, '\t');
     if (fields.size() != 3 || line.starts_with('#'))
       continue;
@@ -105,13 +105,14 @@ TEST_CASE("every tracked file has its content and mode at the mapped place") {
   const auto tree = ws.monorepo().output({"ls-tree", "-r", "-z", "main"});
   const auto entries = split(tree, '\0');
   const std::set<std::string_view> have(entries.begin(), entries.end());
-  for (const auto record :
-       split(ws.repository("one").output({"ls-tree", "-r", "-z", "HEAD"}), '\0')) {
+  const auto original = ws.repository("one").output({"ls-tree", "-r", "-z", "HEAD"});
+  for (const auto record : split(original, '\0')) {
     const auto tab = record.find('\t');
     if (tab == std::string_view::npos || record.find(".github") != std::string_view::npos)
       continue;
     const auto moved =
         std::string(record.substr(0, tab + 1)) + "libs/one/" + std::string(record.substr(tab + 1));
+    INFO(encode_path(moved));
     CHECK(have.contains(moved));
   }
   CHECK(ws.read("consolidation/monorepo/.github/workflows/one-ci.yml") == "name: one\n");
@@ -242,7 +243,8 @@ TEST_CASE("empty, plain, shallow and bare sources are listed and merged as far a
   ws.write("plain/notes.txt", "no history\n");
   git(ws.root).output({"-c", "protocol.allow=always", "clone", "-q", "--depth", "1",
                        "file://" + ws.root + "/one", "shallow"});
-  git(ws.root).output({"clone", "-q", "--bare", ws.root + "/two", "bare.git"});
+  git(ws.root).output(
+      {"-c", "protocol.allow=always", "clone", "-q", "--bare", ws.root + "/two", "bare.git"});
   for (const char* name : {"one", "two", "empty", "plain", "shallow", "bare.git"})
     ws.context.config.repositories.push_back({name, name, ""});
   const auto facts = ws.run("repository-analysis", "discovery/repository_analysis.json");
