@@ -81,7 +81,8 @@ std::string decision_text(const phase_def& p, const json& detail) {
   // There is no control tool yet that could carry a person's word to a node.
   if (p.approval && p.approval->mode == approval_mode::manual)
     return text
-           + " Review its outputs. To let its criteria decide, set the phase's approval to \"auto\" "
+           + " Review its outputs. To let its criteria decide, set the phase's approval to "
+             "\"auto\" "
              "in phase_config.json and resume with --accept-plan-change.";
   return text + " Review its outputs, then resume in automated mode: its criteria decide.";
 }
@@ -116,8 +117,7 @@ next_step step_for(const report_input& in, phase_index i, need n, const std::str
   case need::decide:
     return {decision_text(p, detail), program(in, "aeo-node") + " --resume --mode automated"};
   case need::rework:
-    return {ended_text(p, "rejected", detail) + " Rework it, then run it again.",
-            rerun};
+    return {ended_text(p, "rejected", detail) + " Rework it, then run it again.", rerun};
   case need::revive:
     return {ended_text(p, "cancelled", detail) + " If it is still wanted, run it again.", retry};
   default:

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <cstdlib>
@@ -258,6 +259,17 @@ TEST_CASE("json prints one event per line with all members") {
   CHECK(all[1]["data"]["tail"] == "one\ntwo ***\n");
   CHECK(all[2]["event"] == "message");
   CHECK(all[2]["data"]["text"] == "listening ***");
+}
+
+TEST_CASE("json events read the same with and without secrets to mask") {
+  for (const char* data :
+       {"", "{}", R"({"a":[1,{"b":"x\ny"}]})", "{\"a\":\n1}", "[1]", "{broken"}) {
+    event e{3, t0, event_kind::phase_started, "0", "", 1, data};
+    auto plain = json_line(e, {});
+    CHECK(plain == json_line(e, hide));
+    CHECK(std::count(plain.begin(), plain.end(), '\n') == 1);
+    CHECK(json::parse(plain)["data"].is_object());
+  }
 }
 
 TEST_CASE("no mode lets a secret through, not even half of one") {
