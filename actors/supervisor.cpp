@@ -38,7 +38,7 @@ void supervisor_state::spawn_actors() {
   storage = d.detached ? self->spawn<caf::detached>(writer, std::move(d.store),
                                                          d.context->execution, d.save)
                             : self->spawn(writer, std::move(d.store), d.context->execution, d.save);
-  store = self->spawn(state, d.context, storage, supervisor_actor{self}, *d.initial, d.mask);
+  store = self->spawn(state, d.context, storage, supervisor_actor{self}, *d.initial, d.mask_data);
   executor = self->spawn(aeo::executor, std::move(d.connect_launcher), d.slots);
   retry_ = self->spawn(retry, d.context, std::move(d.rules), std::move(d.random01));
   approval = self->spawn(aeo::approval, std::make_shared<const approval_deps>(approval_deps{

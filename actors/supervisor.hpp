@@ -26,7 +26,8 @@ struct supervisor_deps {
   std::map<phase_index, phase_origin> origins;
   std::unique_ptr<io::event_store> store;
   save_function save;
-  std::function<std::string(std::string_view)> mask; ///< Null: nothing is secret.
+  core::mask_function mask;      ///< Null: nothing is secret.
+  core::mask_function mask_data; ///< The same for the JSON texts of events.
   launcher_factory connect_launcher;
   core::rule_set rules;
   std::function<double()> random01;

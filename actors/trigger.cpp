@@ -80,10 +80,16 @@ void trigger_state::hear(const event& e) {
   if (i == core::phase_lookup::npos)
     return;
   auto from = std::exchange(status[i], *to);
-  if (from == phase_status::waiting_approval)
+  if (from == phase_status::waiting_approval) {
     --waiting;
+    reported = false; // A person has decided: what is left to do is to be said anew.
+  }
   if (*to == phase_status::waiting_approval)
     ++waiting;
+  // It wanted a slot, and a person decided otherwise.
+  if ((from == phase_status::pending || from == phase_status::retry_wait)
+      && *to != phase_status::in_progress)
+    std::erase(ready, i);
   if (is_open(*to))
     opened(i);
   else if (is_shut(*to))
@@ -155,6 +161,7 @@ void trigger_state::want_slot(phase_index i) {
 
 void trigger_state::stop(const std::string& reason) {
   stopping = true;
+  reported = false;
   ready.clear();
   for (auto& [i, actor] : live)
     if (status[i] != phase_status::waiting_approval)
@@ -163,13 +170,17 @@ void trigger_state::stop(const std::string& reason) {
 }
 
 /// Phases that will still change by themselves. When stopping, a gate that is being judged is left
-/// as it is: the next node judges it again.
+/// as it is: the next node judges it again. After a configuration error no retry gets a slot: they
+/// are left to the next node too.
 std::size_t trigger_state::under_way() const {
-  if (!stopping)
+  if (!stopping && !configuration)
     return live.size() - waiting;
   return static_cast<std::size_t>(std::ranges::count_if(live, [this](const auto& entry) {
     auto s = status[entry.first];
-    return s != phase_status::waiting_approval && s != phase_status::completed;
+    if (stopping)
+      return s != phase_status::waiting_approval && s != phase_status::completed;
+    return s != phase_status::waiting_approval
+           && (s != phase_status::retry_wait || running.contains(entry.first));
   }));
 }
 

@@ -12,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include <nlohmann/json.hpp>
+
 namespace aeo::core {
 
 namespace {
@@ -234,12 +236,45 @@ secret_mask::secret_mask(const env_list& environment) {
   table_ = std::move(made);
 }
 
+namespace {
+
+void mask_strings(nlohmann::ordered_json& x, const secret_mask& mask) {
+  if (x.is_string()) {
+    mask.apply(x.get_ref<std::string&>());
+  } else if (x.is_object()) {
+    auto result = nlohmann::ordered_json::object();
+    for (auto& [key, value] : x.items()) {
+      mask_strings(value, mask);
+      result[mask.mask(key)] = std::move(value);
+    }
+    x = std::move(result);
+  } else if (x.is_array()) {
+    for (auto& value : x)
+      mask_strings(value, mask);
+  }
+}
+
+} // namespace
+
 std::string secret_mask::mask(std::string_view text) const {
   if (!table_)
     return std::string{text};
   std::size_t covered = 0;
   auto owner = nobody;
   return table_->replace(text, text.size(), covered, owner);
+}
+
+std::string secret_mask::mask_json(std::string_view text) const {
+  auto masked = mask(text);
+  if (masked == text)
+    return masked;
+  auto document = nlohmann::ordered_json::parse(text, nullptr, false);
+  if (document.is_discarded())
+    return masked;
+  // A marker in place of a number would not be JSON, and a number is no place a secret gets to by
+  // itself: only strings and keys are touched.
+  mask_strings(document, *this);
+  return document.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 bool secret_mask::apply(std::string& text) const {

@@ -37,6 +37,9 @@ public:
   std::string mask(std::string_view text) const;
   /// In place; true when something was masked.
   bool apply(std::string& text) const;
+  /// A JSON document with its strings and keys masked one by one: what comes out is JSON, too. Text
+  /// that is no JSON is masked as text.
+  std::string mask_json(std::string_view text) const;
 
 private:
   friend class mask_stream;

@@ -433,6 +433,8 @@ private:
     if (new_row_)
       if (auto err = store_->begin_execution(replay_.row))
         return refuse(err);
+    for (auto& e : first_events_)
+      e.data = config_.mask.mask_json(e.data);
     if (auto err = store_->append(replay_.row.id, first_events_))
       return refuse(err);
     if (auto err = apply_pending())

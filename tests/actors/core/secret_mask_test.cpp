@@ -258,3 +258,12 @@ TEST_CASE("a stream holds back no more than it must") {
   CHECK(said > 10'000 - 160);
   CHECK(mask_stream{secret_mask{}}.write("now") == "now");
 }
+
+TEST_CASE("masked JSON is JSON, also when a number looks like a secret") {
+  secret_mask mask{{{"API_KEY", "1234567"}, {"MY_TOKEN", "a\"quote"}}};
+  auto masked = mask.mask_json(R"({"pid":1234567,"tail":"key 1234567, a\"quote","a\"quote":[1]})");
+  auto document = nlohmann::json::parse(masked);
+  CHECK(document["pid"] == 1234567);
+  CHECK(document["tail"] == "key ***API_KEY***, ***MY_TOKEN***");
+  CHECK(document.contains("***MY_TOKEN***"));
+}

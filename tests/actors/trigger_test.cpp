@@ -1,0 +1,338 @@
+#include "actors/trigger.hpp"
+#include "tests/fixtures/mock_actors.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+using namespace aeo;
+using namespace aeo::testing;
+using enum aeo::event_kind;
+
+namespace {
+
+phase_actor::behavior_type phase_mock(phase_actor::pointer, transcript_ptr log, std::string id) {
+  return {
+      [](const task_start&) { FAIL("the trigger starts no tasks"); },
+      [](const task_exit&) { FAIL("the trigger ends no tasks"); },
+      [=](atom::start) { log->add("start " + id); },
+      [=](atom::cancel, const std::string& reason) { log->add("cancel " + id + ": " + reason); },
+  };
+}
+
+const std::string configuration_error = R"({"class":"configuration","message":"no such command"})";
+
+struct trigger_fixture : actor_fixture {
+  transcript_ptr log = std::make_shared<transcript>();
+  std::shared_ptr<mock_state> store = std::make_shared<mock_state>();
+  context_ptr context;
+  std::shared_ptr<core::execution_state> initial = std::make_shared<core::execution_state>();
+  std::map<std::string, caf::actor> phases;
+  trigger_actor uut;
+
+  explicit trigger_fixture(plan p) : context(make_context(std::move(p))) {
+    store->log = log;
+    initial->phases.resize(context->the_plan->phases.size());
+  }
+  ~trigger_fixture() override { phases.clear(); }
+
+  void restore(phase_index i, phase_status status) { initial->phases[i].status = status; }
+
+  /// Spawned and told to start; returns what was heard.
+  lines start(std::size_t slots, std::vector<bool> selected = {}) {
+    auto factory = [this](trigger_actor, phase_index i) {
+      const auto& id = context->phase(i).id;
+      log->add("spawn " + id);
+      auto handle = spawn(phase_mock, log, id);
+      phases[id] = caf::actor_cast<caf::actor>(handle);
+      return handle;
+    };
+    uut = spawn(trigger, context, spawn(state_mock, store), spawn(supervisor_mock, log),
+                phase_factory{factory}, initial, slots, std::move(selected));
+    return say(atom::start_v);
+  }
+
+  template <class... Ts>
+  lines say(Ts&&... xs) {
+    self->send(uut, std::forward<Ts>(xs)...);
+    run();
+    return log->take();
+  }
+
+  lines hear(event_kind kind, const std::string& phase, std::string data = {},
+             std::string task = {}) {
+    auto e = make_event(kind, phase, std::move(data));
+    e.task = std::move(task);
+    return say(atom::publish_v, event_batch{e});
+  }
+
+  /// A phase runs through, with durable events; returns what was heard.
+  lines approve(phase_index i) {
+    const auto& id = context->phase(i).id;
+    self->send(uut, atom::release_v, i);
+    return say(atom::publish_v,
+               event_batch{make_event(phase_started, id), make_event(phase_completed, id),
+                           make_event(phase_approved, id)});
+  }
+};
+
+plan chain() {
+  return make_plan(make_phase("0"), make_phase("1", {0}), make_phase("2", {1}));
+}
+
+plan roots() {
+  return make_plan(make_phase("0"), make_phase("1"), make_phase("2"));
+}
+
+} // namespace
+
+TEST_CASE("phases that are ready start together, in order, as far as there are slots") {
+  trigger_fixture f{roots()};
+  CHECK(f.start(2) == lines{"spawn 0", "spawn 1", "start 0", "start 1"});
+  CHECK(f.say(atom::release_v, 1u) == lines{"spawn 2", "start 2"});
+}
+
+TEST_CASE("a slot is free when the last process is gone, before the gate is judged") {
+  trigger_fixture f{roots()};
+  CHECK(f.start(1) == lines{"spawn 0", "start 0"});
+  CHECK(f.hear(phase_started, "0").empty());
+  CHECK(f.say(atom::release_v, 0u) == lines{"spawn 1", "start 1"});
+  CHECK(f.hear(phase_completed, "0").empty());
+}
+
+TEST_CASE("releasing a slot twice changes nothing") {
+  trigger_fixture f{roots()};
+  f.start(1);
+  CHECK(f.say(atom::release_v, 0u) == lines{"spawn 1", "start 1"});
+  CHECK(f.say(atom::release_v, 0u).empty());
+}
+
+TEST_CASE("dependents start only after a durable approval") {
+  trigger_fixture f{chain()};
+  CHECK(f.start(4) == lines{"spawn 0", "start 0"});
+  CHECK(f.hear(phase_started, "0").empty());
+  CHECK(f.say(atom::release_v, 0u).empty());
+  CHECK(f.hear(phase_completed, "0").empty());
+  CHECK(f.hear(phase_approved, "0") == lines{"spawn 1", "start 1"});
+}
+
+TEST_CASE("an approval starts all dependents that need nothing else, in the plan's order") {
+  trigger_fixture f{make_plan(make_phase("0"), make_phase("1", {0}), make_phase("2", {0}),
+                              make_phase("3", {0, 1}))};
+  f.start(4);
+  CHECK(f.approve(0) == lines{"spawn 1", "spawn 2", "start 1", "start 2"});
+  CHECK(f.approve(1) == lines{"spawn 3", "start 3"});
+}
+
+TEST_CASE("a skipped phase opens its gate and is not started") {
+  trigger_fixture f{make_plan(make_phase("0"), make_phase("1"), make_phase("2", {1}))};
+  CHECK(f.start(1) == lines{"spawn 0", "start 0"});
+  // It waits for a slot when an operator skips it.
+  CHECK(f.hear(phase_skipped, "1").empty());
+  CHECK(f.say(atom::release_v, 0u) == lines{"spawn 2", "start 2"});
+}
+
+TEST_CASE("a failed phase blocks all that depends on it, each once") {
+  trigger_fixture f{
+      make_plan(make_phase("0"), make_phase("1", {0}), make_phase("2", {1}), make_phase("3"))};
+  f.start(4);
+  f.hear(phase_started, "0");
+  f.say(atom::release_v, 0u);
+  CHECK(f.hear(phase_failed, "0", R"({"class":"permanent"})")
+        == lines{"phase_blocked 1", "phase_blocked 2"});
+  auto data = nlohmann::json::parse(f.store->events[1].data);
+  CHECK(data["by"] == "0");
+  CHECK(data["reason"] == "phase 0 (0) is failed");
+  // They come back durable: nothing more follows from them.
+  CHECK(f.say(atom::publish_v, f.store->events).empty());
+  CHECK(f.approve(3) == lines{"done"});
+}
+
+TEST_CASE("a rejected phase never starts its dependents") {
+  trigger_fixture f{chain()};
+  f.start(4);
+  f.hear(phase_started, "0");
+  f.say(atom::release_v, 0u);
+  f.hear(phase_completed, "0");
+  CHECK(f.hear(phase_waiting, "0") == lines{"done waiting"});
+  CHECK(f.hear(phase_rejected, "0") == lines{"phase_blocked 1", "phase_blocked 2", "done"});
+}
+
+TEST_CASE("a phase that is blocked by a missing input blocks its dependents") {
+  trigger_fixture f{chain()};
+  f.start(1);
+  f.hear(phase_started, "0");
+  f.say(atom::release_v, 0u);
+  CHECK(f.hear(phase_blocked, "0", R"({"class":"dependency"})", "T0.1")
+        == lines{"phase_blocked 1", "phase_blocked 2", "done"});
+}
+
+TEST_CASE("a dependency that ended badly before this node began blocks what needs it") {
+  trigger_fixture f{chain()};
+  f.restore(0, phase_status::rejected);
+  CHECK(f.start(1) == lines{"phase_blocked 1", "phase_blocked 2", "done"});
+}
+
+TEST_CASE("a configuration error starts nothing more and lets running phases finish") {
+  trigger_fixture f{
+      make_plan(make_phase("0"), make_phase("1"), make_phase("2"), make_phase("3", {1}))};
+  f.start(2);
+  f.hear(phase_started, "0");
+  f.hear(phase_started, "1");
+  CHECK(f.hear(phase_failed, "0", configuration_error).empty());
+  CHECK(f.say(atom::release_v, 0u).empty());
+  CHECK(f.approve(1) == lines{"done configuration"});
+}
+
+TEST_CASE("a phase that waits for its retry does not hold up the end after a configuration error") {
+  trigger_fixture f{make_plan(make_phase("0"), make_phase("1"))};
+  f.start(2);
+  f.hear(phase_started, "0");
+  f.hear(phase_started, "1");
+  f.say(atom::release_v, 1u);
+  f.hear(phase_retry_wait, "1");
+  f.say(atom::release_v, 0u);
+  CHECK(f.hear(phase_failed, "0", configuration_error) == lines{"done configuration"});
+}
+
+TEST_CASE("a stop cancels what runs and says interrupted when it has ended") {
+  trigger_fixture f{make_plan(make_phase("0"), make_phase("1"), make_phase("2"))};
+  f.start(2);
+  f.hear(phase_started, "0");
+  f.hear(phase_started, "1");
+  auto heard = f.say(atom::stop_v, "SIGINT");
+  std::sort(heard.begin(), heard.end());
+  CHECK(heard == lines{"cancel 0: SIGINT", "cancel 1: SIGINT"});
+  CHECK(f.say(atom::release_v, 0u).empty());
+  CHECK(f.hear(phase_reset, "0").empty());
+  CHECK(f.say(atom::release_v, 1u).empty());
+  CHECK(f.hear(phase_reset, "1") == lines{"done interrupted"});
+}
+
+TEST_CASE("a gate that is being judged does not hold up a stop") {
+  trigger_fixture f{make_plan(make_phase("0"))};
+  f.start(1);
+  f.hear(phase_started, "0");
+  f.say(atom::release_v, 0u);
+  f.hear(phase_completed, "0");
+  CHECK(f.say(atom::stop_v, "SIGINT") == lines{"cancel 0: SIGINT", "done interrupted"});
+}
+
+TEST_CASE("phases that wait for a person do not hold up the end") {
+  trigger_fixture f{make_plan(make_phase("0"), make_phase("1"), make_phase("2", {0}))};
+  f.start(2);
+  f.hear(phase_started, "0");
+  f.say(atom::release_v, 0u);
+  f.hear(phase_completed, "0");
+  CHECK(f.hear(phase_waiting, "0").empty());
+  CHECK(f.approve(1) == lines{"done waiting"});
+}
+
+TEST_CASE("when a person has decided, the end is said anew") {
+  trigger_fixture f{make_plan(make_phase("0"))};
+  f.start(1);
+  f.hear(phase_started, "0");
+  f.say(atom::release_v, 0u);
+  f.hear(phase_completed, "0");
+  CHECK(f.hear(phase_waiting, "0") == lines{"done waiting"});
+  CHECK(f.hear(phase_approved, "0") == lines{"done"});
+}
+
+TEST_CASE("a stop while everything waits for a person is answered") {
+  trigger_fixture f{make_plan(make_phase("0"))};
+  f.restore(0, phase_status::waiting_approval);
+  CHECK(f.start(1) == lines{"spawn 0", "done waiting"});
+  CHECK(f.say(atom::stop_v, "SIGINT") == lines{"done waiting interrupted"});
+}
+
+TEST_CASE("while storage fails nothing is started, and afterwards it goes on") {
+  trigger_fixture f{roots()};
+  f.start(1);
+  CHECK(f.say(atom::stalled_v, true).empty());
+  CHECK(f.say(atom::release_v, 0u).empty());
+  CHECK(f.say(atom::stalled_v, false) == lines{"spawn 1", "start 1"});
+}
+
+TEST_CASE("while storage fails the run does not end with phases left to start") {
+  trigger_fixture f{make_plan(make_phase("0"), make_phase("1"))};
+  f.start(1);
+  f.say(atom::stalled_v, true);
+  CHECK(f.approve(0).empty());
+  CHECK(f.say(atom::stalled_v, false) == lines{"spawn 1", "start 1"});
+}
+
+TEST_CASE("only selected phases start") {
+  trigger_fixture f{make_plan(make_phase("0"), make_phase("1"), make_phase("2", {1}))};
+  CHECK(f.start(4, {false, true, false}) == lines{"spawn 1", "start 1"});
+  CHECK(f.approve(1) == lines{"done"});
+}
+
+TEST_CASE("phases that an earlier node left under way are taken up, the rest starts") {
+  trigger_fixture f{make_plan(make_phase("0"), make_phase("1"), make_phase("2"), make_phase("3"),
+                              make_phase("4"), make_phase("5", {4}), make_phase("6"))};
+  f.restore(0, phase_status::in_progress);
+  f.restore(1, phase_status::completed);
+  f.restore(2, phase_status::waiting_approval);
+  f.restore(3, phase_status::retry_wait);
+  f.restore(4, phase_status::approved);
+  // Of the five, only 0 holds a slot.
+  CHECK(f.start(2) == lines{"spawn 0", "spawn 1", "spawn 2", "spawn 3", "spawn 5", "start 5"});
+  CHECK(f.say(atom::release_v, 0u) == lines{"spawn 6", "start 6"});
+}
+
+TEST_CASE("a retry that is due gets a slot in its turn, for the same actor") {
+  trigger_fixture f{roots()};
+  f.start(1);
+  f.hear(phase_started, "0");
+  CHECK(f.say(atom::release_v, 0u) == lines{"spawn 1", "start 1"});
+  f.hear(phase_retry_wait, "0");
+  CHECK(f.say(atom::ready_v, 0u).empty());
+  CHECK(f.say(atom::release_v, 1u) == lines{"spawn 2", "start 2"});
+  CHECK(f.say(atom::release_v, 2u) == lines{"start 0"});
+}
+
+TEST_CASE("a retry that is due is not started when the run stops") {
+  trigger_fixture f{make_plan(make_phase("0"))};
+  f.start(1);
+  f.hear(phase_started, "0");
+  f.say(atom::release_v, 0u);
+  f.hear(phase_retry_wait, "0");
+  CHECK(f.say(atom::stop_v, "SIGINT") == lines{"cancel 0: SIGINT"});
+  CHECK(f.say(atom::ready_v, 0u).empty());
+  CHECK(f.hear(phase_reset, "0") == lines{"done interrupted"});
+}
+
+TEST_CASE("a phase that goes back to pending is started again by a new actor") {
+  trigger_fixture f{make_plan(make_phase("0"), make_phase("1", {0}))};
+  f.restore(0, phase_status::approved);
+  CHECK(f.start(1) == lines{"spawn 1", "start 1"});
+  f.hear(phase_started, "1");
+  f.say(atom::release_v, 1u);
+  CHECK(f.hear(phase_failed, "1", R"({"class":"permanent"})") == lines{"done"});
+  CHECK(f.hear(phase_reset, "1") == lines{"spawn 1", "start 1"});
+  CHECK(f.approve(1) == lines{"done"});
+}
+
+TEST_CASE("the death of a phase's actor ends the trigger") {
+  trigger_fixture f{make_plan(make_phase("0"))};
+  f.start(1);
+  f.self->send_exit(f.phases["0"], caf::make_error(ec::internal, "broken"));
+  f.run();
+  CHECK(has_ended(caf::actor_cast<caf::actor>(f.uut)));
+}
+
+TEST_CASE("the normal end of a phase's actor leaves the trigger alone") {
+  trigger_fixture f{roots()};
+  f.start(1);
+  f.approve(0);
+  f.self->send_exit(f.phases["0"], caf::exit_reason::user_shutdown);
+  f.run();
+  CHECK_FALSE(has_ended(caf::actor_cast<caf::actor>(f.uut)));
+}
+
+TEST_CASE("an empty remainder is done at once") {
+  trigger_fixture f{make_plan(make_phase("0"))};
+  f.restore(0, phase_status::approved);
+  CHECK(f.start(1) == lines{"done"});
+}
