@@ -1,6 +1,7 @@
 #include "actors/executor.hpp"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 namespace aeo {
@@ -9,6 +10,11 @@ namespace {
 
 // A launcher that cannot be kept alive is no reason to try for ever.
 constexpr std::uint32_t max_reconnects = 5;
+// One that was killed while it started is started again.
+constexpr int max_starts = 3;
+
+/// The process of a success criterion: see task_key.
+bool is_check(const task_key& key) { return key.task.starts_with("criteria."); }
 
 task_exit make_exit(const task_key& key, exit_kind kind, std::string detail) {
   task_exit exit;
@@ -20,8 +26,15 @@ task_exit make_exit(const task_key& key, exit_kind kind, std::string detail) {
 
 } // namespace
 
-caf::result<launcher_inventory> executor_state::connect() {
+caf::expected<io::launcher_link> executor_state::link_up() const {
   auto link = connect_to(self);
+  for (int i = 1; !link && i < max_starts; ++i)
+    link = connect_to(self);
+  return link;
+}
+
+caf::result<launcher_inventory> executor_state::connect() {
+  auto link = link_up();
   if (!link)
     return link.error();
   client = std::move(link->client);
@@ -55,10 +68,9 @@ void executor_state::start_queued() {
     ++sent;
     queue.pop_front();
   }
-  // A broken link is also reported by `gone`, which ends these tasks as lost.
+  // A broken link is told by its reading thread: `gone` comes once and ends these tasks as lost.
   if (!batch.empty() && client)
-    if (auto err = client->start(batch))
-      self->send(self, atom::gone_v, message_of(err));
+    std::ignore = client->start(batch);
 }
 
 void executor_state::adopt(const task_key& key, task_listener_actor listener) {
@@ -90,8 +102,7 @@ void executor_state::disown(const task_keys& keys) {
 
 void executor_state::acknowledge(const task_keys& keys) {
   if (!keys.empty() && client)
-    if (auto err = client->acknowledge(keys))
-      self->send(self, atom::gone_v, message_of(err));
+    std::ignore = client->acknowledge(keys);
 }
 
 void executor_state::cancel(const task_key& key) {
@@ -104,8 +115,7 @@ void executor_state::cancel(const task_key& key) {
     return;
   }
   if (client)
-    if (auto err = client->cancel({key}))
-      self->send(self, atom::gone_v, message_of(err));
+    std::ignore = client->cancel({key});
 }
 
 caf::result<void> executor_state::stop() {
@@ -132,6 +142,11 @@ void executor_state::started(const task_start& start) {
 }
 
 void executor_state::exited(const task_exit& exit) {
+  settle(exit);
+  start_queued();
+}
+
+void executor_state::settle(const task_exit& exit) {
   auto found = tasks.find(exit.key);
   if (found != tasks.end() && found->second.started && !found->second.exit) {
     --sent;
@@ -142,7 +157,9 @@ void executor_state::exited(const task_exit& exit) {
     else
       found->second.exit = exit;
   }
-  start_queued();
+  // No event tells of a check's exit. Kept, it would be the answer when the gate is judged again.
+  if (is_check(exit.key))
+    acknowledge({exit.key});
 }
 
 void executor_state::end_task(std::map<task_key, entry>::iterator task, const task_exit& exit) {
@@ -186,22 +203,22 @@ void executor_state::gone(const std::string& reason) {
                                  + " times, the last time: " + reason));
     return;
   }
-  auto link = connect_to(self);
+  auto link = link_up();
   if (!link) {
     self->quit(link.error());
     return;
   }
   client = std::move(link->client);
-  // What the old launcher had noted down is known; of the rest nobody knows the outcome.
-  for (const auto& exit : link->inventory.ended)
-    exited(exit);
-  task_keys lost;
+  // What the old launcher had noted down is known; of the rest nobody knows the outcome. All of it
+  // is settled before anything is started on the new link.
+  auto exits = link->inventory.ended;
   for (const auto& [key, task] : tasks)
     if (task.started && !task.exit
-        && std::ranges::count(link->inventory.running, key, &task_start::key) == 0)
-      lost.push_back(key);
-  for (const auto& key : lost)
-    exited(make_exit(key, exit_kind::lost, "the launcher ended: " + reason));
+        && std::ranges::count(link->inventory.running, key, &task_start::key) == 0
+        && std::ranges::count(link->inventory.ended, key, &task_exit::key) == 0)
+      exits.push_back(make_exit(key, exit_kind::lost, "the launcher ended: " + reason));
+  for (const auto& exit : exits)
+    settle(exit);
   start_queued();
 }
 

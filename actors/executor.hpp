@@ -54,7 +54,9 @@ struct executor_state {
   void gone(const std::string& reason);
 
 private:
+  caf::expected<io::launcher_link> link_up() const;
   void start_queued();
+  void settle(const task_exit&);
   void end_task(std::map<task_key, entry>::iterator, const task_exit&);
   void forget(std::map<task_key, entry>::iterator);
   void acknowledge(const task_keys&);

@@ -5,6 +5,7 @@
 
 #include <caf/actor_system.hpp>
 #include <csignal>
+#include <cstring>
 #include <nlohmann/json.hpp>
 
 namespace aeo {
@@ -13,8 +14,12 @@ namespace {
 
 /// How long the end waits for a store that may be failing.
 constexpr auto end_patience = std::chrono::seconds{10};
+constexpr auto last_words = std::chrono::seconds{1};
 
-std::string signal_name(int signo) { return signo == SIGINT ? "SIGINT" : "SIGTERM"; }
+std::string signal_name(int signo) {
+  const char* name = sigabbrev_np(signo);
+  return name != nullptr ? std::string{"SIG"} + name : "signal " + std::to_string(signo);
+}
 
 std::string end_data(int code, overall_status status, const std::string& reason) {
   return nlohmann::ordered_json{
@@ -195,8 +200,9 @@ void supervisor_state::report(int code) {
 void supervisor_state::fail(const std::string& text, int code) {
   if (over)
     return;
-  self->send(reporter_, atom::say_v, text);
-  leave(code);
+  // An exit message would overtake a plain one: the operator hears why before anyone goes.
+  self->request(reporter_, last_words, atom::say_v, text)
+    .then([this, code] { leave(code); }, [this, code](const caf::error&) { leave(code); });
 }
 
 void supervisor_state::leave(int code) {
