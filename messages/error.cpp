@@ -21,7 +21,7 @@ std::string to_string(ec x) { return std::string{names.at(static_cast<std::size_
 
 bool from_string(caf::string_view text, ec& x) {
   for (std::size_t i = 0; i < names.size(); ++i)
-    if (text.compare(names[i].data()) == 0) {
+    if (names[i] == std::string_view{text.data(), text.size()}) {
       x = static_cast<ec>(i);
       return true;
     }

@@ -7,7 +7,9 @@
 #include <nlohmann/json.hpp>
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <array>
@@ -61,6 +63,22 @@ struct flock whole_file(short type) {
   return lock;
 }
 
+/// 0 or an errno. A holder that was killed while it started a child leaves the lock with that child
+/// until the child executes its program: a moment that is waited for, not reported.
+int lock_file(int fd, struct flock& request) {
+  constexpr int tries = 500;
+  constexpr timespec pause{0, 10'000'000};
+  for (int i = 0; ::fcntl(fd, F_OFD_SETLK, &request) != 0; ++i) {
+    auto error = errno;
+    auto pid = static_cast<pid_t>(read_holder(fd).pid);
+    auto holder_is_dead = pid > 0 && ::kill(pid, 0) != 0 && errno == ESRCH;
+    if ((error != EAGAIN && error != EACCES) || !holder_is_dead || i == tries)
+      return error;
+    ::nanosleep(&pause, nullptr);
+  }
+  return 0;
+}
+
 caf::error already_held(const std::filesystem::path& workspace, const workspace_holder& holder) {
   std::string text = "the workspace " + workspace.string() + " is held by ";
   text += holder.program.empty() ? std::string("another process") : holder.program;
@@ -94,10 +112,10 @@ caf::expected<workspace_lock> workspace_lock::acquire(const std::filesystem::pat
     if (result.fd_ < 0)
       return file_error("open", file, errno);
     auto request = whole_file(F_WRLCK);
-    if (::fcntl(result.fd_, F_OFD_SETLK, &request) != 0) {
-      if (errno == EAGAIN || errno == EACCES)
+    if (auto error = lock_file(result.fd_, request)) {
+      if (error == EAGAIN || error == EACCES)
         return already_held(workspace, read_holder(result.fd_));
-      return file_error("lock", file, errno);
+      return file_error("lock", file, error);
     }
     if (!is_still(result.fd_, file))
       continue;

@@ -1,0 +1,379 @@
+#include "actors/supervisor.hpp"
+#include "tests/fixtures/fake_files.hpp"
+#include "tests/fixtures/fake_launcher.hpp"
+#include "tests/fixtures/memory_store.hpp"
+#include "tests/fixtures/recording_view.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+#include <nlohmann/json.hpp>
+
+#include <csignal>
+
+using namespace aeo;
+using namespace aeo::testing;
+using namespace std::chrono_literals;
+using nlohmann::json;
+
+namespace {
+
+/// A whole node but for processes, disk and console.
+struct supervisor_fixture : actor_fixture {
+  world_ptr world = std::make_shared<fake_launcher_world>();
+  std::shared_ptr<memory_disk> disk = std::make_shared<memory_disk>();
+  std::shared_ptr<written_files> files = std::make_shared<written_files>();
+  transcript_ptr seen = std::make_shared<transcript>(); ///< By the operator.
+  std::shared_ptr<supervisor_deps> deps = std::make_shared<supervisor_deps>();
+  std::shared_ptr<core::execution_state> initial = std::make_shared<core::execution_state>();
+  std::vector<snapshot_ptr> saved;
+  std::map<std::string, int> codes; ///< Exit codes by task and attempt ("T0.1.1"); others: 0.
+  std::set<std::string> endless;    ///< Tasks that go on until they are cancelled.
+  supervisor_actor uut;
+  std::optional<int> exit_code;
+
+  explicit supervisor_fixture(plan p) {
+    deps->context = make_context(std::move(p));
+    const auto& the_plan = *deps->context->the_plan;
+    initial->id = deps->context->execution;
+    initial->phases.resize(the_plan.phases.size());
+    initial->overall = overall_status::in_progress;
+    deps->initial = initial;
+    deps->store = std::make_unique<memory_store>(disk);
+    deps->save = [this](const core::execution_state& s, const std::string&) -> caf::error {
+      saved.push_back(std::make_shared<const core::execution_state>(s));
+      return {};
+    };
+    world->outcome = [this](const task_spec& spec) -> std::optional<task_exit> {
+      if (endless.contains(spec.key.task))
+        return std::nullopt;
+      return make_exit(spec.key, codes[name_of(spec.key)]);
+    };
+    deps->connect_launcher = connect_to(world);
+    deps->random01 = [] { return 0.5; };
+    deps->files = std::make_shared<fixtures::fake_files>();
+    deps->tail = [](const std::string&) { return std::string{}; };
+    deps->view = std::make_unique<recording_view>(seen);
+    deps->history = std::make_unique<core::run_history>(the_plan);
+    deps->write_file = write_to(files);
+    deps->workspace = ".";
+    deps->slots = 2;
+    deps->detached = false;
+  }
+  ~supervisor_fixture() override {
+    if (uut && !exit_code)
+      for (int i = 0; i < 2; ++i)
+        self->send(uut, atom::interrupt_v, SIGINT);
+    run();
+    world->executor = executor_actor{};
+  }
+
+  /// Runs until nothing more happens by itself.
+  std::optional<int> go() {
+    uut = spawn(supervisor, deps);
+    self->send(uut, atom::run_v);
+    return settle();
+  }
+  std::optional<int> settle() {
+    run();
+    while (!self->mailbox().empty())
+      self->receive([this](int code) { exit_code = code; });
+    return exit_code;
+  }
+  std::optional<int> interrupt() {
+    self->send(uut, atom::interrupt_v, SIGINT);
+    return settle();
+  }
+  std::optional<int> after(std::chrono::microseconds time) {
+    pass(time);
+    return settle();
+  }
+
+  lines stored() const {
+    lines result;
+    for (const auto& e : disk->events)
+      result.push_back(name_of(e));
+    return result;
+  }
+  std::vector<event_kind> of_phase(std::string_view id) const { return kinds(disk->events, id); }
+  json end_data() const {
+    REQUIRE(!disk->events.empty());
+    REQUIRE(disk->events.back().kind == event_kind::execution_ended);
+    return json::parse(disk->events.back().data);
+  }
+  bool saw(std::string_view part) const {
+    return std::ranges::any_of(seen->heard,
+                               [&](const auto& line) { return line.find(part) != line.npos; });
+  }
+};
+
+plan diamond() {
+  return make_plan(make_phase("0"), make_phase("1", {0}), make_phase("2", {0}),
+                   make_phase("3", {1, 2}));
+}
+
+phase_def with_check() {
+  auto def = make_phase("0");
+  def.criteria = std::make_unique<criteria_def>();
+  def.criteria->checks.emplace_back();
+  def.criteria->checks[0].type = check_type::command;
+  def.criteria->checks[0].command = {"make", "check"};
+  return def;
+}
+
+/// An earlier node left phase 0 in its first attempt, with T0.1 running.
+void leave_running(supervisor_fixture& f) {
+  auto& phase = f.initial->phases[0];
+  phase.status = phase_status::in_progress;
+  phase.attempt = 1;
+  phase.started_us = phase.attempt_us = f.now_us;
+  phase_origin origin;
+  origin.saved = phase;
+  origin.unfinished = {"T0.1"};
+  f.deps->origins[0] = origin;
+  launcher_inventory inventory;
+  inventory.found = true;
+  inventory.running = {{{"0", "T0.1", 1}, 100, 7, 1}};
+  f.world->inventories.push_back(inventory);
+  f.world->running[{"0", "T0.1", 1}] = {};
+}
+
+} // namespace
+
+TEST_CASE("a plan whose phases are all approved ends with 0") {
+  supervisor_fixture f{make_plan(make_phase("0"), make_phase("1", {0}))};
+  CHECK(f.go() == exit_code::ok);
+  CHECK(f.stored()
+        == lines{"phase_started 0", "task_started T0.1", "task_finished T0.1", "phase_completed 0",
+                 "phase_approved 0", "phase_started 1", "task_started T1.1", "task_finished T1.1",
+                 "phase_completed 1", "phase_approved 1", "execution_ended "});
+  CHECK(f.end_data()["status"] == "completed");
+  CHECK(f.end_data()["exit_code"] == 0);
+  CHECK(f.world->log->take()
+        == lines{"connect", "start T0.1.1", "acknowledge T0.1.1", "start T1.1.1",
+                 "acknowledge T1.1.1", "close"});
+  CHECK(f.saved.back()->overall == overall_status::completed);
+  CHECK(f.seen->heard.back() == "finish 0 /workspace/consolidation/reports/final_report.md");
+}
+
+TEST_CASE("everything said to the operator was durable before") {
+  supervisor_fixture f{diamond()};
+  f.go();
+  lines events;
+  for (const auto& line : f.seen->heard)
+    if (!line.starts_with("begin ") && !line.starts_with("finish "))
+      events.push_back(line);
+  CHECK(events == f.stored());
+}
+
+TEST_CASE("phases that depend on the same one run side by side") {
+  supervisor_fixture f{diamond()};
+  f.endless = {"T1.1", "T2.1"};
+  CHECK_FALSE(f.go());
+  CHECK(f.world->running.size() == 2);
+  f.world->end(make_exit({"1", "T1.1", 1}));
+  CHECK_FALSE(f.settle());
+  f.world->end(make_exit({"2", "T2.1", 1}));
+  CHECK(f.settle() == exit_code::ok);
+}
+
+TEST_CASE("a failed phase ends the run with 1, its dependents blocked, the others run") {
+  supervisor_fixture f{diamond()};
+  f.codes["T1.1.1"] = 2;
+  CHECK(f.go() == exit_code::failed);
+  CHECK(f.of_phase("1").back() == event_kind::phase_failed);
+  CHECK(f.of_phase("2").back() == event_kind::phase_approved);
+  CHECK(f.of_phase("3") == std::vector{event_kind::phase_blocked});
+  CHECK(f.end_data()["status"] == "failed");
+}
+
+TEST_CASE("a transient failure is tried again and the run ends with 0") {
+  supervisor_fixture f{make_plan(make_phase("0"))};
+  f.codes["T0.1.1"] = 75;
+  CHECK_FALSE(f.go());
+  CHECK(f.of_phase("0").back() == event_kind::phase_retry_wait);
+  CHECK(f.after(60s) == exit_code::ok);
+  CHECK(f.disk->events.back().kind == event_kind::execution_ended);
+  CHECK(f.saved.back()->phases[0].attempt == 2);
+}
+
+TEST_CASE("a run that waits for people only ends with 3") {
+  supervisor_fixture f{make_plan(make_phase("0"), make_phase("1", {0}))};
+  f.deps->manual = true;
+  CHECK(f.go() == exit_code::waiting);
+  CHECK(f.of_phase("0").back() == event_kind::phase_waiting);
+  CHECK(f.of_phase("1").empty());
+  CHECK(f.end_data()["status"] == "waiting_approval");
+}
+
+TEST_CASE("a failure counts more than a phase that waits") {
+  auto waits = make_phase("1");
+  waits.approval = std::make_unique<approval_policy>();
+  waits.approval->mode = approval_mode::manual;
+  supervisor_fixture f{make_plan(make_phase("0"), std::move(waits))};
+  f.codes["T0.1.1"] = 2;
+  CHECK(f.go() == exit_code::failed);
+}
+
+TEST_CASE("a configuration error ends the run with 78") {
+  supervisor_fixture f{make_plan(make_phase("0"), make_phase("1"))};
+  f.deps->slots = 1;
+  f.codes["T0.1.1"] = 78;
+  CHECK(f.go() == exit_code::configuration);
+  // The slot was free when the task ended, before its class was known.
+  CHECK(f.of_phase("0").back() == event_kind::phase_failed);
+}
+
+TEST_CASE("a signal ends the tasks, gives their phases back, saves, and ends with 130") {
+  supervisor_fixture f{make_plan(make_phase("0"), make_phase("1", {0}))};
+  f.endless = {"T0.1"};
+  CHECK_FALSE(f.go());
+  f.world->log->take();
+  CHECK(f.interrupt() == exit_code::interrupted);
+  CHECK(f.world->log->take() == lines{"cancel T0.1.1", "acknowledge T0.1.1", "close"});
+  CHECK(f.of_phase("0")
+        == std::vector{event_kind::phase_started, event_kind::task_started,
+                       event_kind::task_finished, event_kind::phase_reset});
+  CHECK(f.of_phase("1").empty());
+  CHECK(f.end_data()["status"] == "interrupted");
+  CHECK(f.saved.back()->overall == overall_status::interrupted);
+}
+
+TEST_CASE("a signal during the wait for a retry ends with 130") {
+  supervisor_fixture f{make_plan(make_phase("0"))};
+  f.codes["T0.1.1"] = 75;
+  f.go();
+  CHECK(f.interrupt() == exit_code::interrupted);
+  CHECK(f.of_phase("0").back() == event_kind::phase_reset);
+}
+
+TEST_CASE("a signal while a gate is judged leaves the gate to the next node") {
+  supervisor_fixture f{make_plan(with_check())};
+  f.endless = {"criteria.0"};
+  CHECK_FALSE(f.go());
+  f.world->log->take();
+  CHECK(f.interrupt() == exit_code::interrupted);
+  CHECK(f.of_phase("0").back() == event_kind::phase_completed);
+  // The launcher must not answer the next node's question with this exit.
+  CHECK(f.world->log->take() == lines{"cancel criteria.0.1", "acknowledge criteria.0.1", "close"});
+}
+
+TEST_CASE("a second signal leaves at once") {
+  supervisor_fixture f{make_plan(make_phase("0"))};
+  f.world->outcome = nullptr; // Nothing ends, not even what is cancelled.
+  CHECK_FALSE(f.go());
+  CHECK_FALSE(f.interrupt());
+  CHECK(f.interrupt() == exit_code::interrupted);
+}
+
+TEST_CASE("with --detach-on-stop a signal leaves the tasks to the launcher") {
+  supervisor_fixture f{make_plan(make_phase("0"))};
+  f.deps->detach_on_stop = true;
+  f.endless = {"T0.1"};
+  f.go();
+  f.world->log->take();
+  CHECK(f.interrupt() == exit_code::interrupted);
+  CHECK(f.world->log->take() == lines{"close"});
+  CHECK(f.world->running.size() == 1);
+  CHECK(f.saved.back()->phases[0].status == phase_status::in_progress);
+}
+
+TEST_CASE("only selected phases run, and that is no failure") {
+  supervisor_fixture f{make_plan(make_phase("0"), make_phase("1"))};
+  f.deps->selected = {false, true};
+  CHECK(f.go() == exit_code::ok);
+  CHECK(f.of_phase("0").empty());
+  CHECK(f.end_data()["status"] == "interrupted");
+}
+
+TEST_CASE("a store that fails and recovers loses nothing") {
+  supervisor_fixture f{diamond()};
+  f.disk->trouble = caf::make_error(ec::storage_failed, "disk full");
+  CHECK_FALSE(f.go());
+  CHECK(f.disk->events.empty());
+  CHECK(f.saw("say storage fails: disk full"));
+  CHECK_FALSE(f.after(5s));
+  CHECK(f.disk->refused > 0);
+  f.disk->trouble = {};
+  CHECK(f.after(1s) == exit_code::ok);
+  CHECK(f.saw("say storage works again"));
+  for (const auto* id : {"0", "1", "2", "3"})
+    CHECK(f.of_phase(id)
+          == std::vector{event_kind::phase_started, event_kind::task_started,
+                         event_kind::task_finished, event_kind::phase_completed,
+                         event_kind::phase_approved});
+}
+
+TEST_CASE("a store that fails in the middle of the run holds up what follows") {
+  supervisor_fixture f{make_plan(make_phase("0"), make_phase("1", {0}))};
+  f.endless = {"T0.1"};
+  f.go();
+  f.disk->trouble = caf::make_error(ec::storage_failed, "read-only");
+  f.world->end(make_exit({"0", "T0.1", 1}));
+  CHECK_FALSE(f.settle());
+  CHECK(f.of_phase("1").empty());
+  f.disk->trouble = {};
+  CHECK(f.after(1s) == exit_code::ok);
+}
+
+TEST_CASE("an actor that dies unexpectedly ends the run with 70") {
+  supervisor_fixture f{make_plan(make_phase("0"))};
+  f.endless = {"T0.1"};
+  f.go();
+  f.self->send_exit(f.world->executor, caf::make_error(ec::internal, "a bug"));
+  CHECK(f.settle() == exit_code::internal);
+  CHECK(f.saw("an actor ended unexpectedly (a bug)"));
+}
+
+TEST_CASE("a launcher that cannot be kept alive ends the run with 70") {
+  supervisor_fixture f{make_plan(make_phase("0"))};
+  f.endless = {"T0.1"};
+  f.go();
+  f.world->connect_error = caf::make_error(ec::launcher_failed, "no such program");
+  f.self->send(f.world->executor, atom::gone_v, "killed");
+  CHECK(f.settle() == exit_code::internal);
+  CHECK(f.saw("no such program"));
+}
+
+TEST_CASE("a launcher that cannot be had at the start ends the run with 70") {
+  supervisor_fixture f{make_plan(make_phase("0"))};
+  f.world->connect_error = caf::make_error(ec::launcher_failed, "no such program");
+  CHECK(f.go() == exit_code::internal);
+  CHECK(f.saw("say no such program"));
+}
+
+TEST_CASE("a lost launcher's tasks are repeated") {
+  supervisor_fixture f{make_plan(make_phase("0"))};
+  f.endless = {"T0.1"};
+  f.go();
+  f.endless.clear();
+  f.self->send(f.world->executor, atom::gone_v, "killed");
+  f.settle();
+  CHECK(f.after(60s) == exit_code::ok);
+  CHECK(f.saved.back()->phases[0].retry_count == 0);
+}
+
+TEST_CASE("a task that outlived its node is adopted by the next, not started again") {
+  supervisor_fixture f{make_plan(make_phase("0"))};
+  leave_running(f);
+  CHECK_FALSE(f.go());
+  f.world->end(make_exit({"0", "T0.1", 1}));
+  CHECK(f.settle() == exit_code::ok);
+  CHECK(f.world->log->take() == lines{"connect", "acknowledge T0.1.1", "close"});
+}
+
+TEST_CASE("a task to be repeated starts only when the launcher may forget its first end") {
+  auto def = make_phase("0");
+  def.tasks[0].on_crash = crash_policy::rerun;
+  supervisor_fixture f{make_plan(std::move(def))};
+  leave_running(f);
+  CHECK(f.go() == exit_code::ok);
+  CHECK(f.world->log->take()
+        == lines{"connect", "cancel T0.1.1", "acknowledge T0.1.1", "start T0.1.1",
+                 "acknowledge T0.1.1", "close"});
+}
+
+TEST_CASE("a plan that was approved before ends with 0 and runs nothing") {
+  supervisor_fixture f{make_plan(make_phase("0"))};
+  f.initial->phases[0].status = phase_status::approved;
+  CHECK(f.go() == exit_code::ok);
+  CHECK(f.world->log->take() == lines{"connect", "close"});
+}
