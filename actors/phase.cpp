@@ -256,7 +256,7 @@ void phase_actor_state::cancel(const std::string& reason) {
     return;
   cancelled = reason;
   auto waits = ended && failure;
-  if (waits || stages.empty()) {
+  if (waits || (!ended && stages.empty())) {
     // Between attempts, or before the first: no process to end.
     finish(make_event(event_kind::phase_reset, {}, core::decision_data("node", reason)));
     return;
