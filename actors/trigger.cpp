@@ -1,5 +1,6 @@
 #include "actors/trigger.hpp"
 
+#include "actors/core/event_data.hpp"
 #include "actors/core/execution_state.hpp"
 
 #include <algorithm>
@@ -26,7 +27,10 @@ bool is_configuration_error(const event& e) {
 void trigger_state::restore(const core::execution_state& initial) {
   status.reserve(initial.phases.size());
   for (phase_index i = 0; i < initial.phases.size(); ++i) {
-    status.push_back(initial.phases[i].status);
+    const auto& saved = initial.phases[i];
+    // Its actor has a waiting gate judged again: until then it is under way.
+    auto judged = saved.status == phase_status::waiting_approval && !core::is_ask(saved.detail);
+    status.push_back(judged ? phase_status::completed : saved.status);
     if (is_open(status[i]))
       graph->open(i);
   }

@@ -179,7 +179,7 @@ void add_general_steps(const report_input& in, std::vector<next_step>& steps) {
         {"The execution was cancelled. To run what was cancelled after all:", node + " --resume"});
     steps.push_back({"Or to begin anew at the first phase:", node + " --fresh"});
   } else if (in.exit_code >= 0 && left > 0 && steps.empty())
-    steps.push_back({"The execution stopped with " + counted(left, "phases")
+    steps.push_back({"The execution stopped with " + counted(left, left == 1 ? "phase" : "phases")
                          + " not finished. Continue where it stopped.",
                      node + " --resume"});
   if (auto blocked = counts[phase_status::blocked]; blocked > 0 && !steps.empty())
@@ -328,16 +328,22 @@ std::string outcome_sentence(const report_input& in) {
   if (counts.total == 0)
     return "The plan has no phases.";
   if (counts.done() == counts.total)
-    return skipped == 0 ? "All " + format_count(counts.total) + " phases approved in " + took + "."
-                        : "Done in " + took + ": " + of_all + ".";
+    return skipped == 0
+               ? (counts.total == 1 ? std::string{"The phase was approved in "}
+                                    : "All " + format_count(counts.total) + " phases approved in ")
+                     + took + "."
+               : "Done in " + took + ": " + of_all + ".";
   auto rest = of_all + "; " + open_counts(counts) + ".";
   switch (in.state.overall) {
   case overall_status::interrupted:
-    return "Interrupted after " + took + ": " + rest;
+    // Nobody interrupted a run of chosen phases (--only, --from) that came to its end.
+    return (in.exit_code == 0 ? "The chosen phases ended after " : "Interrupted after ") + took
+           + ": " + rest;
   case overall_status::cancelled:
     return "Cancelled after " + took + ": " + rest;
   case overall_status::failed:
-    return "Failed after " + took + ": " + rest;
+    return (in.exit_code == 78 ? "Stopped by a configuration error after " : "Failed after ") + took
+           + ": " + rest;
   case overall_status::waiting_approval:
     return (in.exit_code < 0 ? "Waiting for a person after "
                              : "Stopped to wait for a person after ")

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <charconv>
 #include <cmath>
+#include <csignal>
 #include <cstring>
 #include <ctime>
 
@@ -289,7 +290,8 @@ std::string describe(const task_exit& x) {
   case exit_kind::signalled:
     return "killed by " + describe_signal(x.code);
   case exit_kind::timed_out:
-    return "timed out after " + describe(ran);
+    return "timed out after " + describe(ran)
+           + (x.code == SIGKILL ? " (ignored SIGTERM, ended by SIGKILL)" : "");
   case exit_kind::cancelled:
     return "cancelled after " + describe(ran);
   case exit_kind::not_started:

@@ -1,3 +1,4 @@
+#include "actors/core/event_data.hpp"
 #include "actors/trigger.hpp"
 #include "tests/fixtures/mock_actors.hpp"
 
@@ -242,8 +243,23 @@ TEST_CASE("when a person has decided, the end is said anew") {
 TEST_CASE("a stop while everything waits for a person is answered") {
   trigger_fixture f{make_plan(make_phase("0"))};
   f.restore(0, phase_status::waiting_approval);
-  CHECK(f.start(1) == lines{"spawn 0", "done waiting"});
+  f.start(1);
+  CHECK(f.hear(phase_waiting, "0") == lines{"done waiting"});
   CHECK(f.say(atom::stop_v, "SIGINT") == lines{"done waiting interrupted"});
+}
+
+TEST_CASE("a gate that waited with an earlier node is judged again before the end is said") {
+  trigger_fixture f{make_plan(make_phase("0"), make_phase("1", {0}))};
+  f.restore(0, phase_status::waiting_approval);
+  CHECK(f.start(1) == lines{"spawn 0"});
+  CHECK(f.hear(phase_approved, "0") == lines{"spawn 1", "start 1"});
+}
+
+TEST_CASE("a question to a person about a lost outcome is not judged again") {
+  trigger_fixture f{make_plan(make_phase("0"))};
+  f.restore(0, phase_status::waiting_approval);
+  f.initial->phases[0].detail = core::ask_data("what did it do?");
+  CHECK(f.start(1) == lines{"spawn 0", "done waiting"});
 }
 
 TEST_CASE("while storage fails nothing is started, and afterwards it goes on") {

@@ -3,10 +3,10 @@
 #include "actors/core/sha256.hpp"
 #include "tests/fixtures/scenario.hpp"
 
+#include <catch2/catch_test_macros.hpp>
+
 #include <algorithm>
 #include <regex>
-
-#include <catch2/catch_test_macros.hpp>
 
 using namespace aeo;
 using namespace aeo::testing;
@@ -46,20 +46,21 @@ std::size_t most_at_once(const std::vector<std::string>& ledger) {
 
 TEST_CASE("a plan of five phases runs to 0 and leaves evidence of each step") {
   temp_workspace w;
-  write_plan(w,
-             {{"0", phase({}, {task("a", "echo from a; mkdir -p out; echo hello > out/0.txt",
-                                    {{"outputs", {"out/0.txt"}}}),
-                               task("b", "cat out/0.txt")})},
-              {"1", shell_phase({"0"}, "cp out/0.txt out/1.txt; echo says 1")},
-              {"2", shell_phase({"0"}, "cp out/0.txt out/2.txt")},
-              {"3", shell_phase({"1", "2"}, "cat out/1.txt out/2.txt > out/3.txt")},
-              {"4", shell_phase({"3"}, "echo '{\"n\": 7}' > out/4.json")}},
-             {},
-             {{"4",
-               {{"required_outputs", {"out/4.json"}},
-                {"validation_checks",
-                 {{{"type", "metric_threshold"}, {"file", "out/4.json"}, {"metric", "n"}, {"min", 7}},
-                  {{"type", "command"}, {"command", "grep -q 7 out/4.json"}}}}}}});
+  write_plan(
+      w,
+      {{"0", phase({}, {task("a", "echo from a; mkdir -p out; echo hello > out/0.txt",
+                             {{"outputs", {"out/0.txt"}}}),
+                        task("b", "cat out/0.txt")})},
+       {"1", shell_phase({"0"}, "cp out/0.txt out/1.txt; echo says 1")},
+       {"2", shell_phase({"0"}, "cp out/0.txt out/2.txt")},
+       {"3", shell_phase({"1", "2"}, "cat out/1.txt out/2.txt > out/3.txt")},
+       {"4", shell_phase({"3"}, "echo '{\"n\": 7}' > out/4.json")}},
+      {},
+      {{"4",
+        {{"required_outputs", {"out/4.json"}},
+         {"validation_checks",
+          {{{"type", "metric_threshold"}, {"file", "out/4.json"}, {"metric", "n"}, {"min", 7}},
+           {{"type", "command"}, {"command", "grep -q 7 out/4.json"}}}}}}});
   auto r = run_node(w);
   INFO(r.output);
   REQUIRE(r.exit_code == 0);
@@ -80,8 +81,8 @@ TEST_CASE("a plan of five phases runs to 0 and leaves evidence of each step") {
   for (const auto& entry : fs::directory_iterator{w.path() / "consolidation/reports"})
     status_reports += std::regex_match(entry.path().filename().string(),
                                        std::regex{R"(status_report_\d{8}_\d{6}\.json)"})
-                        ? 1
-                        : 0;
+                          ? 1
+                          : 0;
   CHECK(status_reports >= 1);
 
   auto output = reported(report, "4")["outputs"][0];
@@ -124,7 +125,8 @@ TEST_CASE("never more phases than max_parallel run at the same time") {
   temp_workspace w;
   json phases = json::object();
   for (int i = 0; i < 12; ++i)
-    phases["p" + std::to_string(i)] = shell_phase({}, noting("p" + std::to_string(i), "sleep 0.03"));
+    phases["p" + std::to_string(i)] =
+        shell_phase({}, noting("p" + std::to_string(i), "sleep 0.03"));
   write_plan(w, phases, {{"max_parallel", 3}});
   auto r = run_node(w);
   INFO(r.output);
@@ -141,15 +143,16 @@ TEST_CASE("never more phases than max_parallel run at the same time") {
 
 TEST_CASE("tasks of a phase run in the order listed; with needs, in the order needed") {
   temp_workspace w;
-  write_plan(w, {{"listed", phase({}, {task("a", noting("a")), task("b", noting("b")),
-                                       task("c", noting("c"))})},
-                 {"needed",
-                  phase({"listed"}, {task("last", noting("last"), {{"needs", {"x", "y"}}}),
-                                     task("x", "mkfifo f; " + noting("x", "echo > f"),
-                                          {{"needs", {"first"}}}),
-                                     task("y", noting("y", "until [ -p f ]; do :; done; read l < f"),
-                                          {{"needs", {"first"}}}),
-                                     task("first", noting("first"), {{"needs", json::array()}})})}});
+  write_plan(
+      w,
+      {{"listed",
+        phase({}, {task("a", noting("a")), task("b", noting("b")), task("c", noting("c"))})},
+       {"needed", phase({"listed"},
+                        {task("last", noting("last"), {{"needs", {"x", "y"}}}),
+                         task("x", "mkfifo f; " + noting("x", "echo > f"), {{"needs", {"first"}}}),
+                         task("y", noting("y", "until [ -p f ]; do :; done; read l < f"),
+                              {{"needs", {"first"}}}),
+                         task("first", noting("first"), {{"needs", json::array()}})})}});
   auto r = run_node(w);
   INFO(r.output);
   CHECK(r.exit_code == 0);
@@ -165,13 +168,15 @@ TEST_CASE("tasks of a phase run in the order listed; with needs, in the order ne
 
 TEST_CASE("a criterion that is not met fails the phase and says expected and actual") {
   temp_workspace w;
-  write_plan(w, {{"0", shell_phase({}, "echo '{\"passed\": 5}' > n.json")},
-                 {"1", shell_phase({"0"}, "touch never")}},
-             {},
-             {{"0",
-               {{"validation_checks",
-                 {{{"type", "metric_threshold"}, {"file", "n.json"}, {"metric", "passed"}, {"min", 6}},
-                  {{"type", "file_exists"}, {"path", "gone.txt"}}}}}}});
+  write_plan(
+      w,
+      {{"0", shell_phase({}, "echo '{\"passed\": 5}' > n.json")},
+       {"1", shell_phase({"0"}, "touch never")}},
+      {},
+      {{"0",
+        {{"validation_checks",
+          {{{"type", "metric_threshold"}, {"file", "n.json"}, {"metric", "passed"}, {"min", 6}},
+           {{"type", "file_exists"}, {"path", "gone.txt"}}}}}}});
   auto r = run_node(w);
   INFO(r.output);
   CHECK(r.exit_code == 1);

@@ -96,8 +96,7 @@ line phase_line(const progress_model& m, phase_index i, const event& e) {
   case event_kind::phase_rejected:
     return {"REJECTED" + by_text(detail), tone::bad};
   case event_kind::phase_retry_wait:
-    return {fmt::format("attempt {} failed{}; next try in {}", m[i].attempt, failure_text(detail),
-                        format_duration(since(e.time_us, m[i].retry_at_us))),
+    return {fmt::format("attempt {} failed{}", m[i].attempt, failure_text(detail)),
             tone::attention};
   case event_kind::phase_failed:
     return {"FAILED" + failure_text(detail), tone::bad};
@@ -281,8 +280,7 @@ std::vector<line> live_lines(const progress_model& m, std::int64_t now_us, std::
         list_line(m, " next retry in " + format_duration(next) + ":", m.retrying(), l));
   }
   if (!m.waiting().empty())
-    result.push_back(
-        list_line(m, " waiting for a person:", m.waiting(), l));
+    result.push_back(list_line(m, " waiting for a person:", m.waiting(), l));
   result.push_back(overall_line(m, now_us, l));
   return result;
 }

@@ -1,0 +1,206 @@
+// Stored state that is damaged, and disks that do not take it. Nothing that a person may still
+// need is overwritten.
+
+#include "tests/fixtures/scenario.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <memory>
+
+using namespace aeo;
+using namespace aeo::testing;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+void run_failing(const temp_workspace& w) {
+  write_plan(w, {{"a", shell_phase({}, "echo a >> ledger")},
+                 {"b", shell_phase({"a"}, "echo b >> ledger; test -e fixed")}});
+  auto r = run_node(w);
+  INFO(r.output);
+  REQUIRE(r.exit_code == 1);
+}
+
+const std::string database = "consolidation/execution.db";
+const std::string state = "consolidation/execution_state.json";
+
+/// The bytes of the file that begins with `name` and ends with `suffix`.
+std::string kept(const temp_workspace& w, const std::string& name, const std::string& suffix) {
+  for (const auto& [file, bytes] : tree_of(w.path()))
+    if (file.starts_with(name) && file.ends_with(suffix))
+      return bytes;
+  return "(there is none)";
+}
+
+/// Refused, named and unchanged with and without --resume; kept aside by --fresh.
+void check_damaged_database(const temp_workspace& w) {
+  auto bytes = w.read(database);
+  for (const auto& options : {std::vector<std::string>{}, {"--resume"}}) {
+    auto r = run_node(w, options);
+    INFO(r.output);
+    CHECK(r.exit_code == 78);
+    CHECK(contains(r.output, database + " is damaged"));
+    CHECK(w.read(database) == bytes);
+  }
+  CHECK(w.read("ledger") == "a\nb\n");
+  w.write("fixed", "");
+  auto r = run_node(w, {"--fresh"});
+  INFO(r.output);
+  CHECK(r.exit_code == 0);
+  CHECK(contains(r.output, "is kept as"));
+  CHECK(kept(w, database + ".", ".damaged") == bytes);
+}
+
+/// A small file system of its own, seen by this process and those it starts.
+class small_disk {
+public:
+  small_disk(fs::path where, const char* options, unsigned long flags = 0)
+      : where_(std::move(where)) {
+    auto ready = unshare(CLONE_NEWNS) == 0
+                 && mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0
+                 && mount("aeo-test", where_.c_str(), "tmpfs", flags, options) == 0;
+    if (!ready)
+      problem_ = std::strerror(errno);
+  }
+  ~small_disk() {
+    if (problem_.empty())
+      umount2(where_.c_str(), MNT_DETACH);
+  }
+  small_disk(const small_disk&) = delete;
+  small_disk& operator=(const small_disk&) = delete;
+
+  /// Why there is none; empty: there is one.
+  const std::string& problem() const { return problem_; }
+
+private:
+  fs::path where_;
+  std::string problem_;
+};
+
+/// Writes until nothing more fits.
+void fill(const fs::path& file) {
+  int fd = open(file.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  REQUIRE(fd >= 0);
+  const std::string page(4096, 'x');
+  while (write(fd, page.data(), page.size()) > 0)
+    continue;
+  CHECK(errno == ENOSPC);
+  close(fd);
+}
+
+} // namespace
+
+TEST_CASE("a database of garbage is named, kept as it is, and set aside by --fresh") {
+  temp_workspace w;
+  run_failing(w);
+  std::string garbage;
+  for (int i = 0; i < 3000; ++i)
+    garbage += "no database ";
+  w.write(database, garbage);
+  check_damaged_database(w);
+}
+
+TEST_CASE("a database that was cut off is named, kept as it is, and set aside by --fresh") {
+  temp_workspace w;
+  run_failing(w);
+  fs::resize_file(w.path() / database, fs::file_size(w.path() / database) / 2);
+  check_damaged_database(w);
+}
+
+TEST_CASE("a damaged database moved away as advised, the state file alone goes on") {
+  temp_workspace w;
+  run_failing(w);
+  w.write(database, std::string(10'000, 'x'));
+  CHECK(run_node(w, {"--resume"}).exit_code == 78);
+  fs::rename(w.path() / database, w.path() / "aside.db");
+  w.write("fixed", "");
+  auto r = run_node(w, {"--resume"});
+  INFO(r.output);
+  CHECK(r.exit_code == 0);
+  CHECK(w.read("ledger") == "a\nb\nb\n");
+}
+
+TEST_CASE("a state file that is cut off or edited is named and kept when the database is gone") {
+  temp_workspace w;
+  run_failing(w);
+  for (const auto* part : {"", "-wal", "-shm"})
+    fs::remove(w.path() / (database + part));
+  auto whole = w.read(state);
+  auto edited = whole;
+  edited.replace(edited.find("\"failed\""), 8, "\"approved\"");
+  for (const auto& damaged : {whole.substr(0, whole.size() / 2), edited}) {
+    w.write(state, damaged);
+    for (const auto& options : {std::vector<std::string>{}, {"--resume"}}) {
+      auto r = run_node(w, options);
+      INFO(r.output);
+      CHECK(r.exit_code == 78);
+      CHECK(contains(r.output, state + " is damaged"));
+      CHECK(w.read(state) == damaged);
+    }
+  }
+  CHECK(w.read("ledger") == "a\nb\n");
+  w.write("fixed", "");
+  CHECK(run_node(w, {"--fresh"}).exit_code == 0);
+  CHECK(kept(w, state + ".", ".before") == edited);
+}
+
+TEST_CASE("a full disk stops the starting of phases; with space again the run goes on") {
+  temp_workspace w;
+  small_disk disk{w.path(), "size=4m"};
+  if (!disk.problem().empty())
+    SKIP("a small file system cannot be mounted: " << disk.problem());
+  write_plan(w, {{"a", shell_phase({}, "mkfifo pipe; echo a >> ledger; read x < pipe")},
+                 {"b", shell_phase({"a"}, "echo b >> ledger")},
+                 {"c", shell_phase({"b"}, "echo c >> ledger")}});
+  temp_workspace outside;
+  auto output = outside.path() / "output";
+  program node{{"/bin/sh", "-c",
+                "exec " + std::string{AEO_BIN_DIR} + "/aeo-node --workspace " + w.path().string()
+                    + " > " + output.string() + " 2>&1"}};
+  wait_for_text(w.path() / "ledger", "a");
+  fill(w.path() / "filler");
+  run_program({"/bin/sh", "-c", "echo go > " + (w.path() / "pipe").string()});
+  wait_for_text(output, "storage fails");
+  CHECK(w.read("ledger") == "a\n");
+  CHECK_FALSE(node.has_ended());
+  fs::remove(w.path() / "filler");
+  auto r = node.wait();
+  auto said = outside.read("output");
+  INFO(said);
+  CHECK(r.exit_code == 0);
+  CHECK(contains(said, "disk is full"));
+  CHECK(contains(said, "storage works again"));
+  CHECK(w.read("ledger") == "a\nb\nc\n");
+  auto events = stored_events(w);
+  CHECK(count_events(events, event_kind::phase_approved) == 3);
+  CHECK(count_events(events, event_kind::task_finished) == 3);
+  CHECK(chain_is_intact(w));
+  CHECK(state_file(w)["overall_status"] == "completed");
+  check_nothing_left(w);
+}
+
+TEST_CASE("a consolidation folder that cannot be written to is a clear error, and nothing runs") {
+  temp_workspace w;
+  write_plan(w, {{"a", shell_phase({}, "echo a >> ledger")}});
+  auto folder = w.path() / "consolidation";
+  fs::create_directory(folder);
+  auto is_root = geteuid() == 0;
+  fs::permissions(folder, fs::perms{0500});
+  auto disk = is_root ? std::make_unique<small_disk>(folder, "size=1m", MS_RDONLY) : nullptr;
+  if (disk && !disk->problem().empty())
+    SKIP("a read-only file system cannot be mounted: " << disk->problem());
+  auto r = run_node(w);
+  INFO(r.output);
+  CHECK(r.exit_code == 78);
+  CHECK(contains(r.output, folder.string()));
+  CHECK((contains(r.output, "Read-only file system") || contains(r.output, "Permission denied")));
+  CHECK_FALSE(w.has("ledger"));
+}
