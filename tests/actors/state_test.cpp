@@ -11,18 +11,16 @@ namespace {
 /// Stores nothing; answers when the test says so.
 struct mock_writer {
   std::vector<event_batch> batches;
-  std::vector<caf::typed_response_promise<std::uint64_t>> open;
+  owed_answers<std::uint64_t> open;
   std::vector<snapshot_ptr> saved;
   caf::error save_error;
   std::uint64_t next = 1;
 
   void commit_one() {
     REQUIRE(!open.empty());
-    auto promise = std::move(open.front());
-    open.erase(open.begin());
     auto first = next;
-    next += batches[batches.size() - open.size() - 1].size();
-    promise.deliver(first);
+    next += batches[batches.size() - open.size()].size();
+    open.answer(first);
   }
 };
 
@@ -31,9 +29,7 @@ writer_actor::behavior_type writer_mock(writer_actor::pointer self,
   return {
     [=](atom::record, event_batch& batch) -> caf::result<std::uint64_t> {
       mock->batches.push_back(std::move(batch));
-      auto promise = self->make_response_promise<std::uint64_t>();
-      mock->open.push_back(promise);
-      return promise;
+      return mock->open.owe(self);
     },
     [=](atom::save, const snapshot_ptr& s) -> caf::result<void> {
       mock->saved.push_back(s);
@@ -153,8 +149,7 @@ TEST_CASE("an asker is answered when its events are durable") {
 TEST_CASE("a failed commit is told, kept and tried again, and nothing is lost") {
   state_fixture f;
   f.record(make_event(event_kind::phase_started, "0"));
-  f.disk->open.front().deliver(caf::make_error(ec::storage_failed, "disk full"));
-  f.disk->open.clear();
+  f.disk->open.answer(caf::make_error(ec::storage_failed, "disk full"));
   f.run();
   CHECK(*f.trouble == std::vector<std::string>{"disk full"});
   CHECK(f.heard->empty());
