@@ -138,9 +138,8 @@ void phase_actor_state::heard_exit(const task_exit& exit) {
   auto i = static_cast<task_index>(found - tasks.begin());
   event_batch batch;
   batch.push_back(make_event(event_kind::task_finished, found->id, core::finished_data(exit)));
-  if (std::exchange(stages[i], stage::waiting) == stage::repeating && !cancelled) {
-    self->send(deps->store, atom::record_v, std::move(batch));
-    run_task(i);
+  if (stages[i] == stage::repeating && !cancelled) {
+    repeat_when_durable(i, std::move(batch));
     return;
   }
   auto good = exit.ok() || (found->continue_on_error && exit.kind != exit_kind::cancelled);
@@ -153,6 +152,18 @@ void phase_actor_state::heard_exit(const task_exit& exit) {
   }
   self->send(deps->store, atom::record_v, std::move(batch));
   run_ready_tasks();
+}
+
+/// The launcher answers the start of a task whose exit it keeps with that exit: it has to know
+/// first that the exit is durable.
+void phase_actor_state::repeat_when_durable(task_index i, event_batch&& batch) {
+  self->request(deps->store, caf::infinite, atom::record_v, std::move(batch))
+    .then(
+      [this, i] {
+        stages[i] = stage::waiting;
+        run_ready_tasks();
+      },
+      [this](const caf::error& err) { fail_on_error(err); });
 }
 
 /// Ends the attempt when nothing of it runs and nothing more can be started.
@@ -255,8 +266,8 @@ void phase_actor_state::cancel(const std::string& reason) {
   if (cancelled)
     return;
   cancelled = reason;
-  auto waits = ended && failure;
-  if (waits || stages.empty()) {
+  auto waits = ended ? failure.has_value() : stages.empty();
+  if (waits) {
     // Between attempts, or before the first: no process to end.
     finish(make_event(event_kind::phase_reset, {}, core::decision_data("node", reason)));
     return;
@@ -323,7 +334,8 @@ void phase_actor_state::restore_task(const phase_origin& origin, task_index i) {
     return;
   }
   auto recorded = std::ranges::find(origin.failed, key, &task_exit::key);
-  if (recorded != origin.failed.end()) {
+  // A task that was ended to be run again did not fail.
+  if (recorded != origin.failed.end() && !(rerun && recorded->kind == exit_kind::cancelled)) {
     stages[i] = task.continue_on_error ? stage::done : stage::failed;
     if (!task.continue_on_error && !failure)
       failure = *recorded;

@@ -71,6 +71,7 @@ private:
   task_spec make_spec(task_index) const;
   std::int64_t timeout_ms(const task_def&) const;
   std::size_t count(stage) const;
+  void repeat_when_durable(task_index, event_batch&& batch);
   void proceed();
   void complete(event_batch&& batch);
   void review();

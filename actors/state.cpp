@@ -92,10 +92,11 @@ void state_state::committed(std::uint64_t first_seq) {
     }
   }
   dirty = true;
-  for (auto& promise : in_flight_promises)
-    promise.deliver();
-  in_flight_promises.clear();
+  // Listeners first: what an asker does next finds that they know. (A task that is run again must
+  // not reach the executor before the end of its first run did.)
   publish(std::exchange(in_flight, {}));
+  for (auto& promise : std::exchange(in_flight_promises, {}))
+    promise.deliver();
   commit();
   save_if_due();
 }
