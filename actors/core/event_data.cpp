@@ -77,9 +77,13 @@ std::optional<task_exit> exit_from_data(const event& e) {
     auto found = data.find(key);
     return found != data.end() && found->is_number_integer() ? found->get<std::int64_t>() : 0;
   };
+  auto text = [&data](const char* key) {
+    auto found = data.find(key);
+    return found != data.end() && found->is_string() ? found->get<std::string>() : std::string{};
+  };
   task_exit exit;
   exit.key = {e.phase, e.task, e.attempt};
-  auto kind = exit_kind_from_string(data.value("kind", std::string{}));
+  auto kind = exit_kind_from_string(text("kind"));
   if (!kind)
     return std::nullopt;
   exit.kind = *kind;
@@ -91,7 +95,7 @@ std::optional<task_exit> exit_from_data(const event& e) {
   exit.peak_rss_kb = number("peak_rss_kb");
   exit.log_bytes = number("log_bytes");
   exit.leftovers = static_cast<std::int32_t>(number("leftovers"));
-  exit.detail = data.value("detail", std::string{});
+  exit.detail = text("detail");
   return exit;
 }
 
