@@ -1,6 +1,7 @@
 #include "actors/executor.hpp"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 namespace aeo {
@@ -9,6 +10,11 @@ namespace {
 
 // A launcher that cannot be kept alive is no reason to try for ever.
 constexpr std::uint32_t max_reconnects = 5;
+// One that was killed while it started is started again.
+constexpr int max_starts = 3;
+
+/// The process of a success criterion: see task_key.
+bool is_check(const task_key& key) { return key.task.starts_with("criteria."); }
 
 task_exit make_exit(const task_key& key, exit_kind kind, std::string detail) {
   task_exit exit;
@@ -20,17 +26,35 @@ task_exit make_exit(const task_key& key, exit_kind kind, std::string detail) {
 
 } // namespace
 
-caf::result<launcher_inventory> executor_state::connect() {
+caf::expected<io::launcher_link> executor_state::link_up() const {
   auto link = connect_to(self);
+  for (int i = 1; !link && i < max_starts; ++i)
+    link = connect_to(self);
+  return link;
+}
+
+caf::result<launcher_inventory> executor_state::connect() {
+  auto link = link_up();
   if (!link)
     return link.error();
   client = std::move(link->client);
+  // Its end may come before whoever adopts it has spoken.
+  for (const auto& start : link->inventory.running) {
+    tasks[start.key].started = true;
+    ++sent;
+  }
   return std::move(link->inventory);
 }
 
 void executor_state::run(task_spec spec, task_listener_actor listener) {
   auto key = spec.key;
-  tasks[key] = {std::move(listener), std::move(spec), false};
+  auto& task = tasks[key];
+  if (task.disowned) {
+    task.next.emplace(std::move(spec), std::move(listener));
+    return;
+  }
+  task.listener = std::move(listener);
+  task.spec = std::move(spec);
   queue.push_back(std::move(key));
   start_queued();
 }
@@ -44,15 +68,41 @@ void executor_state::start_queued() {
     ++sent;
     queue.pop_front();
   }
-  // A broken link is also reported by `gone`, which ends these tasks as lost.
+  // A broken link is told by its reading thread: `gone` comes once and ends these tasks as lost.
   if (!batch.empty() && client)
-    if (auto err = client->start(batch))
-      self->send(self, atom::gone_v, message_of(err));
+    std::ignore = client->start(batch);
 }
 
 void executor_state::adopt(const task_key& key, task_listener_actor listener) {
-  tasks[key] = {std::move(listener), {}, true};
-  ++sent;
+  auto found = tasks.find(key);
+  if (found == tasks.end()) {
+    self->send(listener, make_exit(key, exit_kind::lost, "the launcher does not know it any more"));
+    return;
+  }
+  found->second.listener = std::move(listener);
+  if (auto exit = found->second.exit)
+    end_task(found, *exit);
+}
+
+void executor_state::disown(const task_keys& keys) {
+  task_keys ended;
+  for (const auto& key : keys) {
+    auto found = tasks.find(key);
+    if (found == tasks.end() || found->second.exit) {
+      ended.push_back(key);
+      if (found != tasks.end())
+        tasks.erase(found);
+    } else {
+      found->second.disowned = true;
+      cancel(key);
+    }
+  }
+  acknowledge(ended);
+}
+
+void executor_state::acknowledge(const task_keys& keys) {
+  if (!keys.empty() && client)
+    std::ignore = client->acknowledge(keys);
 }
 
 void executor_state::cancel(const task_key& key) {
@@ -65,14 +115,13 @@ void executor_state::cancel(const task_key& key) {
     return;
   }
   if (client)
-    if (auto err = client->cancel({key}))
-      self->send(self, atom::gone_v, message_of(err));
+    std::ignore = client->cancel({key});
 }
 
 caf::result<void> executor_state::stop() {
   auto promise = self->make_response_promise<void>();
   idle_promises.push_back(promise);
-  std::vector<task_key> keys;
+  task_keys keys;
   for (const auto& [key, task] : tasks)
     keys.push_back(key);
   for (const auto& key : keys)
@@ -88,21 +137,43 @@ void executor_state::detach() {
 }
 
 void executor_state::started(const task_start& start) {
-  if (auto found = tasks.find(start.key); found != tasks.end())
+  if (auto found = tasks.find(start.key); found != tasks.end() && found->second.listener)
     self->send(found->second.listener, start);
 }
 
 void executor_state::exited(const task_exit& exit) {
-  if (auto found = tasks.find(exit.key); found != tasks.end()) {
-    --sent;
-    end_task(found, exit);
-  }
+  settle(exit);
   start_queued();
+}
+
+void executor_state::settle(const task_exit& exit) {
+  auto found = tasks.find(exit.key);
+  if (found != tasks.end() && found->second.started && !found->second.exit) {
+    --sent;
+    if (found->second.listener)
+      end_task(found, exit);
+    else if (found->second.disowned)
+      forget(found);
+    else
+      found->second.exit = exit;
+  }
+  // No event tells of a check's exit. Kept, it would be the answer when the gate is judged again.
+  if (is_check(exit.key))
+    acknowledge({exit.key});
 }
 
 void executor_state::end_task(std::map<task_key, entry>::iterator task, const task_exit& exit) {
   self->send(task->second.listener, exit);
   tasks.erase(task);
+  answer_if_idle();
+}
+
+void executor_state::forget(std::map<task_key, entry>::iterator task) {
+  acknowledge({task->first});
+  auto next = std::move(task->second.next);
+  tasks.erase(task);
+  if (next)
+    run(std::move(next->first), std::move(next->second));
   answer_if_idle();
 }
 
@@ -115,13 +186,11 @@ void executor_state::answer_if_idle() {
 
 /// Exits that are durable with us need not be kept by the launcher.
 void executor_state::hear(const event_batch& batch) {
-  std::vector<task_key> durable;
+  task_keys durable;
   for (const auto& e : batch)
     if (e.kind == event_kind::task_finished)
       durable.push_back({e.phase, e.task, e.attempt});
-  if (!durable.empty() && client)
-    if (auto err = client->acknowledge(durable))
-      self->send(self, atom::gone_v, message_of(err));
+  acknowledge(durable);
 }
 
 void executor_state::gone(const std::string& reason) {
@@ -134,21 +203,22 @@ void executor_state::gone(const std::string& reason) {
                                  + " times, the last time: " + reason));
     return;
   }
-  auto link = connect_to(self);
+  auto link = link_up();
   if (!link) {
     self->quit(link.error());
     return;
   }
   client = std::move(link->client);
-  // What the old launcher had noted down is known; of the rest nobody knows the outcome.
-  for (const auto& exit : link->inventory.ended)
-    exited(exit);
-  std::vector<task_key> lost;
+  // What the old launcher had noted down is known; of the rest nobody knows the outcome. All of it
+  // is settled before anything is started on the new link.
+  auto exits = link->inventory.ended;
   for (const auto& [key, task] : tasks)
-    if (task.started && std::ranges::count(link->inventory.running, key, &task_start::key) == 0)
-      lost.push_back(key);
-  for (const auto& key : lost)
-    exited(make_exit(key, exit_kind::lost, "the launcher ended: " + reason));
+    if (task.started && !task.exit
+        && std::ranges::count(link->inventory.running, key, &task_start::key) == 0
+        && std::ranges::count(link->inventory.ended, key, &task_exit::key) == 0)
+      exits.push_back(make_exit(key, exit_kind::lost, "the launcher ended: " + reason));
+  for (const auto& exit : exits)
+    settle(exit);
   start_queued();
 }
 
@@ -167,6 +237,7 @@ executor_actor::behavior_type executor(executor_actor::stateful_pointer<executor
     [self](atom::adopt, const task_key& key, const task_listener_actor& listener) {
       self->state.adopt(key, listener);
     },
+    [self](atom::disown, const task_keys& keys) { self->state.disown(keys); },
     [self](atom::cancel, const task_key& key) { self->state.cancel(key); },
     [self](atom::stop) { return self->state.stop(); },
     [self](atom::detach) { self->state.detach(); },

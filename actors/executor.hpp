@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,9 +22,13 @@ struct executor_state {
   static inline const char* name = "executor";
 
   struct entry {
-    task_listener_actor listener;
-    task_spec spec; ///< Until it is started.
+    task_listener_actor listener; ///< Null: from before, and nobody has adopted it yet.
+    task_spec spec;               ///< Until it is started.
     bool started = false;
+    bool disowned = false;         ///< Nobody ever will.
+    std::optional<task_exit> exit; ///< It ended before it was adopted.
+    /// The same task asked for again while the disowned one is still being ended.
+    std::optional<std::pair<task_spec, task_listener_actor>> next;
   };
 
   executor_actor::pointer self = nullptr;
@@ -39,6 +44,7 @@ struct executor_state {
   caf::result<launcher_inventory> connect();
   void run(task_spec spec, task_listener_actor listener);
   void adopt(const task_key& key, task_listener_actor listener);
+  void disown(const task_keys& keys);
   void cancel(const task_key& key);
   caf::result<void> stop();
   void detach();
@@ -48,8 +54,12 @@ struct executor_state {
   void gone(const std::string& reason);
 
 private:
+  caf::expected<io::launcher_link> link_up() const;
   void start_queued();
+  void settle(const task_exit&);
   void end_task(std::map<task_key, entry>::iterator, const task_exit&);
+  void forget(std::map<task_key, entry>::iterator);
+  void acknowledge(const task_keys&);
   void answer_if_idle();
 };
 

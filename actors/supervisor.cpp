@@ -5,6 +5,7 @@
 
 #include <caf/actor_system.hpp>
 #include <csignal>
+#include <cstring>
 #include <nlohmann/json.hpp>
 
 namespace aeo {
@@ -13,8 +14,12 @@ namespace {
 
 /// How long the end waits for a store that may be failing.
 constexpr auto end_patience = std::chrono::seconds{10};
+constexpr auto last_words = std::chrono::seconds{1};
 
-std::string signal_name(int signo) { return signo == SIGINT ? "SIGINT" : "SIGTERM"; }
+std::string signal_name(int signo) {
+  const char* name = sigabbrev_np(signo);
+  return name != nullptr ? std::string{"SIG"} + name : "signal " + std::to_string(signo);
+}
 
 std::string end_data(int code, overall_status status, const std::string& reason) {
   return nlohmann::ordered_json{
@@ -38,7 +43,7 @@ void supervisor_state::spawn_actors() {
   storage = d.detached ? self->spawn<caf::detached>(writer, std::move(d.store),
                                                          d.context->execution, d.save)
                             : self->spawn(writer, std::move(d.store), d.context->execution, d.save);
-  store = self->spawn(state, d.context, storage, supervisor_actor{self}, *d.initial, d.mask);
+  store = self->spawn(state, d.context, storage, supervisor_actor{self}, *d.initial, d.mask_data);
   executor = self->spawn(aeo::executor, std::move(d.connect_launcher), d.slots);
   retry_ = self->spawn(retry, d.context, std::move(d.rules), std::move(d.random01));
   approval = self->spawn(aeo::approval, std::make_shared<const approval_deps>(approval_deps{
@@ -83,18 +88,39 @@ phase_factory supervisor_state::make_phase_factory() {
   };
 }
 
+/// The phase whose attempt waits for this task; null when none does (its end is stored already, or
+/// it is a check, which the next judging repeats).
+phase_origin* supervisor_state::origin_of(const task_key& key) {
+  auto found = deps->origins.find((*deps->context->lookup)(key.phase));
+  if (found == deps->origins.end())
+    return nullptr;
+  auto& origin = found->second;
+  auto waits = origin.saved.status == phase_status::in_progress
+               && origin.saved.attempt == key.attempt
+               && std::ranges::count(origin.saved.done, key.task) == 0
+               && std::ranges::count(origin.failed, key, &task_exit::key) == 0
+               && std::ranges::count(deps->context->phase(found->first).tasks, key.task,
+                                     &task_def::id)
+                    > 0;
+  return waits ? &origin : nullptr;
+}
+
 void supervisor_state::connected(launcher_inventory&& inventory) {
   auto& d = *deps;
-  for (auto& [i, origin] : d.origins) {
+  for (auto& [i, origin] : d.origins)
     origin.launcher_found = inventory.found;
-    const auto& id = d.context->phase(i).id;
-    for (auto& start : inventory.running)
-      if (start.key.phase == id && start.key.attempt == origin.saved.attempt)
-        origin.running.push_back(start);
-    for (auto& exit : inventory.ended)
-      if (exit.key.phase == id && exit.key.attempt == origin.saved.attempt)
-        origin.ended.push_back(exit);
-  }
+  task_keys disowned;
+  for (auto& start : inventory.running)
+    if (auto* origin = origin_of(start.key))
+      origin->running.push_back(start);
+    else
+      disowned.push_back(start.key);
+  for (auto& exit : inventory.ended)
+    if (auto* origin = origin_of(exit.key))
+      origin->ended.push_back(exit);
+    else
+      disowned.push_back(exit.key);
+  self->send(executor, atom::disown_v, std::move(disowned));
   trigger_ = self->spawn(trigger, d.context, store, supervisor_actor{self}, make_phase_factory(),
                          d.initial, d.slots, d.selected);
   self->monitor(trigger_);
@@ -107,7 +133,7 @@ void supervisor_state::connected(launcher_inventory&& inventory) {
 }
 
 void supervisor_state::done(const run_outcome& outcome) {
-  if (ending || over || (outcome.waiting && deps->wait && !outcome.interrupted))
+  if (ending || over)
     return;
   ending = true;
   self->request(executor, caf::infinite, atom::stop_v)
@@ -174,8 +200,9 @@ void supervisor_state::report(int code) {
 void supervisor_state::fail(const std::string& text, int code) {
   if (over)
     return;
-  self->send(reporter_, atom::say_v, text);
-  leave(code);
+  // An exit message would overtake a plain one: the operator hears why before anyone goes.
+  self->request(reporter_, last_words, atom::say_v, text)
+    .then([this, code] { leave(code); }, [this, code](const caf::error&) { leave(code); });
 }
 
 void supervisor_state::leave(int code) {

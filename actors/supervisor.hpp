@@ -26,7 +26,8 @@ struct supervisor_deps {
   std::map<phase_index, phase_origin> origins;
   std::unique_ptr<io::event_store> store;
   save_function save;
-  std::function<std::string(std::string_view)> mask; ///< Null: nothing is secret.
+  core::mask_function mask;      ///< Null: nothing is secret.
+  core::mask_function mask_data; ///< The same for the JSON texts of events.
   launcher_factory connect_launcher;
   core::rule_set rules;
   std::function<double()> random01;
@@ -39,7 +40,6 @@ struct supervisor_deps {
   std::size_t slots = 1;
   std::vector<bool> selected; ///< Phases that may start (--only, --from); empty: all.
   bool manual = false;
-  bool wait = false;           ///< Stay while phases wait for a person.
   bool detach_on_stop = false; ///< A signal leaves running tasks to the launcher.
   bool detached = true;        ///< Blocking actors get threads of their own; tests want one order.
 };
@@ -71,6 +71,7 @@ struct supervisor_state {
 
 private:
   void spawn_actors();
+  phase_origin* origin_of(const task_key&);
   void connected(launcher_inventory&&);
   phase_factory make_phase_factory();
   void conclude(const run_outcome&, const core::execution_state&);

@@ -2,6 +2,7 @@
 
 #include "config/phases.hpp"
 #include "config/settings.hpp"
+#include "config/values.hpp"
 
 #include <cstdlib>
 #include <system_error>
@@ -12,7 +13,7 @@ std::string to_string(const problem& x) {
   auto result = x.file + ": ";
   if (!x.pointer.empty())
     result += x.pointer + ": ";
-  return result + x.what;
+  return escape_controls(result + x.what);
 }
 
 std::optional<std::string> process_environment(const std::string& name) {
@@ -54,12 +55,13 @@ std::variant<loaded, std::vector<problem>> load(const sources& from) {
     read_criteria(criteria.file, criteria, table);
     table_of_phases = std::move(table.phases);
   }
-  for (const auto& dir : {from.workspace, from.dir}) {
-    if (dir.empty())
-      continue;
+  auto read_env = [&](const std::filesystem::path& dir) {
     auto env = file(dir / ".env");
     read_env_file(env.file, env, result.variables);
-  }
+  };
+  if (!from.workspace.empty() && from.workspace != from.dir)
+    read_env(from.workspace);
+  read_env(from.dir);
   drop_hidden_variables(from.variable, result.variables);
   apply_environment(from.variable, github.file, result, problems);
   if (!problems.empty())

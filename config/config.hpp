@@ -33,7 +33,7 @@ struct problem {
   friend bool operator==(const problem&, const problem&) = default;
 };
 
-/// "file: /json/pointer: what is wrong, what was expected".
+/// "file: /json/pointer: what is wrong, what was expected"; one line, control characters escaped.
 std::string to_string(const problem&);
 
 /// Answers with the value of a variable of the real environment.

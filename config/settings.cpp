@@ -22,10 +22,13 @@ constexpr std::array<std::string_view, 7> log_levels = {"trace", "debug",    "in
 void read_small_file(const std::filesystem::path& path, document& doc,
                      const std::function<void(const node&)>& read) {
   json root = json::object();
-  auto result =
-      read_members(path, doc, {}, [&](std::string_view, const std::string& key, const json& value) {
-        root[key] = value;
-      });
+  auto add = [&](std::string_view, const std::string& key, const json& value) {
+    if (root.contains(key))
+      node{node{doc, root}, key, value}.fail("duplicate key " + in_quotes(key));
+    else
+      root[key] = value;
+  };
+  auto result = read_members(path, doc, {}, add);
   if (result == read_result::absent)
     return;
   // Also after a syntax error: what was read before it may have mistakes of its own.

@@ -38,6 +38,10 @@ spot find_spot(const std::filesystem::path& path, std::size_t offset) {
   return result;
 }
 
+bool is_letter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
 std::size_t count_characters(std::string_view text) {
   return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
     return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
@@ -120,10 +124,19 @@ std::string hint(const spot& x) {
 std::string describe_syntax_error(const std::filesystem::path& path, std::size_t position,
                                   std::string_view token, std::string_view message) {
   auto offset = position > 0 ? position - 1 : 0;
-  // The error is found at the token's end; people look at its start.
-  if (!token.empty() && token.find("<U+") == std::string_view::npos)
+  // The error is found at the token's end; people look at its start. The parser's text of the token
+  // is its own only for strings and numbers.
+  bool exact = message.find("unexpected string literal") != std::string_view::npos
+               || message.find("unexpected number literal") != std::string_view::npos
+               || message.find("invalid string") != std::string_view::npos
+               || message.find("invalid number") != std::string_view::npos;
+  if (exact && !token.empty() && token.find("<U+") == std::string_view::npos)
     offset = position - std::min(position, token.size());
   auto where = find_spot(path, offset);
+  while (!exact && !where.before.empty() && is_letter(where.before.back())) {
+    where.after.insert(where.after.begin(), where.before.back());
+    where.before.pop_back();
+  }
   auto comment = hint(where);
   return "line " + std::to_string(where.line) + ", column "
          + std::to_string(count_characters(where.before) + 1) + ": " + plain_words(message)

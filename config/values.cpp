@@ -74,6 +74,17 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   return row[b.size()];
 }
 
+/// The length of the control character at `pos`; 0: there is none.
+std::size_t control_at(std::string_view text, std::size_t pos) {
+  auto c = static_cast<unsigned char>(text[pos]);
+  if (c < 0x20 || c == 0x7f)
+    return 1;
+  // U+0080 to U+009F: a terminal obeys them like ESC sequences.
+  if (c == 0xc2 && pos + 1 < text.size() && static_cast<unsigned char>(text[pos + 1]) < 0xa0)
+    return 2;
+  return 0;
+}
+
 } // namespace
 
 std::optional<duration> seconds_to_duration(double seconds) {
@@ -159,15 +170,28 @@ std::string check_regex(const std::string& pattern) {
 }
 
 bool has_control_character(std::string_view text) {
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    auto c = static_cast<unsigned char>(text[i]);
-    if (c < 0x20 || c == 0x7f)
+  for (std::size_t i = 0; i < text.size(); ++i)
+    if (control_at(text, i) > 0)
       return true;
-    // U+0080 to U+009F: a terminal obeys them like ESC sequences.
-    if (c == 0xc2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xa0)
-      return true;
-  }
   return false;
+}
+
+std::string escape_controls(std::string_view text) {
+  static constexpr std::string_view digits = "0123456789abcdef";
+  std::string result;
+  for (std::size_t i = 0; i < text.size();) {
+    auto length = control_at(text, i);
+    if (length == 0) {
+      result += text[i++];
+      continue;
+    }
+    i += length;
+    auto code = static_cast<unsigned char>(text[i - 1]);
+    result += "\\u00";
+    result += digits[code >> 4];
+    result += digits[code & 15];
+  }
+  return result;
 }
 
 std::string_view nearest(std::string_view text, std::span<const std::string_view> names) {
@@ -200,10 +224,9 @@ std::string in_quotes(std::string_view text) {
   for (char c : shortened(text, 60)) {
     if (c == '"' || c == '\\')
       result += '\\';
-    auto code = static_cast<unsigned char>(c);
-    result += code < 0x20 || code == 0x7f ? '?' : c;
+    result += c;
   }
-  return result + '"';
+  return escape_controls(result + '"');
 }
 
 std::string shortened(std::string_view text, std::size_t limit) {

@@ -38,6 +38,9 @@ std::string check_regex(const std::string& pattern);
 /// Whether it has a character that would garble a terminal or end a C string.
 bool has_control_character(std::string_view text);
 
+/// With \u001b for ESC and so on: one line that is safe for a terminal.
+std::string escape_controls(std::string_view text);
+
 /// The name that the user probably meant; empty: none is near.
 std::string_view nearest(std::string_view text, std::span<const std::string_view> names);
 

@@ -70,8 +70,10 @@ using executor_actor = event_listener_actor::extend<
   caf::result<launcher_inventory>(atom::connect),
   // Runs the task; the listener hears of it.
   caf::result<void>(atom::run, task_spec, task_listener_actor),
-  // A task that the launcher already knows: the listener hears its end (and start, if it runs).
+  // A task that ran before this executor connected: the listener hears its end.
   caf::result<void>(atom::adopt, task_key, task_listener_actor),
+  // Tasks from before that nobody waits for: those that run are ended, the ended are forgotten.
+  caf::result<void>(atom::disown, task_keys),
   // Ends the task (queued or running); its exit still comes.
   caf::result<void>(atom::cancel, task_key),
   // Ends all that runs; answers when nothing does.

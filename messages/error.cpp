@@ -36,6 +36,8 @@ bool from_integer(std::uint8_t value, ec& x) {
 }
 
 std::string message_of(const caf::error& err) {
+  if (!err) // Has no context to look at.
+    return to_string(ec::none);
   if (auto view = caf::make_const_typed_message_view<std::string>(err.context()))
     return caf::get<0>(view);
   return caf::to_string(err);

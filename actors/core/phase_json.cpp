@@ -327,8 +327,9 @@ void append_json(std::string& out, const phase_state& p) {
   append_time_or_null(out, has_ended(p.status) ? p.ended_us : 0);
   out += p.status == phase_status::approved ? ",\"approved\":true" : ",\"approved\":false";
   out += p.criteria_met ? ",\"approval_criteria_met\":true" : ",\"approval_criteria_met\":false";
-  const auto outputs = json::accept(p.detail) ? raw_member(p.detail, "outputs") : "";
-  out.append(",\"outputs\":").append(outputs.empty() ? "[]" : outputs).append(",\"errors\":");
+  const auto outputs = raw_member(p.detail, "outputs");
+  const bool fit = !outputs.empty() && json::accept(outputs);
+  out.append(",\"outputs\":").append(fit ? outputs : "[]").append(",\"errors\":");
   append_errors(out, p.errors);
   out += ",\"retry_count\":" + std::to_string(p.retry_count) + ",\"metadata\":";
   append_metadata(out, p);

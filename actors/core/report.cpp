@@ -16,7 +16,7 @@ std::string masked(const report_input& in, std::string text) {
   return in.mask ? in.mask(text) : text;
 }
 
-/// `aeo-control` or `aeo-node` with what it needs to find the workspace.
+/// `aeo-node` with what it needs to find the workspace.
 std::string program(const report_input& in, std::string_view name) {
   std::string result{name};
   if (!in.workspace.empty() && in.workspace != ".")
@@ -78,7 +78,13 @@ std::string decision_text(const phase_def& p, const json& detail) {
   text = sentence_end(text);
   if (p.approval && p.approval->required > 1)
     text += " It takes " + std::to_string(p.approval->required) + " people.";
-  return text + " Review its outputs, then approve, or reject with a reason.";
+  // There is no control tool yet that could carry a person's word to a node.
+  if (p.approval && p.approval->mode == approval_mode::manual)
+    return text
+           + " Review its outputs. To let its criteria decide, set the phase's approval to "
+             "\"auto\" "
+             "in phase_config.json and resume with --accept-plan-change.";
+  return text + " Review its outputs, then resume in automated mode: its criteria decide.";
 }
 
 std::string ended_text(const phase_def& p, std::string_view what, const json& detail) {
@@ -95,9 +101,9 @@ next_step step_for(const report_input& in, phase_index i, need n, const std::str
   const auto& p = in.definition.phases[i];
   const auto& s = in.state.phases[i];
   auto id = shell_quote(p.id);
-  auto control = program(in, "aeo-control");
   auto detail = lenient::object(s.detail);
-  auto retry = again.empty() ? control + " retry " + id : again;
+  auto rerun = program(in, "aeo-node") + " --resume --only " + id;
+  const auto& retry = again.empty() ? rerun : again;
   switch (n) {
   case need::configure:
     return {failure_text(p, s, detail) + " Correct the configuration, then continue.", retry};
@@ -106,13 +112,12 @@ next_step step_for(const report_input& in, phase_index i, need n, const std::str
   case need::ask:
     return {title(p) + ": it is not known how its task ended ("
                 + plain_line(lenient::text(detail, "reason"))
-                + "). Look at what it left behind, then run it again or skip it with a reason.",
-            control + " retry " + id};
+                + "). Look at what it left behind, then run it again.",
+            rerun};
   case need::decide:
-    return {decision_text(p, detail), control + " approve " + id + " --comment '...'"};
+    return {decision_text(p, detail), program(in, "aeo-node") + " --resume --mode automated"};
   case need::rework:
-    return {ended_text(p, "rejected", detail) + " Rework it, then run it again.",
-            control + " retry " + id};
+    return {ended_text(p, "rejected", detail) + " Rework it, then run it again.", rerun};
   case need::revive:
     return {ended_text(p, "cancelled", detail) + " If it is still wanted, run it again.", retry};
   default:
@@ -123,8 +128,12 @@ next_step step_for(const report_input& in, phase_index i, need n, const std::str
   }
 }
 
-bool needs_a_node(need n) {
-  return n == need::ask || n == need::decide || n == need::rework;
+/// After the node's end: what --resume retries is continued by it, all else needs a node that
+/// stays. Empty while a node runs.
+std::string resume_command(const report_input& in) {
+  if (in.exit_code < 0)
+    return {};
+  return program(in, "aeo-node") + " --resume";
 }
 
 std::string counted(std::size_t n, std::string_view what) {
@@ -134,14 +143,17 @@ std::string counted(std::size_t n, std::string_view what) {
 /// "1 failed, 4 blocked": what stands between the execution and its end.
 std::string open_counts(const progress_counts& c) {
   std::string result;
-  for (auto s : {phase_status::failed, phase_status::rejected, phase_status::cancelled,
-                 phase_status::blocked, phase_status::waiting_approval, phase_status::in_progress,
-                 phase_status::completed, phase_status::retry_wait, phase_status::pending})
-    if (c[s] > 0) {
-      auto name = std::string{to_string(s)};
-      std::replace(name.begin(), name.end(), '_', ' ');
-      result += (result.empty() ? "" : ", ") + counted(c[s], name);
-    }
+  for (auto [s, word] : {std::pair{phase_status::failed, "failed"},
+                         {phase_status::rejected, "rejected"},
+                         {phase_status::cancelled, "cancelled"},
+                         {phase_status::blocked, "blocked"},
+                         {phase_status::waiting_approval, "waiting for a person"},
+                         {phase_status::in_progress, "running"},
+                         {phase_status::completed, "to be judged"},
+                         {phase_status::retry_wait, "to be retried"},
+                         {phase_status::pending, "not started"}})
+    if (c[s] > 0)
+      result += (result.empty() ? "" : ", ") + counted(c[s], word);
   return result;
 }
 
@@ -170,9 +182,6 @@ void add_general_steps(const report_input& in, std::vector<next_step>& steps) {
     steps.push_back({"The execution stopped with " + counted(left, "phases")
                          + " not finished. Continue where it stopped.",
                      node + " --resume"});
-  if (in.exit_code < 0 && in.state.overall == overall_status::paused)
-    steps.push_back({"The execution is paused: nothing new starts until it is resumed.",
-                     program(in, "aeo-control") + " resume"});
   if (auto blocked = counts[phase_status::blocked]; blocked > 0 && !steps.empty())
     steps.push_back(
         {counted(blocked, blocked == 1 ? "phase is" : "phases are")
@@ -242,27 +251,15 @@ std::vector<path_step> taken_path(const report_input& in) {
 
 std::vector<next_step> next_steps(const report_input& in, std::size_t limit) {
   auto wanted = find_needs(in);
-  auto node_needed = in.exit_code >= 0
-                     && std::any_of(wanted.begin(), wanted.end(),
-                                    [](const auto& w) { return needs_a_node(w.first); });
-  // A resume retries what failed or was cancelled; all else is said to a node that runs.
-  auto again = in.exit_code < 0
-                   ? std::string{}
-                   : program(in, "aeo-node") + (node_needed ? " --resume --wait" : " --resume");
+  auto again = resume_command(in);
   std::vector<next_step> steps;
   for (std::size_t k = 0; k < wanted.size() && k < limit; ++k) {
     auto [n, i] = wanted[k];
-    if (node_needed && needs_a_node(n)) {
-      steps.push_back({"No node runs any more. Start one that stays for the operator, then use "
-                       "aeo-control from a second terminal.",
-                       again});
-      node_needed = false;
-    }
     steps.push_back(step_for(in, i, n, again));
   }
   if (wanted.size() > limit)
-    steps.push_back({"And " + counted(wanted.size() - limit, "more phases that need a person."),
-                     program(in, "aeo-control") + " status"});
+    steps.push_back(
+        {"And " + counted(wanted.size() - limit, "more phases that need a person."), ""});
   add_general_steps(in, steps);
   for (auto& s : steps)
     s = {masked(in, std::move(s.text)), masked(in, std::move(s.command))};
@@ -302,8 +299,7 @@ next_step step_of(const report_input& in, phase_index i) {
   auto n = need_of(in.state.phases[i], lenient::object(in.state.phases[i].detail));
   if (n == need::none)
     return {};
-  auto again = in.exit_code < 0 ? std::string{} : program(in, "aeo-node") + " --resume";
-  auto step = step_for(in, i, n, again);
+  auto step = step_for(in, i, n, resume_command(in));
   return {masked(in, std::move(step.text)), masked(in, std::move(step.command))};
 }
 

@@ -360,7 +360,8 @@ void write_final_markdown(std::ostream& out, const report_input& in) {
   write_sessions(out, in);
   write_phases(out, in);
   out << "## How to check this report\n\n"
-      << "`aeo-control verify` walks the event log and compares each event with the one before it. "
+      << "Each event in the log (execution.db) carries the SHA-256 of the one before it; a resume "
+         "reads and compares them all. "
       << (in.chain_head.empty() ? "The head of the log was not known when this report was made.\n"
                                 : "The head of the log when this report was made is given above; "
                                   "a log rewritten as a whole has another one.\n");

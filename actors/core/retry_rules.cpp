@@ -108,7 +108,8 @@ namespace {
 /// A start that failed for want of something that may be there later.
 bool is_shortage(int error) {
   return error == EAGAIN || error == ENOMEM || error == EMFILE || error == ENFILE
-         || error == ETXTBSY || error == EINTR || error == EIO || error == ENOSPC;
+         || error == ETXTBSY || error == EINTR || error == EIO || error == ENOSPC
+         || error == ECANCELED;
 }
 
 error_class classify_exit(int code, bool shell) {
@@ -269,19 +270,13 @@ std::string describe_signal(int number) {
 }
 
 std::string describe_start(const task_exit& x) {
-  auto what = x.detail.empty() ? std::string{} : ": " + x.detail;
-  switch (x.code) {
-  case ENOENT:
-    return "could not start: command not found" + what;
-  case EACCES:
-  case ENOEXEC:
-    return "could not start: not executable" + what;
-  default:
-    break;
-  }
-  const char* text = strerrordesc_np(x.code);
-  return "could not start: " + (text ? std::string{text} : "error " + std::to_string(x.code))
-         + what;
+  const std::string text = "could not start: ";
+  if (!x.detail.empty()) // The launcher's own sentence: "command not found: foo".
+    return text + x.detail;
+  if (x.code == ENOENT)
+    return text + "command not found";
+  const char* name = strerrordesc_np(x.code);
+  return text + (name ? std::string{name} : "error " + std::to_string(x.code));
 }
 
 } // namespace

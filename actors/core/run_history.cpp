@@ -160,6 +160,9 @@ void run_history::on_intervention(const event& e) {
   default:
     return;
   }
+  // The usual case in a run's log: not worth parsing the evidence.
+  if (e.data.starts_with(R"({"by":"criteria")"))
+    return;
   auto data = lenient::object(e.data);
   intervention x{e.time_us, e.kind, e.phase, lenient::text(data, "by"),
                  lenient::text(data, "reason")};

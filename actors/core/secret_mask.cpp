@@ -1,6 +1,7 @@
 #include "actors/core/secret_mask.hpp"
 
 #include "actors/core/secret_forms.hpp"
+#include "config/env_file.hpp"
 
 #include <algorithm>
 #include <array>
@@ -10,6 +11,8 @@
 #include <unordered_map>
 #include <utility>
 #include <vector>
+
+#include <nlohmann/json.hpp>
 
 namespace aeo::core {
 
@@ -136,14 +139,19 @@ struct secret_mask::table {
     return found;
   }
 
-  match find(std::string_view text, std::size_t at, std::size_t next_break) const {
+  /// No form begins at `at`; nearly always true, and fast. The four bytes must be there.
+  bool is_nothing(std::string_view text, std::size_t at) const {
+    return !filter[hash(load(text.data() + at))];
+  }
+
+  /// The longest form that begins at `at`. `broken`: a line break is among the first four bytes.
+  match find(std::string_view text, std::size_t at, bool broken) const {
     if (at + gram > text.size())
       return {};
-    if (next_break >= at + gram)
-      return longest_at(text, at, load(text.data() + at));
     auto found = longest_at(text, at, load(text.data() + at));
-    // A line break among the first four bytes: look the four around it up.
-    std::array<char, gram> window{text[at]};
+    if (!broken)
+      return found;
+    std::array<char, gram> window{text[at]}; // The four without the break.
     auto from = at + 1;
     for (std::size_t i = 1; i < gram; ++i) {
       from = from < text.size() && is_break(text[from]) ? after_break(text, from) : from;
@@ -155,6 +163,12 @@ struct secret_mask::table {
     return wrapped.end > found.end ? wrapped : found;
   }
 
+  static std::size_t find_break(std::string_view text, std::size_t from) {
+    while (from < text.size() && !is_break(text[from]))
+      ++from;
+    return from;
+  }
+
   /// Replaces what begins in [0, stop), and says everything up to there. `covered`: bytes at the
   /// front for which a marker was written already, and afterwards those after `stop`. `owner`:
   /// whose marker was the last thing said.
@@ -163,9 +177,12 @@ struct secret_mask::table {
     std::string out;
     std::size_t end = covered, next_break = 0;
     for (std::size_t i = 0; i < stop; ++i) {
-      for (; next_break < text.size() && (next_break <= i || !is_break(text[next_break]));)
-        ++next_break;
-      const auto found = find(text, i, next_break);
+      if (next_break <= i)
+        next_break = find_break(text, i + 1);
+      const bool broken = next_break < i + gram;
+      if (!broken && i + gram <= text.size() && is_nothing(text, i))
+        continue;
+      const auto found = find(text, i, broken);
       if (found.end == 0)
         continue;
       const auto begin = start_of_escape(text, i, end);
@@ -205,7 +222,7 @@ struct secret_mask::table {
 secret_mask::secret_mask(const env_list& environment) {
   auto made = std::make_shared<table>();
   for (const auto& [name, value] : environment) {
-    if (!is_secret_variable(name))
+    if (!config::is_secret_name(name))
       continue;
     std::string marker = "***";
     for (unsigned char c : name)
@@ -219,12 +236,45 @@ secret_mask::secret_mask(const env_list& environment) {
   table_ = std::move(made);
 }
 
+namespace {
+
+void mask_strings(nlohmann::ordered_json& x, const secret_mask& mask) {
+  if (x.is_string()) {
+    mask.apply(x.get_ref<std::string&>());
+  } else if (x.is_object()) {
+    auto result = nlohmann::ordered_json::object();
+    for (auto& [key, value] : x.items()) {
+      mask_strings(value, mask);
+      result[mask.mask(key)] = std::move(value);
+    }
+    x = std::move(result);
+  } else if (x.is_array()) {
+    for (auto& value : x)
+      mask_strings(value, mask);
+  }
+}
+
+} // namespace
+
 std::string secret_mask::mask(std::string_view text) const {
   if (!table_)
     return std::string{text};
   std::size_t covered = 0;
   auto owner = nobody;
   return table_->replace(text, text.size(), covered, owner);
+}
+
+std::string secret_mask::mask_json(std::string_view text) const {
+  auto masked = mask(text);
+  if (masked == text)
+    return masked;
+  auto document = nlohmann::ordered_json::parse(text, nullptr, false);
+  if (document.is_discarded())
+    return masked;
+  // A marker in place of a number would not be JSON, and a number is no place a secret gets to by
+  // itself: only strings and keys are touched.
+  mask_strings(document, *this);
+  return document.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 bool secret_mask::apply(std::string& text) const {
@@ -234,16 +284,6 @@ bool secret_mask::apply(std::string& text) const {
   const bool changed = masked != text;
   text = std::move(masked);
   return changed;
-}
-
-bool is_secret_variable(std::string_view name) {
-  std::string upper{name};
-  for (auto& c : upper)
-    c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-  for (auto part : {"TOKEN", "SECRET", "PASSWORD", "KEY"})
-    if (upper.find(part) != std::string::npos)
-      return true;
-  return false;
 }
 
 mask_stream::mask_stream(secret_mask mask) : mask_(std::move(mask)) {}

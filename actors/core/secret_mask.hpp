@@ -17,10 +17,11 @@ namespace aeo::core {
 /// URL-encoded, and JSON-escaped (twice too). Of a long secret each stretch of 64 bytes is enough.
 /// Immutable: usable from any thread; cheap to copy.
 ///
-/// A variable is secret by its name (*TOKEN* *SECRET* *PASSWORD* *KEY*, in any case). Each line of
-/// a value is a secret of its own. Not masked is what would make every text unreadable: lines of
-/// less than 4 bytes, digits only of less than 6, words like "true" or "none", a repeated
-/// punctuation mark, PEM header lines. All else is, paths too (SSH_KEY_FILE=/etc/key hides
+/// A variable is secret by its name (config::is_secret_name: *TOKEN* *SECRET* *PASSWORD* *KEY*).
+/// Each line of a value is a secret of its own. Not masked is what would make every text
+/// unreadable: lines of less than 4 bytes, digits only of less than 6, words like "true" or "none",
+/// a repeated punctuation mark, PEM header lines. All else is, paths too (SSH_KEY_FILE=/etc/key
+/// hides
 /// "/etc/key"): too much hidden harms less than a secret shown.
 ///
 /// A JSON text stays valid when masked, but for two rare cases: a number that equals a digits-only
@@ -36,15 +37,15 @@ public:
   std::string mask(std::string_view text) const;
   /// In place; true when something was masked.
   bool apply(std::string& text) const;
+  /// A JSON document with its strings and keys masked one by one: what comes out is JSON, too. Text
+  /// that is no JSON is masked as text.
+  std::string mask_json(std::string_view text) const;
 
 private:
   friend class mask_stream;
   struct table;
   std::shared_ptr<const table> table_;
 };
-
-/// True for the names above.
-bool is_secret_variable(std::string_view name);
 
 /// Masks a text that comes in pieces: what it returns, joined, equals mask() of the pieces joined,
 /// wherever they were cut. Holds back less than 160 bytes, and backslashes at the end.

@@ -21,7 +21,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr int busy_timeout_ms = 5000;
+constexpr int busy_timeout_ms = 2000;
+constexpr off_t header_size = 100;
 
 int pragma(SQLite::Database& db, const char* text) {
   return db.execAndGet(text).getInt();
@@ -96,6 +97,8 @@ caf::error prepare_file(const fs::path& file) {
   if ((!info || info->st_size == 0) && has_log(file))
     return damaged(file, "it is missing or empty, but its log " + beside(file, "-wal").string()
                              + " has something in it");
+  if (info && info->st_size != 0 && info->st_size < header_size)
+    return damaged(file, "it is too short to be a database"); // SQLite takes one byte for none.
   if (info) {
     if ((info->st_mode & 077) != 0 && ::chmod(file.c_str(), 0600) != 0)
       return file_error("set the permissions of", file, errno);

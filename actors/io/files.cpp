@@ -1,4 +1,5 @@
 #include "actors/io/files.hpp"
+
 #include "messages/type_ids.hpp"
 
 #include <fcntl.h>

@@ -5,6 +5,10 @@
 #include "actors/io/launcher_start.hpp"
 #include "messages/type_ids.hpp"
 
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
@@ -15,10 +19,6 @@
 #include <optional>
 #include <thread>
 #include <utility>
-
-#include <poll.h>
-#include <sys/eventfd.h>
-#include <sys/socket.h>
 
 namespace aeo::io {
 
@@ -31,7 +31,9 @@ constexpr milliseconds answer_patience{15000};
 constexpr milliseconds farewell_patience{2000};
 constexpr int most_attempts = 8;
 
-caf::error failed(std::string text) { return caf::make_error(ec::launcher_failed, std::move(text)); }
+caf::error failed(std::string text) {
+  return caf::make_error(ec::launcher_failed, std::move(text));
+}
 
 std::size_t datagram_limit(int fd) {
   int size = 0;
@@ -47,8 +49,8 @@ std::size_t datagram_limit(int fd) {
 class channel {
 public:
   explicit channel(unique_fd socket)
-    : socket_{std::move(socket)}, wake_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)},
-      limit_{datagram_limit(socket_.get())} {}
+      : socket_{std::move(socket)}, wake_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)},
+        limit_{datagram_limit(socket_.get())} {}
 
   int fd() const { return socket_.get(); }
   int wake_fd() const { return wake_.get(); }
@@ -138,7 +140,7 @@ private:
 class reader {
 public:
   reader(std::shared_ptr<channel> from, launcher_callbacks on)
-    : channel_{std::move(from)}, on_{std::move(on)} {}
+      : channel_{std::move(from)}, on_{std::move(on)} {}
 
   void operator()() {
     std::string reason;
@@ -167,14 +169,14 @@ private:
     std::vector<wire::message> messages;
     std::string why;
     switch (channel_->receive(messages, why)) {
-      case channel::news::nothing:
-        return {};
-      case channel::news::ended:
-        return "the launcher ended or hung up (its log: consolidation/logs/launcher.log)";
-      case channel::news::malformed:
-        return "the launcher does not keep to the protocol: " + why;
-      case channel::news::messages:
-        break;
+    case channel::news::nothing:
+      return {};
+    case channel::news::ended:
+      return "the launcher ended or hung up (its log: consolidation/logs/launcher.log)";
+    case channel::news::malformed:
+      return "the launcher does not keep to the protocol: " + why;
+    case channel::news::messages:
+      break;
     }
     for (auto& msg : messages) {
       if (channel_->closing)
@@ -267,8 +269,8 @@ private:
     x.kind = exit_kind::not_started;
     x.code = E2BIG;
     x.started_us = x.ended_us = std::chrono::duration_cast<std::chrono::microseconds>(
-                                  std::chrono::system_clock::now().time_since_epoch())
-                                  .count();
+                                    std::chrono::system_clock::now().time_since_epoch())
+                                    .count();
     x.detail = "the command with its environment is larger than the " + std::to_string(limit())
                + " bytes that can be sent to the launcher: pass large data in a file";
     return x;
@@ -381,7 +383,7 @@ caf::expected<launcher_link> connect_launcher(const launcher_options& options,
                     + " does not accept connections; is it stopped? Continue or end it");
     }
     // None, or one that ends: the new one waits for that.
-    auto started = start_launcher(options);
+    auto started = start_launcher(options, folder.get());
     if (!started)
       return started.error();
     found = *started == start_outcome::busy;

@@ -5,13 +5,13 @@
 #include "messages/error.hpp"
 #include "messages/task.hpp"
 
+#include <caf/expected.hpp>
+
 #include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
-
-#include <caf/expected.hpp>
 
 namespace aeo::io {
 
@@ -58,14 +58,15 @@ struct launcher_link {
 /// list are lost. Also the way on after `gone`. An exit may come again after a lost link: what is
 /// acknowledged is durable with the node, which knows it.
 ///
-/// A launcher sets AEO_EXECUTION_ID, AEO_PHASE, AEO_TASK and AEO_ATTEMPT for each task itself.
+/// A launcher sets AEO_EXECUTION_ID, AEO_WORKSPACE, AEO_PHASE, AEO_TASK and AEO_ATTEMPT for each
+/// task itself.
 caf::expected<launcher_link> connect_launcher(const launcher_options&, launcher_callbacks);
 
 /// What end_survivors found.
 struct survivors {
   std::vector<task_exit> ended; ///< Recorded, not acknowledged.
-  std::vector<task_key> lost;   ///< Ran when the launcher was killed; ended now, their exit unknown.
-  int processes = 0;            ///< That were alive.
+  std::vector<task_key> lost; ///< Ran when the launcher was killed; ended now, their exit unknown.
+  int processes = 0;          ///< That were alive.
 };
 
 /// Ends a launcher of this execution, should one live, and all that it left running; returns when

@@ -1,14 +1,14 @@
 #include "actors/io/launcher_folder.hpp"
 
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
-#include <system_error>
-
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <system_error>
 
 namespace aeo::io {
 
@@ -65,6 +65,13 @@ unique_fd open_launcher_folder(const std::filesystem::path& workspace, std::stri
   return fd;
 }
 
+std::string folder_id(int folder) {
+  struct stat info {};
+  if (::fstat(folder, &info) != 0)
+    return {};
+  return std::to_string(info.st_dev) + ":" + std::to_string(info.st_ino);
+}
+
 unique_fd listen_in(int folder) {
   auto fd = make_socket();
   const auto address = address_in(folder);
@@ -85,14 +92,21 @@ unique_fd connect_in(int folder) {
   return fd;
 }
 
-void remove_socket(int folder) { ::unlinkat(folder, socket_name, 0); }
+void remove_socket(int folder) {
+  ::unlinkat(folder, socket_name, 0);
+}
 
 launcher_lock::launcher_lock(int folder)
-  : file_{::openat(folder, lock_name, O_RDWR | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR)} {}
+    : file_{::openat(folder, lock_name, O_RDWR | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR)},
+      open_error_{file_ ? 0 : errno} {}
 
-bool launcher_lock::try_take() {
+int launcher_lock::try_take() {
   auto lock = whole_file();
-  return file_ && ::fcntl(file_.get(), F_SETLK, &lock) == 0;
+  if (!file_)
+    return open_error_;
+  if (::fcntl(file_.get(), F_SETLK, &lock) == 0)
+    return 0;
+  return errno == EACCES ? EAGAIN : errno;
 }
 
 pid_t launcher_lock::holder() const {

@@ -5,16 +5,19 @@
 
 #include "actors/io/unique_fd.hpp"
 
+#include <sys/types.h>
+
 #include <filesystem>
 #include <string>
-
-#include <sys/types.h>
 
 namespace aeo::io {
 
 /// Opens WORKSPACE/consolidation/.aeo, making it (0700) where it is missing. Empty: `why` says what
 /// failed.
 unique_fd open_launcher_folder(const std::filesystem::path& workspace, std::string& why);
+
+/// Device and inode: another one for a copy, the same after a move.
+std::string folder_id(int folder);
 
 /// Binds (`listen`) or connects a SOCK_SEQPACKET socket to launcher.sock in the folder, however
 /// long the folder's path is. Non-blocking, close-on-exec. Empty: errno says why.
@@ -27,8 +30,9 @@ void remove_socket(int folder);
 class launcher_lock {
 public:
   explicit launcher_lock(int folder);
-  /// True: it is ours until this object ends. False: see holder(), or the file cannot be opened.
-  bool try_take();
+  /// 0: it is ours until this object ends. EAGAIN: see holder(). Else the errno of a file or a file
+  /// system that cannot be locked.
+  int try_take();
   /// The process that holds it; 0 when none does.
   pid_t holder() const;
   /// The execution that the holder wrote into it.
@@ -37,6 +41,7 @@ public:
 
 private:
   unique_fd file_;
+  int open_error_;
 };
 
 } // namespace aeo::io

@@ -9,7 +9,8 @@
 //   node                          launcher
 //   hello                    ->                      version first; its place never changes
 //                            <-   welcome | refused  after refused the launcher hangs up
-//                            <-   started* exited* inventory_end   what runs, what is not acknowledged
+//                            <-   started* exited* inventory_end   what runs, what is not
+//                            acknowledged
 //   environment* environment_end  ->                 before the first start
 //   (start | cancel | acknowledge)*  ->
 //                            <-   (started | exited)*

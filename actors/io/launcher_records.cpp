@@ -2,13 +2,13 @@
 
 #include "actors/io/codec.hpp"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
-
-#include <fcntl.h>
-#include <sys/stat.h>
 
 namespace aeo::io {
 
@@ -67,32 +67,32 @@ bool apply(recorded_state& state, std::uint8_t type, decoder f) {
   task_start start;
   task_exit exit;
   switch (type) {
-    case header:
-      state.found = true;
-      return f.get(state.header) && f.at_end();
-    case intent:
-      if (!f.get(key) || !f.at_end())
-        return false;
-      state.running[key].key = key;
-      return true;
-    case started:
-      if (!f.get(start) || !f.at_end())
-        return false;
-      state.running[start.key] = start;
-      return true;
-    case ended:
-      if (!f.get(exit) || !f.at_end())
-        return false;
-      state.running.erase(exit.key);
-      state.ended[exit.key] = exit;
-      return true;
-    case acked:
-      if (!f.get(key) || !f.at_end())
-        return false;
-      state.ended.erase(key);
-      return true;
-    default:
+  case header:
+    state.found = true;
+    return f.get(state.header) && f.at_end();
+  case intent:
+    if (!f.get(key) || !f.at_end())
       return false;
+    state.running[key].key = key;
+    return true;
+  case started:
+    if (!f.get(start) || !f.at_end())
+      return false;
+    state.running[start.key] = start;
+    return true;
+  case ended:
+    if (!f.get(exit) || !f.at_end())
+      return false;
+    state.running.erase(exit.key);
+    state.ended[exit.key] = exit;
+    return true;
+  case acked:
+    if (!f.get(key) || !f.at_end())
+      return false;
+    state.ended.erase(key);
+    return true;
+  default:
+    return false;
   }
 }
 
@@ -156,7 +156,7 @@ recorded_state read_records(int folder) {
 }
 
 record_file::record_file(int folder, records_header by, std::map<task_key, task_exit> earlier)
-  : folder_{folder} {
+    : folder_{folder} {
   state_.found = true;
   state_.header = std::move(by);
   state_.ended = std::move(earlier);
@@ -223,8 +223,8 @@ bool record_file::rewrite(bool sync) {
     append_record(text, io::ended, exit);
   // What an earlier file alone keeps must not be lost between the two.
   sync = sync || !state_.ended.empty();
-  unique_fd fd{
-    ::openat(folder_, temporary_name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, S_IRUSR | S_IWUSR)};
+  unique_fd fd{::openat(folder_, temporary_name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
+                        S_IRUSR | S_IWUSR)};
   if (!fd)
     return fail("create");
   if (!write_all(fd.get(), text))

@@ -27,14 +27,17 @@ inline constexpr const char* records_name = "launcher.records";
 /// Who wrote the records.
 struct records_header {
   std::string execution;
-  std::string boot;              ///< Of boot_id().
+  std::string workspace; ///< Absolute path.
+  std::string folder;    ///< Of folder_id(): a copied workspace's records are not about its tasks.
+  std::string boot;      ///< Of boot_id().
   std::int64_t launcher_pid = 0; ///< Also its session's id.
   std::uint64_t launcher_ticks = 0;
   bool operator==(const records_header&) const = default;
 };
 template <class Inspector>
 bool inspect(Inspector& f, records_header& x) {
-  return f.object(x).fields(f.field("execution", x.execution), f.field("boot", x.boot),
+  return f.object(x).fields(f.field("execution", x.execution), f.field("workspace", x.workspace),
+                            f.field("folder", x.folder), f.field("boot", x.boot),
                             f.field("launcher_pid", x.launcher_pid),
                             f.field("launcher_ticks", x.launcher_ticks));
 }
@@ -80,9 +83,9 @@ private:
   recorded_state state_;
   unique_fd file_;
   std::string pending_;
-  std::size_t size_ = 0;        ///< Of the file, complete records only.
-  std::size_t rewrite_at_ = 0;  ///< The size at which the file is written anew.
-  bool replace_ = true;         ///< The file on disk is an earlier one, or a write was cut short.
+  std::size_t size_ = 0;       ///< Of the file, complete records only.
+  std::size_t rewrite_at_ = 0; ///< The size at which the file is written anew.
+  bool replace_ = true;        ///< The file on disk is an earlier one, or a write was cut short.
   bool unsynced_ = false;
   std::string error_;
 };

@@ -5,16 +5,16 @@
 #include "actors/io/process_table.hpp"
 #include "messages/type_ids.hpp"
 
-#include <cerrno>
-#include <chrono>
-#include <csignal>
-#include <cstring>
-
 #include <fcntl.h>
 #include <poll.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstring>
 
 namespace aeo::io {
 
@@ -27,21 +27,31 @@ using std::chrono::milliseconds;
 constexpr milliseconds start_patience{90000};
 constexpr milliseconds survivor_grace{10000};
 
-caf::error failed(std::string text) { return caf::make_error(ec::launcher_failed, std::move(text)); }
+caf::error failed(std::string text) {
+  return caf::make_error(ec::launcher_failed, std::move(text));
+}
 
-std::string error_text(int number) { return std::strerror(number); }
+std::string error_text(int number) {
+  return std::strerror(number);
+}
 
 /// Spawns it with `ready` as descriptor 3. It leaves our process and session by itself at once, so
 /// that only a moment of waiting is needed here.
-caf::error spawn_detached(const launcher_options& options, int ready) {
+caf::error spawn_detached(const launcher_options& options, int folder, int ready) {
   constexpr int ready_fd = 3;
   const auto program = options.program.string();
   const auto workspace = options.workspace.string();
   const auto ready_text = std::to_string(ready_fd);
-  std::vector<const char*> arguments = {program.c_str(), "--workspace", workspace.c_str(),
-                                        "--execution", options.execution.c_str(), "--ready-fd",
-                                        ready_text.c_str(), "--detach", nullptr};
-  const auto marker = std::string{launcher_marker} + "=" + options.execution;
+  std::vector<const char*> arguments = {program.c_str(),
+                                        "--workspace",
+                                        workspace.c_str(),
+                                        "--execution",
+                                        options.execution.c_str(),
+                                        "--ready-fd",
+                                        ready_text.c_str(),
+                                        "--detach",
+                                        nullptr};
+  const auto marker = std::string{launcher_marker} + "=" + folder_id(folder);
   std::vector<const char*> environment;
   for (const auto& entry : options.env)
     environment.push_back(entry.c_str());
@@ -52,9 +62,9 @@ caf::error spawn_detached(const launcher_options& options, int ready) {
   posix_spawn_file_actions_adddup2(&actions, ready, ready_fd);
   pid_t pid = 0;
   // posix_spawn writes to neither list.
-  const int error = ::posix_spawn(&pid, program.c_str(), &actions, nullptr,
-                                  const_cast<char**>(arguments.data()),
-                                  const_cast<char**>(environment.data()));
+  const int error =
+      ::posix_spawn(&pid, program.c_str(), &actions, nullptr, const_cast<char**>(arguments.data()),
+                    const_cast<char**>(environment.data()));
   posix_spawn_file_actions_destroy(&actions);
   if (error != 0)
     return failed("cannot start " + program + ": " + error_text(error)
@@ -95,7 +105,7 @@ caf::error end_launcher(launcher_lock& lock, const std::string& execution) {
     return {}; // It is gone.
   if (const auto other = lock.execution(); other != execution)
     return caf::make_error(ec::wrong_state, "the launcher with pid " + std::to_string(pid)
-                                              + " serves another execution: " + other);
+                                                + " serves another execution: " + other);
   const auto wait_for_end = [&process](milliseconds time) {
     pollfd end{process.get(), POLLIN, 0};
     return ::poll(&end, 1, static_cast<int>(time.count())) == 1;
@@ -111,7 +121,7 @@ caf::error end_launcher(launcher_lock& lock, const std::string& execution) {
 
 } // namespace
 
-caf::expected<start_outcome> start_launcher(const launcher_options& options) {
+caf::expected<start_outcome> start_launcher(const launcher_options& options, int folder) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0)
     return failed("cannot make a pipe to start the launcher: " + error_text(errno));
@@ -119,7 +129,7 @@ caf::expected<start_outcome> start_launcher(const launcher_options& options) {
   unique_fd out{ends[1]};
   if (out.get() == 3) // dup2 onto itself would leave it close-on-exec.
     out.reset(::fcntl(out.get(), F_DUPFD_CLOEXEC, 4));
-  if (auto error = spawn_detached(options, out.get()))
+  if (auto error = spawn_detached(options, folder, out.get()))
     return error;
   out.reset();
   const auto line = read_line(in.get());
@@ -141,17 +151,18 @@ caf::expected<survivors> end_survivors(const std::filesystem::path& workspace,
   if (!folder)
     return failed(why);
   launcher_lock lock{folder.get()};
-  while (!lock.try_take()) {
-    if (lock.holder() == 0 && errno != EAGAIN && errno != EACCES)
-      return failed("cannot lock launcher.lock in " + workspace.string());
-    if (auto error = end_launcher(lock, execution))
-      return error;
+  for (int error = lock.try_take(); error != 0; error = lock.try_take()) {
+    if (error != EAGAIN)
+      return failed("cannot lock consolidation/.aeo/launcher.lock in " + workspace.string() + ": "
+                    + error_text(error));
+    if (auto not_ended = end_launcher(lock, execution))
+      return not_ended;
   }
   const auto records = read_records(folder.get());
   survivors result;
   if (!records.found || records.header.execution != execution)
     return result;
-  const auto ended = end_survivors(records, survivor_grace);
+  const auto ended = end_survivors(folder.get(), records, survivor_grace);
   if (!ended.error.empty())
     return failed(ended.error);
   result.processes = ended.processes;

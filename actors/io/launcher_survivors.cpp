@@ -1,13 +1,14 @@
 #include "actors/io/launcher_survivors.hpp"
 
+#include "actors/io/launcher_folder.hpp"
 #include "actors/io/process_table.hpp"
+
+#include <poll.h>
 
 #include <cerrno>
 #include <csignal>
 #include <map>
 #include <set>
-
-#include <poll.h>
 
 namespace aeo::io {
 
@@ -23,7 +24,7 @@ constexpr milliseconds patience{10000};
 class survivor_test {
 public:
   explicit survivor_test(const recorded_state& state)
-    : state_{state}, same_boot_{!state.header.boot.empty() && state.header.boot == boot_id()} {
+      : state_{state}, same_boot_{!state.header.boot.empty() && state.header.boot == boot_id()} {
     for (const auto& [key, start] : state.running)
       if (start.pid != 0)
         groups_.insert(static_cast<pid_t>(start.pid));
@@ -42,12 +43,12 @@ private:
 
   bool is_marked(const process_info& x) const {
     const auto environment = environment_of(x.pid);
-    const auto& execution = state_.header.execution;
     if (environment.empty())
       return false;
-    if (has_entry(environment, launcher_marker, execution))
+    if (has_entry(environment, launcher_marker, state_.header.folder))
       return true;
-    if (!has_entry(environment, "AEO_EXECUTION_ID", execution))
+    if (!has_entry(environment, "AEO_EXECUTION_ID", state_.header.execution)
+        || !has_entry(environment, "AEO_WORKSPACE", state_.header.workspace))
       return false;
     for (const auto& [key, start] : state_.running)
       if (has_entry(environment, "AEO_TASK", key.task)
@@ -122,9 +123,9 @@ private:
 
 } // namespace
 
-ended_survivors end_survivors(const recorded_state& state, milliseconds grace) {
+ended_survivors end_survivors(int folder, const recorded_state& state, milliseconds grace) {
   ended_survivors result;
-  if (!state.found)
+  if (!state.found || state.header.folder != folder_id(folder))
     return result;
   hunt hunt{state};
   const auto kill_at = clock::now() + grace;

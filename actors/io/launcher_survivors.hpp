@@ -9,7 +9,7 @@
 
 namespace aeo::io {
 
-/// The launcher's own environment has this entry with the execution as its value, so that a task
+/// The launcher's own environment has this entry with its folder's id as the value, so that a task
 /// between fork and exec is recognised too. No task's environment has it.
 inline constexpr const char* launcher_marker = "AEO_LAUNCHER";
 
@@ -20,11 +20,12 @@ struct ended_survivors {
 
 /// Survivors are the tasks that ran when the records ended, and their descendants; recognised by
 /// their group and session (the launcher's, which is recorded with boot id and start time) or by
-/// AEO_EXECUTION_ID, AEO_PHASE, AEO_TASK and AEO_ATTEMPT in their environment, never by a bare pid.
-/// What a task that had ended left behind on purpose is no survivor.
+/// AEO_EXECUTION_ID, AEO_WORKSPACE, AEO_PHASE, AEO_TASK and AEO_ATTEMPT in their environment, never
+/// by a bare pid. What a task that had ended left behind on purpose is no survivor.
 ///
 /// SIGTERM (and SIGCONT) to all survivors, `grace`, SIGKILL; returns when all are gone. The caller
-/// holds the launcher's lock: no launcher lives.
-ended_survivors end_survivors(const recorded_state&, std::chrono::milliseconds grace);
+/// holds the launcher's lock in the folder: no launcher lives. Records that were copied from
+/// another folder tell of another launcher's tasks: nothing is done.
+ended_survivors end_survivors(int folder, const recorded_state&, std::chrono::milliseconds grace);
 
 } // namespace aeo::io

@@ -1,13 +1,13 @@
 #include "actors/io/process_table.hpp"
 
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/syscall.h>
+
 #include <charconv>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
-
-#include <dirent.h>
-#include <fcntl.h>
-#include <sys/syscall.h>
 
 namespace aeo::io {
 

@@ -4,13 +4,13 @@
 
 #include "actors/io/unique_fd.hpp"
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <sys/types.h>
 
 namespace aeo::io {
 

@@ -29,8 +29,7 @@ std::string time_or_null(std::int64_t time_us) {
 const phase_def* current_phase(const plan& p, const core::execution_state& s) {
   const phase_def* result = nullptr;
   for (std::size_t i = 0; i < s.phases.size(); ++i)
-    if (!is_terminal(s.phases[i].status)
-        && (!result || natural_less(p.phases[i].id, result->id)))
+    if (!is_terminal(s.phases[i].status) && (!result || natural_less(p.phases[i].id, result->id)))
       result = &p.phases[i];
   return result;
 }

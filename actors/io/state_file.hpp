@@ -8,21 +8,22 @@
 //    "metadata": {"started_by", "plan_hash", "last_seq", "chain_head", "checksum"}}
 //
 // Times are ISO 8601 in UTC with microseconds. `current_phase` is the lowest-numbered phase that is
-// not terminal, null when all are. Phases stand in the plan's order. `checksum`, the last member, is
-// the SHA-256 of all bytes before its key: a file of ours that was damaged or edited does not pass
-// for what was written. Whoever edits it on purpose removes the member: then it is another tool's.
+// not terminal, null when all are. Phases stand in the plan's order. `checksum`, the last member,
+// is the SHA-256 of all bytes before its key: a file of ours that was damaged or edited does not
+// pass for what was written. Whoever edits it on purpose removes the member: then it is another
+// tool's.
 
 #include "actors/core/execution_state.hpp"
 #include "config/plan.hpp"
 #include "messages/error.hpp"
+
+#include <caf/expected.hpp>
 
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <caf/expected.hpp>
 
 namespace aeo::io {
 
@@ -36,10 +37,10 @@ caf::error write_state_file(const std::filesystem::path& file, const plan&,
 struct imported_state {
   /// id is empty when the file has none; phases by phase_index; last_seq 0, as in a new database.
   core::execution_state state;
-  std::string plan_hash;       ///< Empty: the file is another tool's.
-  std::string chain_head;      ///< Of the database that was; empty: the file is another tool's.
-  std::uint64_t last_seq = 0;  ///< The newest event of the database that was.
-  bool ours = false;           ///< Written by write_state_file and not changed since.
+  std::string plan_hash;      ///< Empty: the file is another tool's.
+  std::string chain_head;     ///< Of the database that was; empty: the file is another tool's.
+  std::uint64_t last_seq = 0; ///< The newest event of the database that was.
+  bool ours = false;          ///< Written by write_state_file and not changed since.
   std::vector<std::string> warnings;       ///< One line each, with the file's name.
   std::vector<std::string> unknown_phases; ///< Ids that the plan does not have.
   std::vector<phase_index> found;          ///< Phases that the file has; the others are pending.

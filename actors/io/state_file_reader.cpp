@@ -164,6 +164,11 @@ void read_rest(const json& document, const std::filesystem::path& file, imported
     result.last_seq = seq->get<std::uint64_t>();
 }
 
+bool has_checksum(const json& document) {
+  const auto metadata = document.find("metadata");
+  return metadata != document.end() && metadata->is_object() && metadata->contains("checksum");
+}
+
 // "parse error at line 3, column 7: ..." without the library's own numbers.
 std::string readable(const std::string& what) {
   const auto end = what.find("] ");
@@ -183,9 +188,6 @@ caf::expected<std::optional<imported_state>> read_state_file(const std::filesyst
   const auto sealed = check_seal(in.get());
   if (std::ferror(in.get()) != 0)
     return file_error("read", file, EIO);
-  if (sealed == seal::broken)
-    return damaged_file(file, "its contents do not match its checksum: it was edited or cut",
-                        " (if it was edited on purpose, remove \"checksum\" from \"metadata\")");
   std::rewind(in.get());
   std::optional<imported_state> result(std::in_place);
   result->ours = sealed == seal::whole;
@@ -197,6 +199,9 @@ caf::expected<std::optional<imported_state>> read_state_file(const std::filesyst
       return damaged_file(file, collector.problem());
     if (!document.is_object() || !document.contains("phases") || !document["phases"].is_object())
       return damaged_file(file, "it has no object \"phases\"");
+    if (sealed == seal::broken || (sealed == seal::none && has_checksum(document)))
+      return damaged_file(file, "its contents do not match its checksum: it was edited or cut",
+                          " (if it was edited on purpose, remove \"checksum\" from \"metadata\")");
     std::sort(result->found.begin(), result->found.end());
     read_rest(document, file, *result);
   } catch (const json::exception& e) {

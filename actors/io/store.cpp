@@ -23,28 +23,6 @@ row_hash digest_of(chain_hasher& hash, const execution_row& row) {
       {row.id, std::to_string(row.started_us), row.plan_hash, row.plan_text, row.started_by});
 }
 
-// Ends what append or begin_execution began, unless it was committed.
-class write_transaction {
-public:
-  explicit write_transaction(SQLite::Database& db) : db_(db) { db_.exec("BEGIN IMMEDIATE"); }
-  ~write_transaction() {
-    // After some errors SQLite has rolled back already; then this fails and that is fine.
-    if (!committed_)
-      db_.tryExec("ROLLBACK");
-  }
-  write_transaction(const write_transaction&) = delete;
-  write_transaction& operator=(const write_transaction&) = delete;
-
-  void commit() {
-    db_.exec("COMMIT");
-    committed_ = true;
-  }
-
-private:
-  SQLite::Database& db_;
-  bool committed_ = false;
-};
-
 // A statement is at rest again after each use, however the use ends.
 class use {
 public:
@@ -58,23 +36,59 @@ private:
   SQLite::Statement& statement_;
 };
 
+// What every append needs, compiled once.
+struct statements {
+  explicit statements(SQLite::Database& db)
+      : begin(db, "BEGIN IMMEDIATE"), commit(db, "COMMIT"), rollback(db, "ROLLBACK"),
+        insert(db, "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"),
+        get_tip(db, "SELECT seq, head FROM chain WHERE id = 1"),
+        set_tip(db, "UPDATE chain SET seq = ?, head = ? WHERE id = 1"),
+        find_execution(db, "SELECT n FROM executions WHERE id = ?") {}
+
+  SQLite::Statement begin;
+  SQLite::Statement commit;
+  SQLite::Statement rollback;
+  SQLite::Statement insert;
+  SQLite::Statement get_tip;
+  SQLite::Statement set_tip;
+  SQLite::Statement find_execution;
+};
+
+// Takes back what was written, unless it was committed.
+class write_transaction {
+public:
+  explicit write_transaction(statements& s) : s_(s) { use(s_.begin)->executeStep(); }
+  ~write_transaction() {
+    // After some errors SQLite has rolled back already; then this fails and that is fine.
+    if (!committed_)
+      use(s_.rollback)->tryExecuteStep();
+  }
+  write_transaction(const write_transaction&) = delete;
+  write_transaction& operator=(const write_transaction&) = delete;
+
+  void commit() {
+    use(s_.commit)->executeStep();
+    committed_ = true;
+  }
+
+private:
+  statements& s_;
+  bool committed_ = false;
+};
+
 class sqlite_store : public event_store {
 public:
   sqlite_store(fs::path file, std::unique_ptr<SQLite::Database> db, bool writable)
-      : file_(std::move(file)), db_(std::move(db)), writable_(writable),
-        insert_(*db_, "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"),
-        set_chain_(*db_, "UPDATE chain SET seq = ?, head = ? WHERE id = 1"),
-        find_execution_(*db_, "SELECT n FROM executions WHERE id = ?") {
-    tip_ = read_tip(*db_);
-  }
+      : file_(std::move(file)), db_(std::move(db)), writable_(writable), statements_(*db_),
+        tip_(stored_tip()) {}
 
   caf::error append(const std::string& execution, std::vector<event>& batch) override {
     if (batch.empty())
       return {};
     auto err = guarded("store events in", [&]() -> caf::error {
-      write_transaction transaction(*db_);
+      write_transaction transaction(statements_);
       // Read anew each time: after a failure, only the database knows where it stands.
-      auto tip = read_tip(*db_);
+      auto tip = stored_tip();
       const auto n = number_of(execution);
       if (n == 0)
         return caf::make_error(ec::not_found, "there is no execution " + execution);
@@ -96,7 +110,7 @@ public:
 
   caf::error begin_execution(const execution_row& row) override {
     return guarded("store the execution in", [&]() -> caf::error {
-      write_transaction transaction(*db_);
+      write_transaction transaction(statements_);
       if (number_of(row.id) != 0)
         return caf::make_error(ec::wrong_state, "there is an execution " + row.id + " already");
       SQLite::Statement insert(*db_, "INSERT INTO executions (id, started_us, plan_hash, plan_text,"
@@ -106,7 +120,7 @@ public:
       insert.bindNoCopy(3, row.plan_hash);
       insert.bindNoCopy(4, row.plan_text);
       insert.bindNoCopy(5, row.started_by);
-      insert.bind(6, static_cast<std::int64_t>(read_tip(*db_).seq + 1));
+      insert.bind(6, static_cast<std::int64_t>(stored_tip().seq + 1));
       const auto digest = digest_of(hash_, row);
       insert.bindNoCopy(7, digest.data(), static_cast<int>(digest.size()));
       insert.exec();
@@ -118,7 +132,7 @@ public:
   caf::error update_plan(const std::string& execution, const std::string& plan_hash,
                          const std::string& plan_text) override {
     return guarded("store the changed plan in", [&]() -> caf::error {
-      write_transaction transaction(*db_);
+      write_transaction transaction(statements_);
       auto row = find_row("WHERE id = ?", &execution);
       if (!row)
         return row.error();
@@ -188,13 +202,13 @@ private:
 
   // 0: there is none.
   std::int64_t number_of(const std::string& execution) {
-    use find(find_execution_);
+    use find(statements_.find_execution);
     find->bindNoCopy(1, execution);
     return find->executeStep() ? find->getColumn(0).getInt64() : 0;
   }
 
   void insert(const event& e, std::int64_t execution, const row_hash& before) {
-    use row(insert_);
+    use row(statements_.insert);
     row->bind(1, static_cast<std::int64_t>(e.seq));
     row->bind(2, execution);
     row->bind(3, e.time_us);
@@ -207,8 +221,13 @@ private:
     row->executeStep();
   }
 
+  chain_tip stored_tip() {
+    use select(statements_.get_tip);
+    return take_tip(*select.operator->());
+  }
+
   void store_tip(const chain_tip& tip) {
-    use update(set_chain_);
+    use update(statements_.set_tip);
     update->bind(1, static_cast<std::int64_t>(tip.seq));
     update->bindNoCopy(2, tip.head.data(), static_cast<int>(tip.head.size()));
     update->executeStep();
@@ -234,9 +253,7 @@ private:
   fs::path file_;
   std::unique_ptr<SQLite::Database> db_;
   bool writable_;
-  SQLite::Statement insert_;
-  SQLite::Statement set_chain_;
-  SQLite::Statement find_execution_;
+  statements statements_;
   chain_hasher hash_;
   chain_tip tip_;
 };

@@ -69,7 +69,9 @@ public:
 };
 
 /// Opens or makes `file` (SQLite, WAL, synchronous=FULL, 0600), migrating an older schema.
-/// Others may read it meanwhile. A damaged file is left as it is.
+/// Other processes may read it meanwhile. The process that has it open must not open the file by
+/// any other means than these functions: closing such a descriptor would drop SQLite's locks.
+/// A damaged file is left as it is.
 caf::expected<std::unique_ptr<event_store>> open_store(const std::filesystem::path& file);
 
 /// Opens it for reading, also while a node writes to it; writes nothing at all, not even files

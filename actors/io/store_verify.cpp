@@ -97,6 +97,11 @@ bool is_vouched_for(SQLite::Database& db, std::uint64_t seq, const row_hash& has
   return follower && *follower == seq + 1;
 }
 
+chain_tip read_tip(SQLite::Database& db) {
+  SQLite::Statement select(db, "SELECT seq, head FROM chain WHERE id = 1");
+  return take_tip(select);
+}
+
 // Row `seq` does not carry the hash of the row before it.
 chain_fault explain(SQLite::Database& db, const row& r, const row_hash& hash,
                     const row_hash& expected, const chain_tip& tip) {
@@ -122,8 +127,7 @@ row_hash hash_of_column(const SQLite::Column& column) {
   return result;
 }
 
-chain_tip read_tip(SQLite::Database& db) {
-  SQLite::Statement select(db, "SELECT seq, head FROM chain WHERE id = 1");
+chain_tip take_tip(SQLite::Statement& select) {
   if (!select.executeStep())
     throw damage("the record of the chain's head is missing");
   return {static_cast<std::uint64_t>(select.getColumn(0).getInt64()),

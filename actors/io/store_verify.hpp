@@ -8,6 +8,7 @@
 
 #include <SQLiteCpp/Column.h>
 #include <SQLiteCpp/Database.h>
+#include <SQLiteCpp/Statement.h>
 
 #include <stdexcept>
 
@@ -28,8 +29,8 @@ struct chain_tip {
 /// A column that holds a hash; throws damage when it does not.
 row_hash hash_of_column(const SQLite::Column&);
 
-/// As the table `chain` has it. Throws damage or SQLite::Exception, like all below.
-chain_tip read_tip(SQLite::Database&);
+/// Runs "SELECT seq, head FROM chain". Throws damage or SQLite::Exception, like all below.
+chain_tip take_tip(SQLite::Statement&);
 
 /// See event_store::read. Every row is checked against the row before it, the last one against the
 /// chain's tip.

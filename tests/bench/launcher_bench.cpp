@@ -4,26 +4,61 @@
 //
 //   launcher_bench [TASKS [AT_A_TIME [ROUNDS]]]
 
+#include "actors/io/launcher_folder.hpp"
 #include "tests/fixtures/launcher_rig.hpp"
+
+#include <spawn.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <limits>
-
-#include <spawn.h>
-#include <sys/wait.h>
 
 namespace {
 
 using namespace aeo;
 using clock_type = std::chrono::steady_clock;
 
+/// CPU time of this process and its waited children.
+double own_cpu() {
+  double sum = 0;
+  for (const int who : {RUSAGE_SELF, RUSAGE_CHILDREN}) {
+    rusage x{};
+    ::getrusage(who, &x);
+    for (const auto& t : {x.ru_utime, x.ru_stime})
+      sum += static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec);
+  }
+  return sum;
+}
+
+/// CPU time of the workspace's launcher and its waited children.
+double launcher_cpu(const std::filesystem::path& workspace) {
+  std::string why;
+  const auto folder = io::open_launcher_folder(workspace, why);
+  const auto pid = io::launcher_lock{folder.get()}.holder();
+  std::ifstream stat{"/proc/" + std::to_string(pid) + "/stat"};
+  std::string field;
+  double ticks = 0;
+  for (int i = 1; i <= 17 && stat >> field; ++i) // Its name has no space.
+    if (i >= 14)
+      ticks += std::stod(field);
+  return ticks / static_cast<double>(::sysconf(_SC_CLK_TCK));
+}
+
+struct cost {
+  double wall = std::numeric_limits<double>::max();
+  double cpu = std::numeric_limits<double>::max();
+};
+
 double seconds_since(clock_type::time_point start) {
   return std::chrono::duration<double>(clock_type::now() - start).count();
 }
 
-double bare(int tasks, int at_a_time) {
+cost bare(int tasks, int at_a_time) {
+  const auto cpu = own_cpu();
   const auto start = clock_type::now();
   char name[] = "true";
   char* argv[] = {name, nullptr};
@@ -41,22 +76,23 @@ double bare(int tasks, int at_a_time) {
     if (started < tasks)
       spawn();
   }
-  return seconds_since(start);
+  return {seconds_since(start), own_cpu() - cpu};
 }
 
 class round_trip {
 public:
   round_trip(int tasks, int at_a_time) : tasks_{tasks}, at_a_time_{at_a_time} {}
 
-  double run() {
+  cost run() {
     const auto launched = io::connect_launcher(
-      fixtures::launcher_of(workspace_.path()),
-      {[](task_start&&) {}, [this](task_exit&& x) { exited(x); }, [](const std::string&) {}});
+        fixtures::launcher_of(workspace_.path()),
+        {[](task_start&&) {}, [this](task_exit&& x) { exited(x); }, [](const std::string&) {}});
     if (!launched) {
       std::fprintf(stderr, "%s\n", message_of(launched.error()).c_str());
       std::exit(1);
     }
     client_ = launched->client.get();
+    const auto cpu = own_cpu() + launcher_cpu(workspace_.path());
     const auto start = clock_type::now();
     {
       const std::lock_guard lock{mutex_};
@@ -65,7 +101,8 @@ public:
     }
     std::unique_lock lock{mutex_};
     done_.wait(lock, [this] { return ended_ == tasks_; });
-    return seconds_since(start);
+    const auto wall = seconds_since(start);
+    return {wall, own_cpu() + launcher_cpu(workspace_.path()) - cpu};
   }
 
 private:
@@ -74,8 +111,7 @@ private:
       std::fprintf(stderr, "%s\n", message_of(err).c_str());
   }
   void start_next() {
-    auto spec
-      = fixtures::make_task(workspace_.path(), "T" + std::to_string(++started_), {"true"});
+    auto spec = fixtures::make_task(workspace_.path(), "T" + std::to_string(++started_), {"true"});
     spec.timeout_ms = 60000;
     check(client_->start({spec}));
   }
@@ -106,16 +142,20 @@ int main(int argc, char** argv) {
   const int tasks = argc > 1 ? std::atoi(argv[1]) : 5000;
   const int at_a_time = argc > 2 ? std::atoi(argv[2]) : 3;
   const int rounds = argc > 3 ? std::atoi(argv[3]) : 3;
-  auto floor = std::numeric_limits<double>::max();
-  auto through = floor;
+  cost floor;
+  cost through;
   for (int i = 0; i < rounds; ++i) {
     const auto b = bare(tasks, at_a_time);
     const auto l = round_trip{tasks, at_a_time}.run();
-    std::printf("round %d: bare %.3f s, launcher %.3f s, ratio %.3f\n", i + 1, b, l, l / b);
-    floor = std::min(floor, b);
-    through = std::min(through, l);
+    std::printf(
+        "round %d: bare %.3f s (cpu %.3f), launcher %.3f s (cpu %.3f), ratio %.3f (cpu %.3f)\n",
+        i + 1, b.wall, b.cpu, l.wall, l.cpu, l.wall / b.wall, l.cpu / b.cpu);
+    floor = {std::min(floor.wall, b.wall), std::min(floor.cpu, b.cpu)};
+    through = {std::min(through.wall, l.wall), std::min(through.cpu, l.cpu)};
   }
-  std::printf("%d tasks, %d at a time: bare %.0f us, launcher %.0f us per task, ratio %.3f\n",
-              tasks, at_a_time, 1e6 * floor / tasks, 1e6 * through / tasks, through / floor);
+  std::printf(
+      "%d tasks, %d at a time: bare %.0f us, launcher %.0f us per task, ratio %.3f (cpu %.3f)\n",
+      tasks, at_a_time, 1e6 * floor.wall / tasks, 1e6 * through.wall / tasks,
+      through.wall / floor.wall, through.cpu / floor.cpu);
   return 0;
 }

@@ -37,6 +37,8 @@ public:
   }
 
   config_folder& write(const std::string& name, std::string_view text) {
+    // A new file: ext4 flushes one that is truncated and written again to the disk.
+    std::filesystem::remove(dir / name);
     std::ofstream{dir / name, std::ios::binary} << text;
     return *this;
   }

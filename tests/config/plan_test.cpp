@@ -11,7 +11,7 @@ TEST_CASE("ids are ordered as people count") {
                                   "1.9",       "01", "1", "a"};
   std::sort(ids.begin(), ids.end(), natural_less);
   CHECK(ids
-        == std::vector<std::string>{"1", "01", "1.9", "1.10", "2", "10", "a", "deploy-2",
+        == std::vector<std::string>{"01", "1", "1.9", "1.10", "2", "10", "a", "deploy-2",
                                     "deploy-10"});
 }
 

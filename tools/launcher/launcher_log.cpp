@@ -2,11 +2,11 @@
 
 #include "actors/io/unique_fd.hpp"
 
-#include <ctime>
-#include <system_error>
-
 #include <fcntl.h>
 #include <sys/stat.h>
+
+#include <ctime>
+#include <system_error>
 
 namespace aeo::launcher {
 

@@ -9,7 +9,7 @@ namespace aeo::launcher {
 class launcher_log {
 public:
   explicit launcher_log(const std::filesystem::path& workspace)
-    : path_{workspace / "consolidation" / "logs" / "launcher.log"} {}
+      : path_{workspace / "consolidation" / "logs" / "launcher.log"} {}
 
   /// Appends one line with the time. What cannot be written is dropped: nobody is left to tell.
   void note(const std::string& text);

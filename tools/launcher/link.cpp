@@ -1,11 +1,11 @@
 #include "tools/launcher/link.hpp"
 
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <memory>
 #include <utility>
-
-#include <sys/socket.h>
 
 namespace aeo::launcher {
 
@@ -24,8 +24,8 @@ std::size_t datagram_limit(int fd) {
 } // namespace
 
 link::link(io::unique_fd socket, pid_t peer, std::int64_t greet_by)
-  : greet_by_ms{greet_by}, socket_{std::move(socket)}, peer_{peer},
-    limit_{datagram_limit(socket_.get())}, said_{limit_} {}
+    : greet_by_ms{greet_by}, socket_{std::move(socket)}, peer_{peer},
+      limit_{datagram_limit(socket_.get())}, said_{limit_} {}
 
 link::news link::receive(std::vector<io::wire::message>& to, std::string& why) {
   // One for all links; its pages are touched only as far as datagrams fill it.
@@ -47,7 +47,9 @@ link::news link::receive(std::vector<io::wire::message>& to, std::string& why) {
   return io::wire::decode({buffer.get(), size}, to, why) ? news::messages : news::malformed;
 }
 
-void link::say(const io::wire::message& msg) { said_.add(msg); }
+void link::say(const io::wire::message& msg) {
+  said_.add(msg);
+}
 
 bool link::flush() {
   if (!said_.empty())

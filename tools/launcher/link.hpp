@@ -3,12 +3,12 @@
 #include "actors/io/launcher_protocol.hpp"
 #include "actors/io/unique_fd.hpp"
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <deque>
 #include <string>
 #include <vector>
-
-#include <sys/types.h>
 
 namespace aeo::launcher {
 

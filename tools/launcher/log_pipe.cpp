@@ -1,15 +1,15 @@
 #include "tools/launcher/log_pipe.hpp"
 
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <system_error>
-
-#include <fcntl.h>
-#include <sys/ioctl.h>
-#include <sys/stat.h>
 
 namespace aeo::launcher {
 
@@ -77,7 +77,8 @@ std::size_t log_pipe::move(std::size_t limit) {
 /// The way without splice, and with a log that takes nothing.
 std::size_t log_pipe::copy(std::size_t limit) {
   static std::array<char, default_width> buffer;
-  limit = std::min({limit, buffer.size(), waiting()}); // What is there can be read without blocking.
+  limit =
+      std::min({limit, buffer.size(), waiting()}); // What is there can be read without blocking.
   if (limit == 0)
     return 0;
   const auto got = ::read(in_.get(), buffer.data(), limit);

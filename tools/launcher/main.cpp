@@ -1,11 +1,11 @@
 #include "tools/launcher/server.hpp"
 
-#include <cstdio>
-#include <string>
-
 #include <CLI/CLI.hpp>
 
 #include <unistd.h>
+
+#include <cstdio>
+#include <string>
 
 using namespace aeo::launcher;
 
@@ -17,8 +17,8 @@ int main(int argc, char** argv) {
   int ready_fd = -1;
   bool detach = false;
   app.add_option("--workspace", workspace, "The directory in which the tasks run (absolute)")
-    ->required()
-    ->check(CLI::ExistingDirectory);
+      ->required()
+      ->check(CLI::ExistingDirectory);
   app.add_option("--execution", execution, "The execution's UUID")->required();
   app.add_option("--ready-fd", ready_fd, "Where to write one line when it serves, or why not");
   app.add_flag("--detach", detach, "Leave the caller's process and session");
@@ -47,6 +47,6 @@ int main(int argc, char** argv) {
       log.note(problem.text);
     return problem.exit_code;
   }
-  server{std::move(own), execution, log}.run();
+  server{std::move(own), workspace, execution, log}.run();
   return 0;
 }

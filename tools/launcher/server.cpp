@@ -1,16 +1,16 @@
 #include "tools/launcher/server.hpp"
 
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
 #include <utility>
-
-#include <sys/epoll.h>
-#include <sys/signalfd.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 namespace aeo::launcher {
 
@@ -26,7 +26,9 @@ constexpr std::int64_t greeting_ms = 5000;   ///< For a peer to say hello.
 constexpr std::int64_t first_wait_ms = 5000; ///< For the node that started us.
 constexpr std::int64_t linger_ms = 200;      ///< After the last node, when nothing is left.
 constexpr std::int64_t farewell_ms = 2000;   ///< For the last acknowledgements.
-constexpr std::int64_t hold_back_ms = 5;     ///< A start's notice waits for its exit, if that is soon.
+/// A start's notice and record wait that long for the exit, an acknowledgement's for the next
+/// start.
+constexpr std::int64_t hold_back_ms = 5;
 constexpr std::size_t most_links = 16;
 constexpr std::size_t longest_name = 1024;
 constexpr std::size_t longest_detail = 4096;
@@ -39,21 +41,23 @@ io::unique_fd make_signalfd() {
 
 } // namespace
 
-server::server(premises own, std::string execution, launcher_log& log)
-  : own_{std::move(own)}, execution_{execution}, log_{log},
-    epoll_{::epoll_create1(EPOLL_CLOEXEC)}, signals_{make_signalfd()},
-    tasks_{epoll_.get(), std::move(execution),
-           {[this](const task_start& x) {
-              own_.records->started(x);
-              say(x, false);
-            },
-            [this](task_exit&& x) {
-              if (x.detail.size() > longest_detail)
-                x.detail.resize(longest_detail);
-              own_.records->ended(x);
-              say(std::move(x), true);
-            },
-            [this](const std::string& text) { log_.note(text); }}} {
+server::server(premises own, std::string workspace, std::string execution, launcher_log& log)
+    : own_{std::move(own)}, execution_{execution}, log_{log}, epoll_{::epoll_create1(
+                                                                  EPOLL_CLOEXEC)},
+      signals_{make_signalfd()}, tasks_{epoll_.get(),
+                                        std::move(workspace),
+                                        std::move(execution),
+                                        {[this](const task_start& x) {
+                                           own_.records->started(x);
+                                           say(x, false);
+                                         },
+                                         [this](task_exit&& x) {
+                                           if (x.detail.size() > longest_detail)
+                                             x.detail.resize(longest_detail);
+                                           own_.records->ended(x);
+                                           say(std::move(x), true);
+                                         },
+                                         [this](const std::string& text) { log_.note(text); }}} {
   watch(own_.listener.get(), EPOLLIN, listener_tag);
   watch(signals_.get(), EPOLLIN, signal_tag);
   idle_until_ms_ = now_ms() + first_wait_ms;
@@ -118,7 +122,7 @@ void server::handle_signals() {
 void server::accept_links() {
   for (;;) {
     io::unique_fd fd{
-      ::accept4(own_.listener.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK)};
+        ::accept4(own_.listener.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK)};
     if (!fd) {
       if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
         log_.note(std::string{"cannot accept a connection: "} + std::strerror(errno));
@@ -146,15 +150,15 @@ void server::receive(int fd) {
   message_list messages;
   std::string why;
   switch (from.receive(messages, why)) {
-    case link::news::nothing:
-      return; // It takes data again: settle() sends.
-    case link::news::messages:
-      return dispatch(from, messages);
-    case link::news::malformed:
-      log_.note("hung up on pid " + std::to_string(from.peer()) + ": " + why);
-      return drop(fd);
-    case link::news::ended:
-      return drop(fd);
+  case link::news::nothing:
+    return; // It takes data again: settle() sends.
+  case link::news::messages:
+    return dispatch(from, messages);
+  case link::news::malformed:
+    log_.note("hung up on pid " + std::to_string(from.peer()) + ": " + why);
+    return drop(fd);
+  case link::news::ended:
+    return drop(fd);
   }
 }
 
@@ -197,8 +201,8 @@ void server::dispatch(link& from, message_list& messages) {
       own_.records->intend(spec->key);
       starts = true;
     }
-  if (starts && !own_.records->flush(false))
-    log_.note(own_.records->error());
+  if (starts)
+    keep_records(false);
   for (auto& msg : messages)
     if (&from == node_) // Else it was dropped by the message before.
       dispatch_linked(from, msg);
@@ -211,6 +215,7 @@ void server::dispatch_linked(link& from, wire::message& msg) {
     tasks_.cancel(stop->key);
   } else if (const auto* ack = std::get_if<wire::acknowledge>(&msg)) {
     own_.records->acknowledged(ack->key);
+    soon();
   } else if (auto* part = std::get_if<wire::environment>(&msg)) {
     std::move(part->entries.begin(), part->entries.end(), std::back_inserter(environment_));
   } else if (std::holds_alternative<wire::environment_end>(msg)) {
@@ -250,15 +255,15 @@ void server::greet(link& from, const wire::hello& hello) {
   const auto self = "the launcher (pid " + std::to_string(::getpid()) + ") ";
   if (hello.version != wire::protocol_version)
     return refuse(from, wire::refusal::other_version,
-                  self + "speaks protocol " + std::to_string(wire::protocol_version)
-                    + ", the node " + std::to_string(hello.version)
-                    + ": finish its tasks with the node that started it, or end it with SIGTERM");
+                  self + "speaks protocol " + std::to_string(wire::protocol_version) + ", the node "
+                      + std::to_string(hello.version)
+                      + ": finish its tasks with the node that started it, or end it with SIGTERM");
   if (ending_)
     return refuse(from, wire::refusal::ending, self + "is ending");
   if (hello.execution != execution_ && !tasks_.empty())
     return refuse(from, wire::refusal::other_execution,
                   self + "still runs " + std::to_string(tasks_.size()) + " tasks of execution "
-                    + execution_ + ": resume that one, or end it with SIGTERM");
+                      + execution_ + ": resume that one, or end it with SIGTERM");
   if (hello.execution != execution_ && node_ == nullptr) {
     ending_ = true;
     return refuse(from, wire::refusal::ending, self + "is ending");
@@ -292,25 +297,36 @@ void server::say(const wire::message& msg, bool urgent) {
   node_->say(msg);
   if (urgent)
     say_now_ = true;
-  else if (say_by_ms_ == 0)
-    say_by_ms_ = now_ms() + hold_back_ms;
+  else
+    soon();
 }
 
-/// After each turn: first the records, then the node.
+/// After each turn: first the records, then the node. What is not urgent may wait for what is.
 void server::settle() {
   // With a node the records need only outlive us; without one they are all there is.
-  records_safe_ = own_.records->flush(node_ == nullptr);
-  if (!records_safe_)
-    log_.note(own_.records->error());
+  if (say_now_ || node_ == nullptr)
+    keep_records(node_ == nullptr);
   if (say_now_ || (node_ != nullptr && node_->wants_to_write()))
     flush_link();
 }
 
+void server::keep_records(bool sync) {
+  records_safe_ = own_.records->flush(sync);
+  if (!records_safe_)
+    log_.note(own_.records->error());
+}
+
+/// What was said or noted goes out before long.
+void server::soon() {
+  if (say_by_ms_ == 0)
+    say_by_ms_ = now_ms() + hold_back_ms;
+}
+
 void server::flush_link() {
-  if (node_ == nullptr)
-    return;
   say_now_ = false;
   say_by_ms_ = 0;
+  if (node_ == nullptr)
+    return;
   node_->flush(); // A broken link is dropped when its end of file is read.
   if (node_->wants_to_write() == node_->watched_for_writing)
     return;
@@ -326,7 +342,7 @@ void server::look_at_time(std::int64_t now) {
   if (next_ != nullptr && next_until_ms_ <= now)
     refuse(*std::exchange(next_, nullptr), wire::refusal::other_node,
            "the launcher (pid " + std::to_string(::getpid()) + ") serves the node with pid "
-             + std::to_string(node_ != nullptr ? node_->peer() : 0));
+               + std::to_string(node_ != nullptr ? node_->peer() : 0));
   for (auto at = links_.begin(); at != links_.end();) {
     const auto& entry = *at++;
     if (entry.second->greet_by_ms != 0 && entry.second->greet_by_ms <= now)

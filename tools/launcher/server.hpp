@@ -16,7 +16,7 @@ namespace aeo::launcher {
 /// Serves one node after the other, until there is nothing left to do.
 class server {
 public:
-  server(premises, std::string execution, launcher_log&);
+  server(premises, std::string workspace, std::string execution, launcher_log&);
 
   /// Returns when the launcher has ended in good order: no task runs, and what is not acknowledged
   /// is in the records.
@@ -39,6 +39,8 @@ private:
   void start(task_spec&&);
 
   void settle();
+  void keep_records(bool sync);
+  void soon();
   void flush_link();
   void look_at_time(std::int64_t now);
   bool may_end(std::int64_t now);
@@ -53,13 +55,14 @@ private:
   task_table tasks_;
 
   std::map<int, std::unique_ptr<link>> links_;
-  link* node_ = nullptr;    ///< The one that is served.
-  link* next_ = nullptr;    ///< Waits for node_ to be gone.
+  link* node_ = nullptr; ///< The one that is served.
+  link* next_ = nullptr; ///< Waits for node_ to be gone.
   std::int64_t next_until_ms_ = 0;
   bool has_environment_ = false;
   std::vector<std::string> environment_;
 
-  std::int64_t say_by_ms_ = 0; ///< 0: nothing is held back. A task's start may travel with its exit.
+  std::int64_t say_by_ms_ =
+      0; ///< 0: nothing is held back. A task's start may travel with its exit.
   bool say_now_ = false;
   bool records_safe_ = true;
   std::int64_t idle_until_ms_ = 0; ///< When it ends if still idle; 0: it is not idle.

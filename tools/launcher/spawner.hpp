@@ -2,14 +2,14 @@
 
 #include "messages/task.hpp"
 
+#include <sys/types.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
-
-#include <sys/types.h>
 
 namespace aeo::launcher {
 
@@ -25,7 +25,7 @@ struct spawned {
 /// else of what the launcher has open. Only for a process that was set up by prepare_process().
 class spawner {
 public:
-  explicit spawner(std::string execution);
+  spawner(std::string workspace, std::string execution);
   spawner(const spawner&) = delete;
   spawner& operator=(const spawner&) = delete;
 
@@ -42,6 +42,7 @@ private:
   std::string diagnose(const task_spec&, const std::string& program, int error) const;
   std::string_view task_path() const;
 
+  std::string workspace_;
   std::string execution_;
   std::vector<std::string> base_;
   std::unordered_map<std::string_view, std::size_t> index_; ///< Name to its place in base_.

@@ -30,8 +30,8 @@ struct startup_problem {
 };
 
 /// Takes the workspace's lock, ends what an earlier launcher that was killed left running, takes
-/// over its exits and opens the socket. In this order: nothing of a live launcher is touched, and no
-/// node can start a task beside an older copy of it.
+/// over its exits and opens the socket. In this order: nothing of a live launcher is touched, and
+/// no node can start a task beside an older copy of it.
 startup_problem take_premises(const std::filesystem::path& workspace, const std::string& execution,
                               premises&);
 

@@ -2,16 +2,16 @@
 
 #include "actors/io/process_table.hpp"
 
+#include <sys/epoll.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
 #include <ctime>
 #include <limits>
-
-#include <sys/epoll.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 namespace aeo::launcher {
 
@@ -21,7 +21,12 @@ namespace {
 /// of whose end nobody tells us.
 constexpr std::int64_t look_again_ms = 50;
 
-bool group_exists(pid_t group) { return ::kill(-group, 0) == 0 || errno != ESRCH; }
+/// A century stands for ever, and does not overflow.
+constexpr std::int64_t longest_ms = std::int64_t{100} * 365 * 24 * 3600 * 1000;
+
+bool group_exists(pid_t group) {
+  return ::kill(-group, 0) == 0 || errno != ESRCH;
+}
 
 /// The members that live. Only those of our own session: the number of a group that is gone may be
 /// somebody else's by now.
@@ -44,8 +49,8 @@ std::int64_t now_ms() {
   return std::int64_t{t.tv_sec} * 1000 + t.tv_nsec / 1'000'000;
 }
 
-task_table::task_table(int epoll, std::string execution, events on)
-  : epoll_{epoll}, spawner_{std::move(execution)}, events_{std::move(on)} {}
+task_table::task_table(int epoll, std::string workspace, std::string execution, events on)
+    : epoll_{epoll}, spawner_{std::move(workspace), std::move(execution)}, events_{std::move(on)} {}
 
 void task_table::refuse(const task_spec& spec, int error, std::string detail) {
   task_exit x;
@@ -78,8 +83,8 @@ void task_table::start(task_spec spec) {
   }
   auto t = std::make_unique<task>();
   if (!open_pipe(*t, spec.log))
-    return refuse(spec, errno, std::string{"cannot make a pipe for the output: "}
-                                 + std::strerror(errno));
+    return refuse(spec, errno,
+                  std::string{"cannot make a pipe for the output: "} + std::strerror(errno));
   rlimit ours{};
   if (descriptors_ != 0 && ::getrlimit(RLIMIT_NOFILE, &ours) == 0) {
     const rlimit theirs{descriptors_, ours.rlim_max};
@@ -98,15 +103,15 @@ void task_table::start(task_spec spec) {
   event.events = EPOLLIN;
   event.data.u64 = id;
   if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, t->log.read_end(), &event) != 0)
-    events_.note("the output of " + spec.key.task + " is read only at its end: "
-                 + std::strerror(errno));
+    events_.note("the output of " + spec.key.task
+                 + " is read only at its end: " + std::strerror(errno));
   t->start = {spec.key, child.pid, child.start_ticks, child.started_us};
   t->spec = std::move(spec);
   auto& added = *tasks_.emplace(id, std::move(t)).first->second;
   by_pid_[child.pid] = id;
   by_key_[added.spec.key] = id;
   if (added.spec.timeout_ms > 0)
-    set_due(id, added, now_ms() + added.spec.timeout_ms);
+    set_due(id, added, now_ms() + std::min(added.spec.timeout_ms, longest_ms));
   events_.started(added.start);
 }
 
@@ -175,7 +180,7 @@ void task_table::terminate(std::uint64_t id, task& t, exit_kind reason, std::str
   t.at = stage::terminating;
   t.reason = reason;
   t.detail = std::move(detail);
-  t.kill_at_ms = now + std::max<std::int64_t>(t.spec.grace_ms, 0);
+  t.kill_at_ms = now + std::clamp<std::int64_t>(t.spec.grace_ms, 0, longest_ms);
   signal_group(t, SIGTERM);
   ::kill(static_cast<pid_t>(-t.start.pid), SIGCONT); // A stopped process acts on SIGTERM only then.
   set_due(id, t, t.leader_gone ? std::min(t.kill_at_ms, now + look_again_ms) : t.kill_at_ms);
@@ -256,8 +261,8 @@ void task_table::tick(std::int64_t now) {
 int task_table::due_in(std::int64_t now) const {
   if (due_.empty())
     return -1;
-  const auto left = std::clamp<std::int64_t>(due_.begin()->first - now, 0,
-                                             std::numeric_limits<int>::max());
+  const auto left =
+      std::clamp<std::int64_t>(due_.begin()->first - now, 0, std::numeric_limits<int>::max());
   return static_cast<int>(left);
 }
 

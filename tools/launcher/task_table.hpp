@@ -4,6 +4,8 @@
 #include "tools/launcher/log_pipe.hpp"
 #include "tools/launcher/spawner.hpp"
 
+#include <sys/resource.h>
+
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -13,8 +15,6 @@
 #include <unordered_map>
 #include <utility>
 #include <vector>
-
-#include <sys/resource.h>
 
 namespace aeo::launcher {
 
@@ -35,7 +35,7 @@ public:
   };
 
   /// Pipes are watched in `epoll`, with the task's id as data.
-  task_table(int epoll, std::string execution, events);
+  task_table(int epoll, std::string workspace, std::string execution, events);
 
   void set_environment(std::vector<std::string> base) { spawner_.set_environment(std::move(base)); }
 

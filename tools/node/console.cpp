@@ -106,7 +106,7 @@ public:
 
   void say(std::string_view text) {
     if (options_.mode != console_mode::json) {
-      put({core::plain_line(masked(text))});
+      put({core::format_clock(now_us()) + "  " + core::plain_line(masked(text))});
       return;
     }
     put_json(json_message(now_us(), text, options_.mask));

@@ -33,7 +33,7 @@ struct console_options {
   console_mode mode = console_mode::plain;
   int fd = 1;                          ///< Everything but json errors goes here; not closed.
   bool color = false;                  ///< ANSI colors.
-  bool utf8 = true;                    ///< Else only ASCII is drawn.
+  bool utf8 = true;                    ///< Else bars and marks are ASCII; names stay as they are.
   std::size_t max_lines = 12;          ///< Live lines of running phases; fewer on low terminals.
   std::size_t summarise_above = 200;   ///< plain: phases from which on transitions are counted.
   std::function<terminal_size()> size; ///< Asked at each redraw; empty: 80x24.

@@ -79,16 +79,18 @@ void add_table(const report_input& in, bool only_problems, const look& l, std::v
   }
   std::size_t id = 5;
   std::size_t name = 4;
+  std::size_t status = 6;
   for (auto i : rows) {
     id = std::max(id, core::display_width(clean(in, in.definition.phases[i].id)));
     name = std::max(name, core::display_width(clean(in, in.definition.phases[i].label())));
+    status = std::max(status, to_string(in.state.phases[i].status).size());
   }
   id = std::min(id, l.columns / 5);
   name = std::min(name, l.columns / 3);
-  auto row = [&](std::string_view a, std::string_view b, std::string_view status,
+  auto row = [&](std::string_view a, std::string_view b, std::string_view state,
                  std::string_view tries, std::string_view time, const std::string& why, tone t) {
-    auto text = fmt::format(" {} {} {:<16} {:>5} {:>8}  {}", core::pad_to_width(a, id, l.utf8),
-                            core::pad_to_width(b, name, l.utf8), status, tries, time, why);
+    auto text = fmt::format(" {} {} {:<{}} {:>5} {:>8}  {}", core::pad_to_width(a, id, l.utf8),
+                            core::pad_to_width(b, name, l.utf8), state, status, tries, time, why);
     auto end = text.find_last_not_of(' ');
     out.push_back({core::cut_to_width(text.substr(0, end + 1), l.columns, l.utf8), t});
   };

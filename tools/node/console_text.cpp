@@ -149,11 +149,11 @@ std::string eta_text(const progress_model& m, std::int64_t now_us) {
 std::string counts_text(const progress_model& m) {
   std::string result;
   const auto& c = m.counts();
-  for (auto [status, word] : {std::pair{phase_status::in_progress, "running"},
+  for (auto [status, word] : {std::pair{phase_status::failed, "failed"},
+                              {phase_status::rejected, "rejected"},
+                              {phase_status::in_progress, "running"},
                               {phase_status::waiting_approval, "waiting for a person"},
                               {phase_status::retry_wait, "to be retried"},
-                              {phase_status::failed, "failed"},
-                              {phase_status::rejected, "rejected"},
                               {phase_status::cancelled, "cancelled"},
                               {phase_status::blocked, "blocked"},
                               {phase_status::skipped, "skipped"}})
@@ -282,7 +282,7 @@ std::vector<line> live_lines(const progress_model& m, std::int64_t now_us, std::
   }
   if (!m.waiting().empty())
     result.push_back(
-        list_line(m, " waiting for a person (aeo-control approve ID):", m.waiting(), l));
+        list_line(m, " waiting for a person:", m.waiting(), l));
   result.push_back(overall_line(m, now_us, l));
   return result;
 }

@@ -35,6 +35,7 @@ int run(const options& o) {
 } // namespace
 
 int main(int argc, char** argv) {
+  init_messages(); // Errors are messages too: before anything can fail.
   auto parsed = parse_options(argc, argv);
   if (auto* code = std::get_if<int>(&parsed))
     return *code;

@@ -46,7 +46,6 @@ void add_options(CLI::App& app, options& o, std::string& config, std::string& mo
   app.add_option("--max-parallel", o.max_parallel,
                  "Phases and processes at once (default: the configuration's max_parallel)")
     ->check(CLI::Range(1, 100000));
-  app.add_flag("--wait", o.wait, "Stay while phases wait for a person, instead of exit code 3");
   app.add_flag("--detach-on-stop", o.detach_on_stop,
                "On SIGINT or SIGTERM leave running tasks to the launcher; --resume adopts them");
   auto* json = app.add_flag("--json", o.json, "Print one event per line as JSON");

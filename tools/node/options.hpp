@@ -22,7 +22,6 @@ struct options {
   std::string from;
   std::vector<std::string> only;
   std::uint32_t max_parallel = 0; ///< 0: the configuration's.
-  bool wait = false;
   bool detach_on_stop = false;
   bool json = false;
   bool quiet = false;

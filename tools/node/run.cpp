@@ -124,18 +124,21 @@ std::shared_ptr<supervisor_deps> make_deps(const options& o, const configuration
   deps->history = std::move(s.history);
   deps->selected = std::move(s.selected);
   deps->mask = mask_of(c);
+  if (!c.mask.empty())
+    deps->mask_data = [mask = c.mask](std::string_view text) { return mask.mask_json(text); };
   deps->rules = std::move(*rules); // config::load has compiled them once already
   deps->random01 = [engine = std::mt19937_64{std::random_device{}()}]() mutable {
     return std::uniform_real_distribution<double>{}(engine);
   };
   deps->files = std::make_shared<io::workspace_files>(o.workspace);
   deps->tail = [mask = c.mask](const std::string& log) { return read_tail(log, mask); };
-  deps->view = make_console_view(c.the_plan, console_for(o, c));
+  deps->view = make_console_view(
+    c.the_plan, console_for(o, c),
+    open_node_log(o.workspace / "consolidation" / "logs" / "node.log", p.options.log_level));
   deps->write_file = write_report;
   deps->workspace = o.workspace_as_typed;
   deps->slots = slots_of(o, p);
   deps->manual = p.options.mode == execution_mode::manual;
-  deps->wait = o.wait;
   deps->detach_on_stop = o.detach_on_stop;
   return deps;
 }
@@ -145,7 +148,6 @@ std::shared_ptr<supervisor_deps> make_deps(const options& o, const configuration
 int run_session(const options& o, const configuration& c, session&& s) {
   signal_watch signals;
   auto lock = std::move(s.lock); // Held until everything has ended.
-  init_messages();
   node_config config;
   caf::actor_system system{config};
   int code = exit_code::internal;

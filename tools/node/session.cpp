@@ -190,6 +190,8 @@ private:
   caf::error begin() {
     if (auto err = check_nothing_unfinished())
       return err;
+    if (auto err = keep_old_logs())
+      return err;
     replay_ = {};
     replay_.state.phases.resize(the_plan().phases.size());
     start_execution(new_uuid());
@@ -261,6 +263,22 @@ private:
       notes_.push_back("--fresh: ended " + std::to_string(ended->processes)
                        + " processes of the execution before");
     return {};
+  }
+
+  /// Attempts count from 1 again: an older execution's logs must not be continued by them.
+  caf::error keep_old_logs() {
+    auto consolidation = options_.workspace / "consolidation";
+    std::error_code error;
+    if (!found_ || !fs::exists(consolidation / "logs", error))
+      return {};
+    auto folder = consolidation / "history" / replay_.row.id;
+    fs::create_directories(folder, error);
+    if (!error)
+      fs::rename(consolidation / "logs", folder / "logs", error);
+    if (!error)
+      return {};
+    return caf::make_error(ec::storage_failed, "cannot move the logs of the execution before to "
+                                                 + folder.string() + ": " + error.message());
   }
 
   /// A state file that the database does not know is somebody's only record: it is kept.
@@ -415,6 +433,8 @@ private:
     if (new_row_)
       if (auto err = store_->begin_execution(replay_.row))
         return refuse(err);
+    for (auto& e : first_events_)
+      e.data = config_.mask.mask_json(e.data);
     if (auto err = store_->append(replay_.row.id, first_events_))
       return refuse(err);
     if (auto err = apply_pending())
@@ -425,6 +445,7 @@ private:
     state.id = replay_.row.id;
     state.started_by = replay_.row.started_by;
     state.last_seq = first_events_.back().seq;
+    auto origins = take_origins();
     run_context context;
     context.the_plan = config_.the_plan;
     context.execution = replay_.row.id;
@@ -436,7 +457,7 @@ private:
                    .context = std::make_shared<const run_context>(std::move(context)),
                    .state = std::make_shared<core::execution_state>(std::move(state)),
                    .history = std::move(history_),
-                   .origins = take_origins(),
+                   .origins = std::move(origins),
                    .selected = std::move(selected_),
                    .notes = std::move(notes_)};
   }
@@ -517,6 +538,7 @@ caf::expected<std::shared_ptr<const core::execution_state>> peek_state(const opt
   core::phase_lookup lookup{p};
   replay r;
   r.row = **last;
+  r.state.id = r.row.id;
   r.state.phases.resize(p.phases.size());
   if (auto err = replay_events(**store, lookup, r, nullptr))
     return err;

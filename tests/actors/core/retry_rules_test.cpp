@@ -59,6 +59,7 @@ TEST_CASE("without a rule the table decides the class") {
            {exit_kind::not_started, ENOEXEC, configuration},
            {exit_kind::not_started, EAGAIN, transient},
            {exit_kind::not_started, ENOMEM, transient},
+           {exit_kind::not_started, ECANCELED, transient}, // The launcher is ending.
        }) {
     INFO(int(kind) << " " << code);
     CHECK(classify(failure_of(kind, code), none) == cls);
@@ -248,12 +249,13 @@ TEST_CASE("an end of a process reads as a sentence") {
   x.ended_us = 600'000'000;
   CHECK(describe(x) == "timed out after 10m");
   CHECK(describe(exit_of(exit_kind::cancelled, 15)) == "cancelled after 0s");
-  CHECK(describe(exit_of(exit_kind::not_started, ENOENT, "foo"))
+  CHECK(describe(exit_of(exit_kind::not_started, ENOENT, "command not found: foo"))
         == "could not start: command not found: foo");
-  CHECK(describe(exit_of(exit_kind::not_started, EACCES, "foo"))
+  CHECK(describe(exit_of(exit_kind::not_started, EACCES, "not executable: foo"))
         == "could not start: not executable: foo");
   CHECK(describe(exit_of(exit_kind::not_started, EAGAIN))
         == "could not start: Resource temporarily unavailable");
+  CHECK(describe(exit_of(exit_kind::not_started, ENOENT)) == "could not start: command not found");
   CHECK(describe(exit_of(exit_kind::not_started, 9999)) == "could not start: error 9999");
   CHECK(describe(exit_of(exit_kind::lost, 0)) == "outcome lost");
 }

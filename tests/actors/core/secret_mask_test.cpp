@@ -97,11 +97,7 @@ bool leaks(const std::string& masked, const std::string& form) {
 
 } // namespace
 
-TEST_CASE("variables are secret by their name, in any case") {
-  for (auto name : {"GITHUB_TOKEN", "my_secret_x", "DbPassword", "API_KEY", "keyring"})
-    CHECK(is_secret_variable(name));
-  for (auto name : {"PATH", "HOME", "TOKE", ""})
-    CHECK_FALSE(is_secret_variable(name));
+TEST_CASE("only variables with a secret name are masked") {
   secret_mask mask{{{"PATH", "/usr/bin"}, {"A_KEY", "k3y-value"}}};
   CHECK(mask.mask("/usr/bin k3y-value") == "/usr/bin ***A_KEY***");
 }
@@ -261,4 +257,13 @@ TEST_CASE("a stream holds back no more than it must") {
     said += stream.write("0123456789").size();
   CHECK(said > 10'000 - 160);
   CHECK(mask_stream{secret_mask{}}.write("now") == "now");
+}
+
+TEST_CASE("masked JSON is JSON, also when a number looks like a secret") {
+  secret_mask mask{{{"API_KEY", "1234567"}, {"MY_TOKEN", "a\"quote"}}};
+  auto masked = mask.mask_json(R"({"pid":1234567,"tail":"key 1234567, a\"quote","a\"quote":[1]})");
+  auto document = nlohmann::json::parse(masked);
+  CHECK(document["pid"] == 1234567);
+  CHECK(document["tail"] == "key ***API_KEY***, ***MY_TOKEN***");
+  CHECK(document.contains("***MY_TOKEN***"));
 }

@@ -1,10 +1,10 @@
 #include "actors/io/codec.hpp"
 #include "actors/io/launcher_protocol.hpp"
 
+#include <catch2/catch_test_macros.hpp>
+
 #include <limits>
 #include <random>
-
-#include <catch2/catch_test_macros.hpp>
 
 using namespace aeo;
 using namespace aeo::io;

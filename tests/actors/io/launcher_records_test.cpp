@@ -1,17 +1,18 @@
+#include "actors/io/launcher_folder.hpp"
 #include "actors/io/launcher_records.hpp"
 #include "actors/io/launcher_survivors.hpp"
 #include "actors/io/process_table.hpp"
 
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <sstream>
+#include <catch2/catch_test_macros.hpp>
 
 #include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <catch2/catch_test_macros.hpp>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
 
 using namespace aeo;
 using namespace aeo::io;
@@ -41,7 +42,7 @@ private:
   unique_fd fd_;
 };
 
-const records_header by{"e-1", "boot", 10, 20};
+const records_header by{"e-1", "/w", "1:2", "boot", 10, 20};
 
 task_exit exit_of(const std::string& task) {
   task_exit x;
@@ -91,7 +92,7 @@ TEST_CASE("records cut at any byte keep what came before the cut") {
     if (read.ended.contains({"0", "A", 1}))
       CHECK(read.ended.at({"0", "A", 1}) == exit_of("A"));
   }
-  CHECK(whole == 5); // The empty file and one more after each record: header, A, A, B.
+  CHECK(whole == 4); // The empty file, and after the header, B and A.
 }
 
 TEST_CASE("a flipped bit drops the record and what follows, and is reported") {
@@ -160,18 +161,20 @@ TEST_CASE("a process that merely has a recorded pid is no survivor") {
   ::setpgid(child, child);
   const auto info = find_process(child);
   REQUIRE(info);
+  const folder in;
   recorded_state state;
   state.found = true;
-  state.header = {"e-none", boot_id(), ::getpid(), 0}; // Not the session's leader.
+  // Not the session's leader.
+  state.header = {"e-none", "/w", folder_id(in.fd()), boot_id(), ::getpid(), 0};
   state.running[{"0", "A", 1}] = {{"0", "A", 1}, child, info->start_ticks, 0};
   if (info->session != ::getpid()) {
-    const auto ended = end_survivors(state, std::chrono::milliseconds{100});
+    const auto ended = end_survivors(in.fd(), state, std::chrono::milliseconds{100});
     CHECK(ended.processes == 0);
     CHECK(find_process(child).has_value());
   }
   state.header.boot = "another boot";
   state.header.launcher_pid = info->session;
-  CHECK(end_survivors(state, std::chrono::milliseconds{100}).processes == 0);
+  CHECK(end_survivors(in.fd(), state, std::chrono::milliseconds{100}).processes == 0);
   ::kill(child, SIGKILL);
   ::waitpid(child, nullptr, 0);
 }

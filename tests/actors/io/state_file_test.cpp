@@ -1,15 +1,14 @@
 #include "actors/io/state_file.hpp"
-
 #include "messages/type_ids.hpp"
 #include "tests/fixtures/temp_dir.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 #include <nlohmann/json.hpp>
 
-#include <random>
-
 #include <sys/resource.h>
 #include <sys/stat.h>
+
+#include <random>
 
 using namespace aeo;
 using namespace aeo::test;
@@ -250,7 +249,7 @@ TEST_CASE("a damaged byte is never taken for a different state") {
   const auto good = read_bytes(file);
   std::mt19937 random(99);
   std::size_t detected = 0;
-  for (std::size_t at = 0; at < good.size(); at += 1 + random() % 3) {
+  for (std::size_t at = 0; at < good.size(); at += 1 + random() % 12) {
     auto bad = good;
     bad[at] = static_cast<char>(bad[at] ^ (1 << random() % 8));
     write_bytes(file, bad);

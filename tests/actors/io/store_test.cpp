@@ -2,15 +2,14 @@
 #include "tests/fixtures/store_fixture.hpp"
 
 #include <SQLiteCpp/Statement.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <set>
-
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 using namespace aeo;
 using namespace aeo::test;
@@ -27,7 +26,8 @@ std::map<std::string, std::pair<std::string, fs::file_time_type>> look(const fs:
 }
 
 // Runs `action` in a child that ends without any clean-up, as if it was killed.
-template <class Action> void in_dying_process(Action action) {
+template <class Action>
+void in_dying_process(Action action) {
   const auto pid = fork();
   REQUIRE(pid >= 0);
   if (pid == 0) {
@@ -38,6 +38,49 @@ template <class Action> void in_dying_process(Action action) {
   REQUIRE(waitpid(pid, &status, 0) == pid);
   REQUIRE(status == 0);
 }
+
+// A node of its own that appends five events whenever it is told to. SQLite shares what it knows of
+// a file within a process, so that a reader beside a writer must be another process to count.
+class writing_process {
+public:
+  explicit writing_process(const fs::path& file) {
+    REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends_.data()) == 0);
+    pid_ = fork();
+    REQUIRE(pid_ >= 0);
+    if (pid_ == 0)
+      run(file);
+    close(ends_[1]);
+  }
+  ~writing_process() {
+    close(ends_[0]);
+    waitpid(pid_, nullptr, 0);
+  }
+  writing_process(const writing_process&) = delete;
+  writing_process& operator=(const writing_process&) = delete;
+
+  void append_five() {
+    char byte = 0;
+    REQUIRE(write(ends_[0], "x", 1) == 1);
+    REQUIRE(read(ends_[0], &byte, 1) == 1);
+    REQUIRE(byte == 'y');
+  }
+
+private:
+  [[noreturn]] void run(const fs::path& file) {
+    close(ends_[0]);
+    auto store = io::open_store(file);
+    char byte = 0;
+    while (store && read(ends_[1], &byte, 1) == 1) {
+      auto batch = make_events(5);
+      if ((*store)->append("e1", batch) || write(ends_[1], "y", 1) != 1)
+        break;
+    }
+    _exit(0);
+  }
+
+  std::array<int, 2> ends_{};
+  pid_t pid_ = -1;
+};
 
 event make_event(event_kind kind, std::int64_t time_us, std::string phase) {
   return {0, time_us, kind, std::move(phase), "", 1, ""};
@@ -192,7 +235,8 @@ TEST_CASE("an older schema is migrated in one go, and only in one go") {
   f.fill(5);
   const std::array good = {io::schema_steps()[0], "CREATE TABLE later (x)",
                            "ALTER TABLE later ADD COLUMN y; INSERT INTO later VALUES (1, 2)"};
-  const std::array bad = {io::schema_steps()[0], "CREATE TABLE later (x)", "CREATE TABLE later (x)"};
+  const std::array bad = {io::schema_steps()[0], "CREATE TABLE later (x)",
+                          "CREATE TABLE later (x)"};
   const auto refused = io::open_database_read_only(f.file, good);
   REQUIRE_FALSE(refused);
   CHECK(refused.error() == ec::wrong_state);
@@ -249,13 +293,11 @@ TEST_CASE("reading only writes nothing at all") {
   }
   SECTION("while a node writes") {
     f.fill(10);
-    auto store = f.open();
-    auto batch = make_events(5, 10);
-    REQUIRE_FALSE(store->append("e1", batch));
-    read_all(f.file, 15);
-    batch = make_events(5, 15);
-    REQUIRE_FALSE(store->append("e1", batch));
-    read_all(f.file, 20);
+    writing_process node(f.file);
+    for (std::size_t count : {15, 20, 25}) {
+      node.append_five();
+      read_all(f.file, count);
+    }
   }
   SECTION("after a node was killed, with and without the log's index") {
     in_dying_process([&] {

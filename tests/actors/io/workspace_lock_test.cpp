@@ -1,16 +1,15 @@
 #include "actors/io/workspace_lock.hpp"
-
 #include "messages/type_ids.hpp"
 #include "tests/fixtures/temp_dir.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 
-#include <array>
-
-#include <csignal>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <array>
+#include <csignal>
 
 using namespace aeo;
 using namespace aeo::test;
@@ -85,9 +84,8 @@ TEST_CASE("rubbish in the lock file does no harm") {
   auto lock = workspace_lock::acquire(dir.path(), "aeo-node");
   REQUIRE(lock);
   const auto file = dir.path() / "consolidation/.aeo/node.lock";
-  for (const std::string text :
-       {"", "{", "null", "[1]", "\xff\xfe", R"({"pid":"x","program":3,"since":"never"})",
-        R"({"pid":1e99})"}) {
+  for (const std::string text : {"", "{", "null", "[1]", "\xff\xfe",
+                                 R"({"pid":"x","program":3,"since":"never"})", R"({"pid":1e99})"}) {
     write_bytes(file, text);
     const auto refused = workspace_lock::acquire(dir.path(), "aeo-node");
     REQUIRE_FALSE(refused);

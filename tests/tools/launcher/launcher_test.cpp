@@ -1,55 +1,18 @@
-#include "actors/io/process_table.hpp"
-#include "tests/fixtures/launcher_rig.hpp"
+#include "tests/tools/launcher/connected.hpp"
 
-#include <cerrno>
-#include <csignal>
-#include <fstream>
-#include <sstream>
+#include <catch2/catch_test_macros.hpp>
 
 #include <poll.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-#include <catch2/catch_test_macros.hpp>
+#include <cerrno>
+#include <csignal>
+#include <fstream>
+#include <limits>
 
 using namespace aeo;
 using namespace aeo::fixtures;
-using std::chrono::milliseconds;
-
-namespace {
-
-std::string content(const std::filesystem::path& file) {
-  std::ostringstream text;
-  text << std::ifstream{file}.rdbuf();
-  return text.str();
-}
-
-/// A launcher that is connected, for tests that need no more.
-struct connected {
-  explicit connected(const std::string& below = {}) : workspace{below} {
-    auto made = io::connect_launcher(launcher_of(workspace.path()), said.callbacks());
-    if (!made)
-      FAIL(message_of(made.error()));
-    link = std::move(*made);
-  }
-  task_exit run(const task_spec& spec) {
-    REQUIRE_FALSE(link.client->start({spec}));
-    return said.exit_of(spec.key);
-  }
-  task_spec script(const std::string& name, const std::string& text) const {
-    return make_script(workspace.path(), name, text);
-  }
-  scratch_folder workspace;
-  heard said;
-  io::launcher_link link;
-};
-
-bool is_gone(pid_t pid) {
-  const auto info = io::find_process(pid);
-  return !info || info->ended();
-}
-
-} // namespace
 
 TEST_CASE("an exit comes with its code, times and use") {
   connected c;
@@ -79,6 +42,7 @@ TEST_CASE("a task has its own group, /dev/null to read, default signals and no f
   const auto x = c.run(spec);
   CHECK(x.ok());
   const auto log = content(spec.log);
+  INFO(log);
   CHECK(log.find("no input") != std::string::npos);
   CHECK(log.find("0 1 2 3 ") != std::string::npos); // 3 is ls's own.
   CHECK(log.find("0 1 2 3 4") == std::string::npos);
@@ -89,16 +53,18 @@ TEST_CASE("a task has its own group, /dev/null to read, default signals and no f
 
 TEST_CASE("a task sees the base environment, its additions and who it is") {
   connected c;
-  auto spec = c.script("T1", "echo \"$A,$AEO_EXECUTION_ID,$AEO_PHASE,$AEO_TASK,$AEO_ATTEMPT,$L\"");
+  auto spec = c.script(
+      "T1", "echo \"$A,$AEO_EXECUTION_ID,$AEO_PHASE,$AEO_TASK,$AEO_ATTEMPT,$AEO_WORKSPACE\"");
   spec.env = {{"A", "new"}, {"AEO_TASK", "a lie"}, {"A", "newest"}};
   CHECK(c.run(spec).ok());
-  CHECK(content(spec.log) == "newest,e-1,0,T1,1,\n");
+  CHECK(content(spec.log) == "newest,e-1,0,T1,1," + c.workspace.path().string() + "\n");
   CHECK(c.run(c.script("T2", "test -z \"$AEO_LAUNCHER\" && test -n \"$PATH\"")).ok());
 }
 
 TEST_CASE("a start is told with pid and start time") {
   connected c;
   auto spec = c.script("T1", "read -r x </proc/self/stat; sleep 100");
+  spec.timeout_ms = std::numeric_limits<std::int64_t>::max();
   REQUIRE_FALSE(c.link.client->start({spec}));
   const auto start = c.said.start_of(spec.key);
   REQUIRE(start.pid > 0);
@@ -197,7 +163,8 @@ TEST_CASE("64 MB of output are complete to the byte") {
   CHECK(x.ok());
   CHECK(x.log_bytes == 67108864);
   CHECK(std::filesystem::file_size(spec.log) == 67108864);
-  auto check = c.script("T2", "test \"$(cksum <" + spec.log + " | cut -d' ' -f1)\" = \"$(cat sum)\"");
+  auto check =
+      c.script("T2", "test \"$(cksum <" + spec.log + " | cut -d' ' -f1)\" = \"$(cat sum)\"");
   CHECK(c.run(check).ok());
 }
 

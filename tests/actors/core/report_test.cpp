@@ -1,0 +1,275 @@
+#include "actors/core/report.hpp"
+#include "tests/fixtures/sample_run.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+#include <nlohmann/json.hpp>
+
+#include <chrono>
+#include <sstream>
+
+using namespace aeo;
+using namespace aeo::core;
+using namespace aeo::testing;
+using nlohmann::json;
+
+namespace {
+
+json final_json(const sample_run& r, int exit_code = 0) {
+  std::ostringstream out;
+  write_final_json(out, r.input(exit_code));
+  return json::parse(out.str());
+}
+
+std::string markdown(const sample_run& r, int exit_code = 0) {
+  std::ostringstream out;
+  write_final_markdown(out, r.input(exit_code));
+  return out.str();
+}
+
+bool contains(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
+
+} // namespace
+
+TEST_CASE("the final report gives each phase with times, outputs, criteria and who approved it") {
+  sample_run r{diamond()};
+  r.on(0, event_kind::execution_started, {}, 0, R"({"mode":"automated","user":"alice"})");
+  r.pass("0", 1, 4).pass("1", 4, 6).pass("2", 4, 10).pass("3", 10, 11);
+  r.state.overall = overall_status::completed;
+  auto report = final_json(r);
+  CHECK(report["execution_id"] == "4f1c");
+  CHECK(report["overall_status"] == "completed");
+  CHECK(report["event_log"]["head"] == "head00");
+  CHECK(report["progress"]["done"] == 4);
+  CHECK(report["progress"]["percent"] == 100.0);
+  CHECK(report["next_steps"].empty());
+  auto phase = report["phases"][0];
+  CHECK(phase["id"] == "0");
+  CHECK(phase["status"] == "approved");
+  CHECK(phase["source"] == "measured");
+  CHECK(phase["duration_seconds"] == 3.0);
+  CHECK(phase["criteria"][0]["expected"] == "exists");
+  CHECK(phase["outputs"][0]["sha256"] == "ab12");
+  CHECK(phase["decision"]["by"] == "criteria");
+  CHECK(phase["decision"]["kind"] == "criteria");
+  CHECK(phase["attempts"][0]["outcome"] == "approved");
+  CHECK(phase["attempts"][0]["duration_seconds"] == 3.0);
+}
+
+TEST_CASE("the critical path follows the dependency that ended last") {
+  sample_run r{diamond()};
+  r.pass("0", 1, 4).pass("1", 4, 6).pass("2", 5, 10).pass("3", 12, 13);
+  auto path = taken_path(r.input());
+  REQUIRE(path.size() == 3);
+  CHECK(path[0].phase == 0);
+  CHECK(path[1].phase == 2);
+  CHECK(path[1].waited_us == 1 * second);
+  CHECK(path[2].phase == 3);
+  CHECK(path[2].waited_us == 2 * second);
+}
+
+TEST_CASE("a person's approval shows with name, comment and override") {
+  sample_run r{diamond()};
+  r.on(1, event_kind::phase_started, "0", 1)
+      .on(2, event_kind::phase_failed, "0", 1,
+          R"({"class":"permanent","message":"exited with 2"})");
+  r.on(60, event_kind::phase_approved, "0", 1,
+       R"({"by":"bob","comment":"checked by hand","override":true})");
+  auto phase = final_json(r)["phases"][0];
+  CHECK(phase["decision"]["kind"] == "person");
+  CHECK(phase["decision"]["by"] == "bob");
+  CHECK(phase["decision"]["override"] == true);
+  CHECK(phase["attempts"][0]["outcome"] == "failed");
+  auto text = markdown(r);
+  CHECK(contains(text, "OVERRIDE by bob"));
+  CHECK(contains(text, "checked by hand"));
+}
+
+TEST_CASE("a skipped phase says by whom and why, and claims no duration") {
+  sample_run r{diamond()};
+  r.on(5, event_kind::phase_skipped, "0", 0, R"({"by":"carol","reason":"done on Friday"})");
+  auto phase = final_json(r)["phases"][0];
+  CHECK(phase["source"] == "not_run");
+  CHECK(phase["approved"] == false);
+  CHECK(phase["duration_seconds"].is_null());
+  CHECK(phase["decision"]["by"] == "carol");
+  CHECK(phase["decision"]["reason"] == "done on Friday");
+  CHECK(contains(markdown(r), "by carol: done on Friday"));
+  CHECK(contains(markdown(r), "did not run"));
+}
+
+TEST_CASE("an imported phase is never said to be measured") {
+  sample_run r{diamond()};
+  r.on(0, event_kind::state_imported, "0", 0,
+       R"({"status":"approved","started_at":"2023-01-01T00:00:00Z",)"
+       R"("completed_at":"2023-01-01T01:00:00Z","metadata":{"tool":"other"}})");
+  r.pass("1", 4, 6);
+  CHECK(final_json(r)["phases"][0]["source"] == "imported");
+  CHECK(contains(markdown(r), "imported, not measured by us"));
+  auto path = taken_path(r.input());
+  REQUIRE(path.size() == 1);
+  CHECK(path[0].phase == 1);
+}
+
+TEST_CASE("a failure is handed over with class, log, tail and the command that continues") {
+  sample_run r{diamond()};
+  r.pass("0", 1, 4).on(4, event_kind::phase_started, "1", 1);
+  r.on(4, event_kind::task_started, "1", 1, R"({"pid":7})", "T1");
+  r.on(6, event_kind::task_finished, "1", 1,
+       R"({"ok":false,"kind":"exited","code":2,"pid":7,"ms":1500,"cpu_ms":900,)"
+       R"("peak_rss_kb":2048,"log_bytes":30})",
+       "T1");
+  r.on(6, event_kind::phase_failed, "1", 1,
+       R"({"class":"permanent","message":"T1 exited with 2","exit_code":2,)"
+       R"("log":"consolidation/logs/1/T1.1.log","tail":"make: *** [all] Error 2\n```\nlast"})");
+  r.state.overall = overall_status::failed;
+  auto phase = final_json(r, 1)["phases"][1];
+  CHECK(phase["failure"]["class"] == "permanent");
+  CHECK(phase["failure"]["exit_code"] == 2);
+  auto task = phase["attempts"][0]["tasks"][0];
+  CHECK(task["ok"] == false);
+  CHECK(task["duration_seconds"] == 1.5);
+  CHECK(task["log"] == "consolidation/logs/1/T1.1.log");
+  auto text = markdown(r, 1);
+  CHECK(contains(text, "permanent: T1 exited with 2"));
+  CHECK(contains(text, "aeo-node --resume"));
+  CHECK(contains(text, "````text\nmake: *** [all] Error 2\n```\nlast\n````"));
+}
+
+TEST_CASE("a phase that waits for a person names the command that lets its criteria decide") {
+  sample_run r{diamond()};
+  r.on(1, event_kind::phase_started, "0", 1).on(2, event_kind::phase_completed, "0", 1);
+  r.on(2, event_kind::phase_waiting, "0", 1, R"({"reason":"manual approval"})");
+  auto in = r.input(3);
+  in.workspace = "/srv/my work";
+  auto steps = next_steps(in);
+  REQUIRE(steps.size() == 1);
+  CHECK(contains(steps[0].text, "manual approval"));
+  CHECK(steps[0].command == "aeo-node --workspace '/srv/my work' --resume --mode automated");
+}
+
+TEST_CASE("a failure beside an approval that is waited for names one way to continue") {
+  sample_run r{diamond()};
+  r.pass("0", 1, 2);
+  r.on(3, event_kind::phase_started, "1", 1).on(4, event_kind::phase_failed, "1", 1, "{}");
+  r.on(3, event_kind::phase_started, "2", 1).on(4, event_kind::phase_completed, "2", 1);
+  r.on(5, event_kind::phase_waiting, "2", 1, "{}");
+  auto steps = next_steps(r.input(1));
+  REQUIRE(steps.size() == 2);
+  CHECK(steps[0].command == "aeo-node --resume");
+  CHECK(steps[1].command == "aeo-node --resume --mode automated");
+  CHECK(step_of(r.input(1), 1).command == steps[0].command);
+}
+
+TEST_CASE("an interrupted execution needs one command") {
+  sample_run r{diamond()};
+  r.pass("0", 1, 4);
+  r.state.overall = overall_status::interrupted;
+  auto steps = next_steps(r.input(130));
+  REQUIRE(steps.size() == 1);
+  CHECK(steps[0].command == "aeo-node --resume");
+  CHECK(outcome_sentence(r.input(130))
+        == "Interrupted after 4.0 s: 1 of 4 phases approved; 3 not started.");
+}
+
+TEST_CASE("several failures share one command") {
+  sample_run r{diamond()};
+  r.pass("0", 1, 2);
+  for (const char* id : {"1", "2"})
+    r.on(3, event_kind::phase_started, id, 1)
+        .on(4, event_kind::phase_failed, id, 1,
+            R"({"class":"permanent","message":"exited with 1"})");
+  r.on(4, event_kind::phase_blocked, "3", 0, R"({"by":"1","reason":"dependency failed"})");
+  auto text = to_text(next_steps(r.input(1)));
+  CHECK(text.find("aeo-node --resume") == text.rfind("aeo-node --resume"));
+  CHECK(contains(text, "1 phase is blocked"));
+}
+
+TEST_CASE("an attempt whose end was lost is said to be so") {
+  sample_run r{diamond()};
+  r.on(0, event_kind::execution_started, {}, 0, R"({"user":"alice"})");
+  r.on(1, event_kind::phase_started, "0", 1).on(1, event_kind::task_started, "0", 1, "{}", "T0");
+  r.history.add({9, t0 + 90 * second, event_kind::execution_resumed, "", "", 0, "{}"});
+  auto report = final_json(r);
+  CHECK(report["phases"][0]["attempts"][0]["ended_at"].is_null());
+  CHECK(report["phases"][0]["attempts"][0]["tasks"][0]["outcome"] == "unknown");
+  CHECK(report["sessions"][0]["ended_at"].is_null());
+  CHECK(contains(markdown(r), "its end was not recorded"));
+  CHECK(contains(markdown(r), "without a word (crash or kill)"));
+}
+
+TEST_CASE("odd event data never breaks a report") {
+  for (const char* data : {"", "{", "[]", "null", R"({"by":{"x":1},"criteria":7,"outputs":"no"})",
+                           R"({"criteria":[1,null,{"check":5}],"outputs":[[],{"bytes":-1e99}]})",
+                           R"({"by":["a","b"],"tail":12,"class":[],"ms":-5})"}) {
+    sample_run r{diamond()};
+    r.on(1, event_kind::phase_started, "0", 1, data);
+    r.on(1, event_kind::task_finished, "0", 1, data, "T0");
+    r.on(2, event_kind::phase_failed, "0", 1, data);
+    r.on(3, event_kind::phase_skipped, "1", 1, data);
+    r.history.add({0, 0, event_kind::note, "no such phase", "x", 1, data});
+    CHECK(final_json(r, 1)["phases"].size() == 4);
+    CHECK_FALSE(markdown(r, 1).empty());
+  }
+}
+
+TEST_CASE("no secret leaves in any report, wherever it stands") {
+  sample_run r{diamond()};
+  r.on(1, event_kind::phase_started, "0", 1);
+  r.on(2, event_kind::phase_failed, "0", 1,
+       R"({"class":"permanent","message":"bad s3cr3t","log":"s3cr3t.log","tail":"a s3cr3t b",)"
+       R"("criteria":[{"check":"c","passed":false,"expected":"s3cr3t","actual":"s3cr3t"}]})");
+  r.on(3, event_kind::phase_skipped, "1", 0, R"({"by":"s3cr3t","reason":"s3cr3t"})");
+  auto in = r.input(1);
+  in.mask = [](std::string_view text) {
+    std::string result{text};
+    for (std::size_t at = 0; (at = result.find("s3cr3t", at)) != std::string::npos;)
+      result.replace(at, 6, "***");
+    return result;
+  };
+  std::ostringstream out;
+  write_final_json(out, in);
+  write_status_json(out, in);
+  write_final_markdown(out, in);
+  CHECK_FALSE(contains(out.str(), "s3cr3t"));
+  CHECK(contains(out.str(), "bad ***"));
+}
+
+TEST_CASE("names and reasons cannot break the markdown") {
+  sample_run r{diamond()};
+  r.on(5, event_kind::phase_skipped, "0", 0, R"({"by":"x|y","reason":"<b>\n# no"})");
+  auto text = markdown(r);
+  CHECK(contains(text, "by x\\|y: &lt;b> \\# no"));
+  CHECK(contains(text, "Phase \\| 0"));
+}
+
+TEST_CASE("percent is 100 only when every gate is open") {
+  progress_counts c;
+  c.total = 100'000;
+  c.by_status[static_cast<std::size_t>(phase_status::approved)] = 99'999;
+  CHECK(c.percent() < 100);
+  c.by_status[static_cast<std::size_t>(phase_status::skipped)] = 1;
+  CHECK(c.percent() == 100);
+}
+
+TEST_CASE("a status report's name is its time in UTC") {
+  CHECK(status_report_name(t0) == "status_report_20231114_221320.json");
+}
+
+TEST_CASE("a report on 100,000 phases is complete JSON") {
+  sample_run r{wide_plan(100'000)};
+  for (auto& s : r.state.phases) {
+    s.status = phase_status::approved;
+    s.started_us = t0;
+    s.ended_us = t0 + second;
+  }
+  r.state.phases[7].status = phase_status::failed;
+  CHECK(final_json(r, 1)["phases"].size() == 100'000);
+  std::ostringstream out;
+  write_status_json(out, r.input());
+  auto status = json::parse(out.str());
+  CHECK(status["phases"].size() == 1);
+  CHECK(status["progress"]["done"] == 99'999);
+  CHECK(markdown(r, 1).size() < 10'000);
+}

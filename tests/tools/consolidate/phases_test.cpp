@@ -1,0 +1,267 @@
+#include "tests/tools/consolidate/temporary_workspace.hpp"
+#include "tools/consolidate/failure.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <map>
+#include <set>
+
+using namespace aeo::consolidate;
+using namespace aeo::consolidate::test;
+
+namespace {
+
+/// Two repositories that collide, with branches, tags, odd names, a symlink and a submodule entry.
+void fill(const temporary_workspace& ws) {
+  ws.start("one");
+  ws.write("one/README.md", "# one\n");
+  ws.write("one/.github/workflows/ci.yml", "name: one\n");
+  ws.write("one/same.txt", "the same\n");
+  ws.commit("one", "first");
+  ws.write("one/src/new\nline.py", "import os\nprint(os.environ[\"SHOP_KEY\"])\n");
+  ws.write("one/src/caf\xE9.txt", "latin\n");
+  ws.write("one/\"quoted\".txt", "q\n");
+  fs::create_symlink("nowhere", ws.root + "/one/broken");
+  ws.commit("one", "odd names");
+  ws.repository("one").output({"update-index", "--add", "--cacheinfo",
+                               "160000,1111111111111111111111111111111111111111,sub"});
+  ws.repository("one").output({"commit", "-q", "-m", "submodule"});
+  ws.repository("one").output({"tag", "-a", "-m", "release", "v1"});
+  ws.repository("one").output({"checkout", "-q", "-b", "side"});
+  ws.write("one/side.txt", "side\n");
+  ws.repository("one").output({"add", "side.txt"});
+  ws.repository("one").output({"commit", "-q", "-m", "side"});
+  ws.repository("one").output({"checkout", "-q", "main"});
+  ws.start("two");
+  ws.write("two/package.json", "{\"name\": \"two\", \"dependencies\": {\"one\": \"^1.0.0\"}}\n");
+  ws.write("two/.github/workflows/ci.yml", "name: two\n");
+  ws.write("two/same.txt", "the same\n");
+  ws.commit("two", "first of two");
+  ws.repository("two").output({"tag", "light"});
+}
+
+void use_mapping(temporary_workspace& ws) {
+  mapping_rule rule;
+  rule.name = "top";
+  rule.directory = ".github";
+  rule.kind = "infrastructure";
+  rule.target = ".github";
+  ws.context.config.mapping.push_back(rule);
+}
+
+std::map<std::string, std::string> content_of(const std::string& directory) {
+  std::map<std::string, std::string> files;
+  for (const auto& entry : fs::recursive_directory_iterator(directory)) {
+    if (!fs::is_regular_file(fs::symlink_status(entry.path())))
+      continue;
+    std::ifstream in(entry.path(), std::ios::binary);
+    std::ostringstream text;
+    text << in.rdbuf() << fs::last_write_time(entry.path()).time_since_epoch().count();
+    files[entry.path().string()] = text.str();
+  }
+  return files;
+}
+
+} // namespace
+
+TEST_CASE("every commit of every source is reachable in the monorepo with its words and people") {
+  temporary_workspace ws;
+  fill(ws);
+  const auto result = ws.merge();
+  CHECK(result["fsck_clean"] == true);
+  CHECK(result["unresolved"] == 0);
+  std::size_t in = 0;
+  for (const char* name : {"one", "two"})
+    in += count_lines_of(ws.repository(name).output({"rev-list", "--all"}));
+  CHECK(result["commits_in"] == in);
+  CHECK(result["commits_reachable"] == in);
+  const auto all = count_lines_of(ws.monorepo().output({"rev-list", "--all"}));
+  CHECK(all == in + result["commits_created"].get<std::size_t>());
+
+  std::size_t compared = 0;
+  const auto table = ws.read("consolidation/repository_consolidation/commit_map.tsv");
+  for (const auto line : split(table, '\n')) {
+    const auto fields = split(line, '\t');
+    if (fields.size() != 3 || line.starts_with('#'))
+      continue;
+    const std::vector<std::string> show{"show", "-s", "--format=%an%ae%at%cn%ce%ct%B"};
+    auto original = show;
+    original.emplace_back(fields[1]);
+    auto made = original;
+    made[3] = std::string(fields[2]);
+    CHECK(ws.repository(std::string(fields[0])).output(original) == ws.monorepo().output(made));
+    ++compared;
+  }
+  CHECK(compared == in);
+}
+
+TEST_CASE("every tracked file has its content and mode at the mapped place") {
+  temporary_workspace ws;
+  fill(ws);
+  use_mapping(ws);
+  const auto result = ws.merge();
+  CHECK(result["files_unmapped"] == 0);
+  CHECK(result["blobs_missing"] == 0);
+  const auto tree = ws.monorepo().output({"ls-tree", "-r", "-z", "main"});
+  const auto entries = split(tree, '\0');
+  const std::set<std::string_view> have(entries.begin(), entries.end());
+  const auto original = ws.repository("one").output({"ls-tree", "-r", "-z", "HEAD"});
+  for (const auto record : split(original, '\0')) {
+    const auto tab = record.find('\t');
+    if (tab == std::string_view::npos || record.find(".github") != std::string_view::npos)
+      continue;
+    const auto moved =
+        std::string(record.substr(0, tab + 1)) + "libs/one/" + std::string(record.substr(tab + 1));
+    INFO(encode_path(moved));
+    CHECK(have.contains(moved));
+  }
+  CHECK(ws.read("consolidation/monorepo/.github/workflows/one-ci.yml") == "name: one\n");
+  CHECK(ws.read("consolidation/monorepo/.github/workflows/two-ci.yml") == "name: two\n");
+}
+
+TEST_CASE("every tracked file belongs to exactly one component and the counts add up") {
+  temporary_workspace ws;
+  fill(ws);
+  ws.write("one/lib/package.json", "{\"name\": \"one\"}");
+  ws.write("one/lib/deep/x.js", "export const x = 1;\n");
+  ws.commit("one", "a package inside");
+  const auto map = ws.run("component-mapping", "reports/component_mapping.json");
+  std::size_t tracked = 0;
+  for (const char* name : {"one", "two"}) {
+    const auto listing = ws.repository(name).output({"ls-tree", "-r", "-z", "HEAD"});
+    tracked += static_cast<std::size_t>(std::count(listing.begin(), listing.end(), '\0'));
+  }
+  CHECK(map["files_tracked"] == tracked);
+  CHECK(map["files_mapped"] == tracked);
+  CHECK(map["files_unmapped"] == 0);
+  CHECK(map["files_mapped_twice"] == 0);
+  std::size_t sum = 0;
+  for (const auto& item : map["components"])
+    sum += item["files"].get<std::size_t>();
+  CHECK(sum == tracked);
+  CHECK(map["dependencies"][0]["from"] == "two");
+  CHECK(map["dependencies"][0]["to"] == "one/lib");
+}
+
+TEST_CASE("all steps leave the sources byte for byte and time for time as they were") {
+  temporary_workspace ws;
+  fill(ws);
+  const auto one = content_of(ws.root + "/one");
+  const auto two = content_of(ws.root + "/two");
+  ws.run("repository-analysis", "discovery/repository_analysis.json");
+  ws.run("workspace-analysis", "discovery/workspace_analysis.json");
+  ws.merge();
+  CHECK(content_of(ws.root + "/one") == one);
+  CHECK(content_of(ws.root + "/two") == two);
+}
+
+TEST_CASE("building again from the same sources gives the same commit") {
+  temporary_workspace ws;
+  fill(ws);
+  const auto first = ws.merge();
+  const auto second = ws.merge();
+  CHECK(first["head"] == second["head"]);
+  CHECK(second["kept_previous"] == "");
+  CHECK_FALSE(fs::exists(ws.root + "/consolidation/.monorepo.new"));
+}
+
+TEST_CASE("work that someone did in the monorepo is kept beside the new one") {
+  temporary_workspace ws;
+  fill(ws);
+  ws.merge();
+  ws.write("consolidation/monorepo/mine.txt", "mine\n");
+  ws.commit("consolidation/monorepo", "my work");
+  const auto again = ws.merge();
+  CHECK(again["kept_previous"] == "monorepo.previous");
+  CHECK(ws.read("consolidation/monorepo.previous/mine.txt") == "mine\n");
+}
+
+TEST_CASE("a strategy made for other commits is refused") {
+  temporary_workspace ws;
+  fill(ws);
+  ws.run("component-mapping", "reports/component_mapping.json");
+  ws.write("two/more.txt", "more\n");
+  ws.commit("two", "moved on");
+  try {
+    ws.run("merge-strategy", "repository_consolidation/merge_strategy.json");
+    FAIL("accepted");
+  } catch (const failure& error) {
+    CHECK(error.status() == exit_status::bad_data);
+  }
+}
+
+TEST_CASE("a step without the output it needs names the step that makes it") {
+  temporary_workspace ws;
+  fill(ws);
+  try {
+    ws.run("conflict-resolution", "repository_consolidation/conflict_resolution.json");
+    FAIL("accepted");
+  } catch (const failure& error) {
+    CHECK(error.status() == exit_status::no_input);
+    CHECK(std::string(error.what()).find("merge-strategy") != std::string::npos);
+  }
+}
+
+TEST_CASE("the place of evidence exists and the line there matches") {
+  temporary_workspace ws;
+  fill(ws);
+  component_rule rule;
+  rule.id = "shop";
+  rule.content = {"os\\.environ"};
+  rule.env = {"SHOP_KEY"};
+  ws.context.config.components.push_back(rule);
+  ws.context.config.minimum_components = 2;
+  const auto found = ws.run("bmc-inventory", "discovery/bmc_inventory.json");
+  CHECK(found["components_found"] == 1);
+  CHECK(found["components_short"] == 1);
+  REQUIRE(found["components"][0]["evidence"].size() == 2);
+  for (const auto& place : found["components"][0]["evidence"]) {
+    const auto text = ws.read(place["repository"].get<std::string>() + "/"
+                              + decode_path(place["path"].get<std::string>()));
+    const auto line = split(text, '\n').at(place["line"].get<std::size_t>() - 1);
+    CHECK(line.find("os.environ[\"SHOP_KEY\"]") != std::string_view::npos);
+  }
+}
+
+TEST_CASE("the second scan reads nothing, a changed file is read again") {
+  temporary_workspace ws;
+  fill(ws);
+  const auto first = ws.run("workspace-analysis", "discovery/workspace_analysis.json");
+  CHECK(first["scan"]["cached"] == 0);
+  const auto second = ws.run("workspace-analysis", "discovery/workspace_analysis.json");
+  CHECK(second["scan"]["cached"].get<std::size_t>() + 1
+        >= first["scan"]["read"].get<std::size_t>());
+  ws.write("two/same.txt", "now different\n");
+  const auto third = ws.run("workspace-analysis", "discovery/workspace_analysis.json");
+  CHECK(third["scan"]["read"].get<std::size_t>() == second["scan"]["read"].get<std::size_t>() + 1);
+}
+
+TEST_CASE("empty, plain, shallow and bare sources are listed and merged as far as they go") {
+  temporary_workspace ws;
+  fill(ws);
+  ws.start("empty");
+  ws.write("plain/notes.txt", "no history\n");
+  git(ws.root).output({"-c", "protocol.allow=always", "clone", "-q", "--depth", "1",
+                       "file://" + ws.root + "/one", "shallow"});
+  git(ws.root).output(
+      {"-c", "protocol.allow=always", "clone", "-q", "--bare", ws.root + "/two", "bare.git"});
+  for (const char* name : {"one", "two", "empty", "plain", "shallow", "bare.git"})
+    ws.context.config.repositories.push_back({name, name, ""});
+  const auto facts = ws.run("repository-analysis", "discovery/repository_analysis.json");
+  CHECK(facts["repositories_total"] == 6);
+  CHECK(facts["repositories_empty"] == 1);
+  CHECK(facts["repositories"][4]["shallow"] == true);
+  const auto result = ws.merge();
+  CHECK(result["fsck_clean"] == true);
+  CHECK(result["unresolved"] == 0);
+  CHECK(result["commits_missing"] == 0);
+  CHECK(result["files_unmapped"] == 0);
+}
+
+TEST_CASE("an output outside consolidation is refused") {
+  temporary_workspace ws;
+  for (const char* out :
+       {"../x.json", "/tmp/x.json", "one/x.json", "consolidation", "consolidation/../one/x"})
+    CHECK_THROWS_AS(checked_output(ws.root, out), failure);
+  CHECK(checked_output(ws.root, "consolidation/a/b.json") == ws.root + "/consolidation/a/b.json");
+}

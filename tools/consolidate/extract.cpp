@@ -1,0 +1,200 @@
+#include "tools/consolidate/extract.hpp"
+
+#include "tools/consolidate/paths.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+
+namespace aeo::consolidate {
+
+namespace {
+
+bool is_name_char(char c) {
+  return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_';
+}
+
+std::string_view leading_name(std::string_view text) {
+  std::size_t n = 0;
+  while (n < text.size() && is_name_char(text[n]))
+    ++n;
+  return text.substr(0, n);
+}
+
+std::string_view quoted(std::string_view text) {
+  const auto begin = text.find_first_of("\"'`");
+  if (begin == std::string_view::npos)
+    return {};
+  const auto end = text.find(text[begin], begin + 1);
+  return end == std::string_view::npos ? std::string_view{}
+                                       : text.substr(begin + 1, end - begin - 1);
+}
+
+bool is_variable(std::string_view name) {
+  return name.size() > 1 && std::isdigit(static_cast<unsigned char>(name[0])) == 0
+         && std::any_of(name.begin(), name.end(), [](char c) { return c >= 'A' && c <= 'Z'; })
+         && std::none_of(name.begin(), name.end(), [](char c) { return c >= 'a' && c <= 'z'; });
+}
+
+class extractor {
+public:
+  extractor(std::string_view language, references& out)
+      : language_(language), environment_(language == "Environment file"),
+        compose_(language == "YAML" || language == "Dockerfile" || language == "Shell"), out_(out) {
+  }
+
+  void line(std::string_view text, std::uint32_t number) {
+    number_ = number;
+    const auto trimmed = trim(text);
+    if (environment_)
+      declared(trimmed);
+    else
+      used(text);
+    if (language_ == "Python")
+      python(trimmed);
+    else if (language_ == "JavaScript" || language_ == "TypeScript" || language_ == "Vue"
+             || language_ == "Svelte")
+      script(trimmed);
+    else if (language_ == "Go")
+      go(trimmed);
+    else if (language_ == "Rust")
+      after(trimmed, "use ", "::;");
+    else if (language_ == "Java" || language_ == "Kotlin" || language_ == "Scala")
+      after(trimmed, "import ", "; ");
+    else if (language_ == "C" || language_ == "C++" || language_ == "C header")
+      include(trimmed);
+  }
+
+private:
+  void add(std::vector<named_line>& list, std::string_view name) {
+    if (!name.empty() && name.size() <= 200)
+      list.push_back({printable(name, 200), number_});
+  }
+
+  void declared(std::string_view line) {
+    if (line.starts_with("export "))
+      line.remove_prefix(7);
+    if (line.starts_with("# "))
+      line.remove_prefix(2); // an optional variable: `# NAME=value`
+    const auto name = leading_name(line);
+    if (is_variable(name) && line.substr(name.size()).starts_with('='))
+      add(out_.env_declared, name);
+  }
+
+  void used(std::string_view line) {
+    constexpr std::array<std::string_view, 7> calls{"os.environ[", "os.environ.get(", "os.getenv(",
+                                                    "os.Getenv(",  "os.LookupEnv(",   "getenv(",
+                                                    "env::var("};
+    for (const auto call : calls) {
+      for (auto at = line.find(call); at != std::string_view::npos; at = line.find(call, at + 1)) {
+        const bool part_of_other =
+            call == "getenv(" && at > 2
+            && (line.substr(at - 3, 3) == "os." || is_name_char(line[at - 1]));
+        const auto name = quoted(line.substr(at + call.size()));
+        if (!part_of_other && !name.empty() && leading_name(name) == name)
+          add(out_.env_used, name);
+      }
+    }
+    for (const std::string_view prefix : {"process.env.", "import.meta.env."}) {
+      for (auto at = line.find(prefix); at != std::string_view::npos;
+           at = line.find(prefix, at + 1))
+        add(out_.env_used, leading_name(line.substr(at + prefix.size())));
+    }
+    if (!compose_)
+      return;
+    for (auto at = line.find("${"); at != std::string_view::npos; at = line.find("${", at + 1)) {
+      const auto name = leading_name(line.substr(at + 2));
+      if (is_variable(name))
+        add(out_.env_used, name);
+    }
+  }
+
+  void python(std::string_view line) {
+    if (line.starts_with("from ")) {
+      const auto module = line.substr(5, line.find(' ', 5) - 5);
+      if (line.find(" import") != std::string_view::npos)
+        add(out_.imports, module);
+    } else if (line.starts_with("import ")) {
+      for (auto part : split(line.substr(7), ',')) {
+        part = trim(part);
+        add(out_.imports, part.substr(0, part.find_first_of(" #;")));
+      }
+    }
+  }
+
+  void script(std::string_view line) {
+    for (const std::string_view call : {"require(", "import("}) {
+      const auto at = line.find(call);
+      if (at != std::string_view::npos)
+        add(out_.imports, quoted(line.substr(at + call.size())));
+    }
+    const bool statement =
+        line.starts_with("import ") || line.starts_with("export ") || line.starts_with("} from ");
+    if (!statement)
+      return;
+    const auto from = line.find("from ");
+    if (from != std::string_view::npos)
+      add(out_.imports, quoted(line.substr(from)));
+    else if (line.starts_with("import \"") || line.starts_with("import '"))
+      add(out_.imports, quoted(line));
+  }
+
+  void go(std::string_view line) {
+    if (line.starts_with("import (")) {
+      in_import_block_ = true;
+    } else if (in_import_block_) {
+      if (line.starts_with(')'))
+        in_import_block_ = false;
+      else
+        add(out_.imports, quoted(line));
+    } else if (line.starts_with("import ")) {
+      add(out_.imports, quoted(line));
+    }
+  }
+
+  void after(std::string_view line, std::string_view keyword, std::string_view stop) {
+    if (!line.starts_with(keyword))
+      return;
+    line.remove_prefix(keyword.size());
+    add(out_.imports, line.substr(0, line.find_first_of(stop)));
+  }
+
+  void include(std::string_view line) {
+    if (!line.starts_with('#'))
+      return;
+    line = trim(line.substr(1));
+    if (!line.starts_with("include"))
+      return;
+    line = trim(line.substr(7));
+    const char close = line.starts_with('<') ? '>' : '"';
+    const auto end = line.find(close, 1);
+    if (end != std::string_view::npos)
+      add(out_.imports, line.substr(1, end - 1));
+  }
+
+  std::string_view language_;
+  bool environment_;
+  bool compose_;
+  references& out_;
+  std::uint32_t number_ = 0;
+  bool in_import_block_ = false;
+};
+
+} // namespace
+
+references extract_references(std::string_view language, std::string_view text) {
+  references out;
+  extractor reader(language, out);
+  std::uint32_t number = 0;
+  while (!text.empty()) {
+    const auto end = text.find('\n');
+    auto line = text.substr(0, end);
+    reader.line(line.substr(0, 4096), ++number);
+    if (end == std::string_view::npos)
+      break;
+    text.remove_prefix(end + 1);
+  }
+  return out;
+}
+
+} // namespace aeo::consolidate

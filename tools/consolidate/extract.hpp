@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace aeo::consolidate {
+
+/// A name with the line on which it stands (from 1).
+struct named_line {
+  std::string name;
+  std::uint32_t line = 0;
+};
+
+/// What a line of source code says about the world outside its file.
+struct references {
+  std::vector<named_line> imports;      ///< modules, packages, headers
+  std::vector<named_line> env_used;     ///< `os.environ["X"]`, `process.env.X`, `getenv("X")`, ...
+  std::vector<named_line> env_declared; ///< `X=` in an environment file
+};
+
+/// Reads one text. Works on lines, without a parser: an import in a string may be taken for one.
+references extract_references(std::string_view language, std::string_view text);
+
+} // namespace aeo::consolidate

@@ -1,0 +1,98 @@
+#include "tools/consolidate/failure.hpp"
+#include "tools/consolidate/step.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+
+namespace {
+
+namespace fs = std::filesystem;
+using namespace aeo::consolidate;
+
+struct arguments {
+  std::string workspace;
+  std::string out;
+  std::string config;
+};
+
+std::string real_workspace(const std::string& given) {
+  const char* variable = std::getenv("AEO_WORKSPACE");
+  const std::string chosen = !given.empty()                             ? given
+                             : variable != nullptr && *variable != '\0' ? variable
+                                                                        : ".";
+  std::error_code ec;
+  const auto real = fs::canonical(chosen, ec);
+  if (ec || !fs::is_directory(real))
+    throw failure(exit_status::no_input, chosen + ": is not a directory (see --workspace)");
+  return real.string();
+}
+
+/// The shipped file lies in `config/` beside or above the program: build tree or installation.
+std::string config_file(const std::string& given, const std::string& workspace) {
+  constexpr const char* name = "consolidation_config.json";
+  if (!given.empty())
+    return fs::absolute(given).string();
+  const auto own = fs::path(workspace) / "config" / name;
+  if (fs::exists(own))
+    return own.string();
+  std::error_code ec;
+  const auto program = fs::read_symlink("/proc/self/exe", ec).parent_path();
+  for (const auto* place : {"../../config", "../config", "config", "../share/aeo/config"}) {
+    const auto shipped = program / place / name;
+    if (fs::exists(shipped))
+      return fs::weakly_canonical(shipped).string();
+  }
+  throw failure(exit_status::configuration,
+                own.string() + ": is missing, and the shipped one was not found near "
+                    + program.string() + " (name one with --config)");
+}
+
+int run(const step& chosen, const arguments& given) {
+  step_context context;
+  context.workspace = real_workspace(given.workspace);
+  const auto out = checked_output(context.workspace, given.out);
+  context.config = load_settings(config_file(given.config, context.workspace));
+  context.progress = stderr_progress();
+  const auto summary = run_step(chosen, context, out);
+  std::cout << chosen.name << ": " << summary << '\n';
+  return static_cast<int>(exit_status::ok);
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"Consolidates repositories into one, step by step; every number is measured"};
+  app.require_subcommand(1);
+  arguments given;
+  const step* chosen = nullptr;
+  for (const auto& item : all_steps()) {
+    auto* command =
+        app.add_subcommand(std::string(item.name), "phase " + std::string(item.phase) + ": "
+                                                       + std::string(item.description));
+    command->add_option("--workspace", given.workspace,
+                        "holds the repositories (default: AEO_WORKSPACE, else the current folder)");
+    command->add_option("--out", given.out, "output, below WORKSPACE/consolidation")->required();
+    command->add_option(
+        "--config", given.config,
+        "default: WORKSPACE/config/consolidation_config.json, else the shipped one");
+    command->callback([&chosen, &item] { chosen = &item; });
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const int code = app.exit(error);
+    return code == 0 ? 0 : static_cast<int>(exit_status::configuration);
+  }
+  try {
+    return run(*chosen, given);
+  } catch (const failure& error) {
+    std::cerr << "aeo-consolidate " << chosen->name << ": " << error.what() << '\n';
+    return static_cast<int>(error.status());
+  } catch (const std::exception& error) {
+    std::cerr << "aeo-consolidate " << chosen->name << ": unexpected: " << error.what() << '\n';
+    return static_cast<int>(exit_status::internal);
+  }
+}
