@@ -275,7 +275,7 @@ TEST_CASE("a plan of 100,000 phases is written without holding the document") {
     getrusage(RUSAGE_SELF, &usage);
     return usage.ru_maxrss;
   };
-  const auto before = peak_kb();
+  [[maybe_unused]] const auto before = peak_kb();
   REQUIRE_FALSE(io::write_state_file(dir / "s.json", p, s, "head"));
   CHECK(std::filesystem::file_size(dir / "s.json") > 40'000'000);
 #ifndef __SANITIZE_ADDRESS__
