@@ -367,7 +367,7 @@ void phase_actor_state::outcome_lost(task_index i) {
   exit.kind = task.on_crash == crash_policy::fail ? exit_kind::cancelled : exit_kind::lost;
   exit.started_us = exit.ended_us = deps->context->now_us();
   exit.detail = task.on_crash == crash_policy::fail
-                  ? "the node died while it ran and its outcome is unknown (on_crash: fail)"
+                  ? "outcome lost: the node died while it ran (on_crash: fail)"
                   : "the node died while it ran and its outcome is unknown";
   self->send(self, exit);
 }

@@ -292,8 +292,9 @@ std::string describe(const task_exit& x) {
   case exit_kind::timed_out:
     return "timed out after " + describe(ran)
            + (x.code == SIGKILL ? " (ignored SIGTERM, ended by SIGKILL)" : "");
-  case exit_kind::cancelled:
-    return "cancelled after " + describe(ran);
+  case exit_kind::cancelled: // Where no process was ended, the detail says what happened.
+    return x.detail.empty() || x.detail == "cancelled" ? "cancelled after " + describe(ran)
+                                                       : x.detail;
   case exit_kind::not_started:
     return describe_start(x);
   case exit_kind::lost:

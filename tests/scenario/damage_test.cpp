@@ -5,6 +5,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <SQLiteCpp/SQLiteCpp.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mount.h>
@@ -185,6 +186,41 @@ TEST_CASE("a full disk stops the starting of phases; with space again the run go
   CHECK(chain_is_intact(w));
   CHECK(state_file(w)["overall_status"] == "completed");
   check_nothing_left(w);
+}
+
+TEST_CASE("while another program locks the database no phase starts, and nothing is lost") {
+  temp_workspace w;
+  write_plan(w, {{"a", shell_phase({}, "mkfifo pipe; echo a >> ledger; read x < pipe")},
+                 {"b", shell_phase({"a"}, "echo b >> ledger")}});
+  temp_workspace outside;
+  auto output = outside.path() / "output";
+  program node{{"/bin/sh", "-c",
+                "exec " + std::string{AEO_BIN_DIR} + "/aeo-node --workspace " + w.path().string()
+                    + " > " + output.string() + " 2>&1"}};
+  wait_for_text(w.path() / "ledger", "a");
+  {
+    SQLite::Database other{(w.path() / database).string(), SQLite::OPEN_READWRITE, 10'000};
+    SQLite::Transaction lock{other, SQLite::TransactionBehavior::IMMEDIATE};
+    run_program({"/bin/sh", "-c", "echo go > " + (w.path() / "pipe").string()});
+    wait_for_text(output, "storage fails");
+    CHECK(w.read("ledger") == "a\n");
+  }
+  auto r = node.wait();
+  INFO(outside.read("output"));
+  CHECK(r.exit_code == 0);
+  CHECK(contains(outside.read("output"), "database is locked"));
+  CHECK(w.read("ledger") == "a\nb\n");
+  CHECK(count_events(stored_events(w), event_kind::phase_approved) == 2);
+}
+
+TEST_CASE("output that no log takes is said to be missing") {
+  temp_workspace w;
+  write_plan(w, {{"a", shell_phase({}, "echo hello")}});
+  w.write("consolidation/logs/a", "in the way of the folder");
+  auto r = run_node(w);
+  INFO(r.output);
+  CHECK(r.exit_code == 0);
+  CHECK(contains(r.output, "task t: the log lacks 6 bytes of output"));
 }
 
 TEST_CASE("a consolidation folder that cannot be written to is a clear error, and nothing runs") {

@@ -155,8 +155,10 @@ private:
   look current_look() const { return {size().columns - 1, options_.utf8, options_.mask}; }
 
   bool wants_line(const event& e) const {
-    if (e.kind == event_kind::task_started || e.kind == event_kind::task_finished)
+    if (e.kind == event_kind::task_started)
       return false;
+    if (e.kind == event_kind::task_finished)
+      return e.data.find("\"detail\"") != std::string::npos; // Rare; the rest is not parsed.
     if (is_urgent(e.kind))
       return true;
     if (options_.mode == console_mode::quiet)

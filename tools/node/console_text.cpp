@@ -86,6 +86,12 @@ std::string approved_text(const progress_model& m, phase_index i, const event& e
 line phase_line(const progress_model& m, phase_index i, const event& e) {
   auto detail = core::lenient::object(e.data);
   switch (e.kind) {
+  case event_kind::task_finished: {
+    // A task that ended by itself has something said of it only when its log is not complete.
+    auto odd = core::lenient::text(detail, "kind") == to_string(exit_kind::exited);
+    auto what = core::lenient::text(detail, "detail");
+    return {odd && !what.empty() ? "task " + e.task + ": " + what : std::string{}, tone::attention};
+  }
   case event_kind::phase_started:
     return {e.attempt > 1 ? fmt::format("started, attempt {}", e.attempt) : "started"};
   case event_kind::phase_approved:
