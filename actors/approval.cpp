@@ -18,12 +18,12 @@ judge_actor::behavior_type judge_gate(judge_actor::pointer self,
                                       review_request request,
                                       std::vector<core::command_result> results) {
   return {
-    [=](atom::review) {
-      self->quit();
-      const auto& phase = deps->context->phase(request.phase);
-      auto gate = core::evaluate(phase, request.before, results, *deps->files);
-      return judge(phase, gate, deps->manual);
-    },
+      [=](atom::review) {
+        self->quit();
+        const auto& phase = deps->context->phase(request.phase);
+        auto gate = core::evaluate(phase, request.before, results, *deps->files);
+        return judge(phase, gate, deps->manual);
+      },
   };
 }
 
@@ -48,8 +48,8 @@ std::string waiting_reason(const phase_def& phase, bool manual_mode) {
   for (const auto& name : policy.from)
     who += (who.empty() ? "" : ", ") + name;
   std::string why = manual_mode && policy.mode != approval_mode::manual
-                      ? "the execution runs in manual mode"
-                      : "the phase's approval is manual";
+                        ? "the execution runs in manual mode"
+                        : "the phase's approval is manual";
   return "waits for " + std::to_string(policy.required) + " of: " + who + " (" + why + ")";
 }
 
@@ -69,7 +69,8 @@ verdict judge(const phase_def& phase, const core::gate_result& gate, bool manual
 
 caf::result<verdict> approval_state::begin(review_request request) {
   const auto& phase = deps->context->phase(request.phase);
-  auto nothing_to_read = core::gate_outputs(phase).empty() && (!phase.criteria || phase.criteria->checks.empty());
+  auto nothing_to_read =
+      core::gate_outputs(phase).empty() && (!phase.criteria || phase.criteria->checks.empty());
   if (nothing_to_read)
     return judge(phase, core::evaluate(phase, request.before, {}, *deps->files), deps->manual);
   review next;
@@ -134,8 +135,8 @@ void approval_state::command_ended(const task_exit& exit) {
 
 void approval_state::evaluate(review&& r) {
   auto judge = deps->detached
-                 ? self->spawn<caf::detached>(judge_gate, deps, r.request, std::move(r.results))
-                 : self->spawn(judge_gate, deps, r.request, std::move(r.results));
+                   ? self->spawn<caf::detached>(judge_gate, deps, r.request, std::move(r.results))
+                   : self->spawn(judge_gate, deps, r.request, std::move(r.results));
   r.promise.delegate(judge, atom::review_v);
 }
 
@@ -144,9 +145,11 @@ approval_actor::behavior_type approval(approval_actor::stateful_pointer<approval
   self->state.self = self;
   self->state.deps = std::move(deps);
   return {
-    [](const task_start&) {},
-    [self](const task_exit& exit) { self->state.command_ended(exit); },
-    [self](atom::review, review_request& request) { return self->state.begin(std::move(request)); },
+      [](const task_start&) {},
+      [self](const task_exit& exit) { self->state.command_ended(exit); },
+      [self](atom::review, review_request& request) {
+        return self->state.begin(std::move(request));
+      },
   };
 }
 

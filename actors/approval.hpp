@@ -16,8 +16,8 @@ struct approval_deps {
   executor_actor executor;
   std::shared_ptr<core::file_access> files;
   std::function<std::string(const std::string& log)> tail; ///< As in phase_deps.
-  bool manual = false;   ///< Manual mode: every phase needs a person.
-  bool detached = true;  ///< Read files on a thread of their own; tests want one order.
+  bool manual = false;  ///< Manual mode: every phase needs a person.
+  bool detached = true; ///< Read files on a thread of their own; tests want one order.
 };
 
 /// Judges gates: runs the criteria's commands, has the criteria evaluated, says what follows.
@@ -35,7 +35,7 @@ struct approval_state {
   approval_actor::pointer self = nullptr;
   std::shared_ptr<const approval_deps> deps;
   std::map<std::pair<std::string, std::uint32_t>, review> reviews; ///< By phase id and attempt.
-  std::vector<caf::typed_response_promise<verdict>> abandoned; ///< Their check was cancelled.
+  std::vector<caf::typed_response_promise<verdict>> abandoned;     ///< Their check was cancelled.
 
   caf::result<verdict> begin(review_request request);
   void command_ended(const task_exit&);

@@ -14,7 +14,9 @@ constexpr std::uint32_t max_reconnects = 5;
 constexpr int max_starts = 3;
 
 /// The process of a success criterion: see task_key.
-bool is_check(const task_key& key) { return key.task.starts_with("criteria."); }
+bool is_check(const task_key& key) {
+  return key.task.starts_with("criteria.");
+}
 
 task_exit make_exit(const task_key& key, exit_kind kind, std::string detail) {
   task_exit exit;
@@ -198,9 +200,9 @@ void executor_state::gone(const std::string& reason) {
     return;
   client.reset();
   if (++reconnects > max_reconnects) {
-    self->quit(caf::make_error(ec::launcher_failed,
-                               "the launcher ended " + std::to_string(reconnects)
-                                 + " times, the last time: " + reason));
+    self->quit(caf::make_error(ec::launcher_failed, "the launcher ended "
+                                                        + std::to_string(reconnects)
+                                                        + " times, the last time: " + reason));
     return;
   }
   auto link = link_up();
@@ -229,21 +231,21 @@ executor_actor::behavior_type executor(executor_actor::stateful_pointer<executor
   st.connect_to = std::move(connect_to);
   st.slots = slots;
   return {
-    [self](atom::publish, const event_batch& batch) { self->state.hear(batch); },
-    [self](atom::connect) { return self->state.connect(); },
-    [self](atom::run, task_spec& spec, const task_listener_actor& listener) {
-      self->state.run(std::move(spec), listener);
-    },
-    [self](atom::adopt, const task_key& key, const task_listener_actor& listener) {
-      self->state.adopt(key, listener);
-    },
-    [self](atom::disown, const task_keys& keys) { self->state.disown(keys); },
-    [self](atom::cancel, const task_key& key) { self->state.cancel(key); },
-    [self](atom::stop) { return self->state.stop(); },
-    [self](atom::detach) { self->state.detach(); },
-    [self](const task_start& start) { self->state.started(start); },
-    [self](const task_exit& exit) { self->state.exited(exit); },
-    [self](atom::gone, const std::string& reason) { self->state.gone(reason); },
+      [self](atom::publish, const event_batch& batch) { self->state.hear(batch); },
+      [self](atom::connect) { return self->state.connect(); },
+      [self](atom::run, task_spec& spec, const task_listener_actor& listener) {
+        self->state.run(std::move(spec), listener);
+      },
+      [self](atom::adopt, const task_key& key, const task_listener_actor& listener) {
+        self->state.adopt(key, listener);
+      },
+      [self](atom::disown, const task_keys& keys) { self->state.disown(keys); },
+      [self](atom::cancel, const task_key& key) { self->state.cancel(key); },
+      [self](atom::stop) { return self->state.stop(); },
+      [self](atom::detach) { self->state.detach(); },
+      [self](const task_start& start) { self->state.started(start); },
+      [self](const task_exit& exit) { self->state.exited(exit); },
+      [self](atom::gone, const std::string& reason) { self->state.gone(reason); },
   };
 }
 

@@ -11,7 +11,9 @@ namespace {
 
 constexpr std::int64_t us_per_ms = 1000;
 
-std::int64_t count_ms(duration d) { return d.count(); }
+std::int64_t count_ms(duration d) {
+  return d.count();
+}
 
 } // namespace
 
@@ -41,10 +43,12 @@ void phase_actor_state::finish(event&& e) {
   event_batch batch;
   batch.push_back(std::move(e));
   self->request(deps->store, caf::infinite, atom::record_v, std::move(batch))
-    .then([this] { self->quit(); }, [this](const caf::error& err) { fail_on_error(err); });
+      .then([this] { self->quit(); }, [this](const caf::error& err) { fail_on_error(err); });
 }
 
-void phase_actor_state::fail_on_error(const caf::error& err) { self->quit(err); }
+void phase_actor_state::fail_on_error(const caf::error& err) {
+  self->quit(err);
+}
 
 bool phase_actor_state::is_strict() const {
   return std::ranges::any_of(def().tasks, [](const task_def& t) {
@@ -80,7 +84,7 @@ void phase_actor_state::start() {
   event_batch batch;
   batch.push_back(std::move(e));
   self->request(deps->store, caf::infinite, atom::record_v, std::move(batch))
-    .then([this] { run_ready_tasks(); }, [this](const caf::error& err) { fail_on_error(err); });
+      .then([this] { run_ready_tasks(); }, [this](const caf::error& err) { fail_on_error(err); });
 }
 
 void phase_actor_state::run_ready_tasks() {
@@ -158,12 +162,12 @@ void phase_actor_state::heard_exit(const task_exit& exit) {
 /// first that the exit is durable.
 void phase_actor_state::repeat_when_durable(task_index i, event_batch&& batch) {
   self->request(deps->store, caf::infinite, atom::record_v, std::move(batch))
-    .then(
-      [this, i] {
-        stages[i] = stage::waiting;
-        run_ready_tasks();
-      },
-      [this](const caf::error& err) { fail_on_error(err); });
+      .then(
+          [this, i] {
+            stages[i] = stage::waiting;
+            run_ready_tasks();
+          },
+          [this](const caf::error& err) { fail_on_error(err); });
 }
 
 /// Ends the attempt when nothing of it runs and nothing more can be started.
@@ -188,27 +192,27 @@ void phase_actor_state::complete(event_batch&& batch) {
   batch.push_back(make_event(event_kind::phase_completed));
   self->send(trigger, atom::release_v, index);
   self->request(deps->store, caf::infinite, atom::record_v, std::move(batch))
-    .then([this] { review(); }, [this](const caf::error& err) { fail_on_error(err); });
+      .then([this] { review(); }, [this](const caf::error& err) { fail_on_error(err); });
 }
 
 void phase_actor_state::review() {
   self->request(deps->approval, caf::infinite, atom::review_v,
                 review_request{index, attempt, before})
-    .then([this](const verdict& v) { judged(v); },
-          [this](const caf::error& err) { fail_on_error(err); });
+      .then([this](const verdict& v) { judged(v); },
+            [this](const caf::error& err) { fail_on_error(err); });
 }
 
 void phase_actor_state::judged(const verdict& v) {
   switch (v.kind) {
-    case verdict_kind::approved:
-      finish(make_event(event_kind::phase_approved, {}, v.detail));
-      break;
-    case verdict_kind::failed:
-      finish(make_event(event_kind::phase_failed, {}, v.detail));
-      break;
-    case verdict_kind::waiting:
-      record(make_event(event_kind::phase_waiting, {}, v.detail));
-      break;
+  case verdict_kind::approved:
+    finish(make_event(event_kind::phase_approved, {}, v.detail));
+    break;
+  case verdict_kind::failed:
+    finish(make_event(event_kind::phase_failed, {}, v.detail));
+    break;
+  case verdict_kind::waiting:
+    record(make_event(event_kind::phase_waiting, {}, v.detail));
+    break;
   }
 }
 
@@ -229,8 +233,8 @@ void phase_actor_state::attempt_failed() {
   if (!text.tail.empty())
     text.log = std::move(log);
   self->request(deps->retry, caf::infinite, atom::decide_v, std::move(question))
-    .then([this, text](const retry_decision& decision) { decided(decision, text); },
-          [this](const caf::error& err) { fail_on_error(err); });
+      .then([this, text](const retry_decision& decision) { decided(decision, text); },
+            [this](const caf::error& err) { fail_on_error(err); });
 }
 
 void phase_actor_state::decided(const retry_decision& decision, const core::failure_text& partial) {
@@ -243,9 +247,9 @@ void phase_actor_state::decided(const retry_decision& decision, const core::fail
   if (decision.retry) {
     auto at_us = deps->context->now_us() + decision.delay_ms * us_per_ms;
     ++(decision.counted ? retries : losses);
-    record(make_event(event_kind::phase_retry_wait, task,
-                      core::retry_data(text, *failure, at_us, decision.delay_ms,
-                                       decision.counted)));
+    record(
+        make_event(event_kind::phase_retry_wait, task,
+                   core::retry_data(text, *failure, at_us, decision.delay_ms, decision.counted)));
     wait_for_retry(at_us);
     return;
   }
@@ -288,25 +292,25 @@ void phase_actor_state::restore(phase_origin origin) {
     if (auto read = core::fingerprints_from_json(saved.before))
       before = *read;
   switch (saved.status) {
-    case phase_status::in_progress:
-      restore_attempt(origin);
-      break;
-    case phase_status::completed:
-      ended = true;
+  case phase_status::in_progress:
+    restore_attempt(origin);
+    break;
+  case phase_status::completed:
+    ended = true;
+    review();
+    break;
+  case phase_status::waiting_approval:
+    ended = true;
+    if (!core::is_ask(saved.detail))
       review();
-      break;
-    case phase_status::waiting_approval:
-      ended = true;
-      if (!core::is_ask(saved.detail))
-        review();
-      break;
-    case phase_status::retry_wait:
-      wait_for_retry(saved.retry_at_us);
-      break;
-    default:
-      // To be run again: attempts go on counting, the time for all of them begins anew.
-      first_start_us = 0;
-      break;
+    break;
+  case phase_status::retry_wait:
+    wait_for_retry(saved.retry_at_us);
+    break;
+  default:
+    // To be run again: attempts go on counting, the time for all of them begins anew.
+    first_start_us = 0;
+    break;
   }
 }
 
@@ -367,8 +371,8 @@ void phase_actor_state::outcome_lost(task_index i) {
   exit.kind = task.on_crash == crash_policy::fail ? exit_kind::cancelled : exit_kind::lost;
   exit.started_us = exit.ended_us = deps->context->now_us();
   exit.detail = task.on_crash == crash_policy::fail
-                  ? "outcome lost: the node died while it ran (on_crash: fail)"
-                  : "the node died while it ran and its outcome is unknown";
+                    ? "outcome lost: the node died while it ran (on_crash: fail)"
+                    : "the node died while it ran and its outcome is unknown";
   self->send(self, exit);
 }
 
@@ -392,10 +396,10 @@ phase_actor::behavior_type phase(phase_actor::stateful_pointer<phase_actor_state
   if (origin)
     st.restore(std::move(*origin));
   return {
-    [self](const task_start& start) { self->state.heard_start(start); },
-    [self](const task_exit& exit) { self->state.heard_exit(exit); },
-    [self](atom::start) { self->state.start(); },
-    [self](atom::cancel, const std::string& reason) { self->state.cancel(reason); },
+      [self](const task_start& start) { self->state.heard_start(start); },
+      [self](const task_exit& exit) { self->state.heard_exit(exit); },
+      [self](atom::start) { self->state.start(); },
+      [self](atom::cancel, const std::string& reason) { self->state.cancel(reason); },
   };
 }
 

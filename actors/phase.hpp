@@ -32,7 +32,7 @@ struct phase_origin {
   std::vector<task_exit> failed;       ///< Recorded with task_finished, not ok.
   std::vector<task_start> running;     ///< The launcher's word.
   std::vector<task_exit> ended;        ///< The launcher's word; not recorded yet.
-  bool launcher_found = false; ///< It knows of every task that was ever started.
+  bool launcher_found = false;         ///< It knows of every task that was ever started.
 };
 
 /// One phase's attempts: starts its tasks as their needs end, has the failed attempt classified,
@@ -52,7 +52,7 @@ struct phase_actor_state {
   std::int64_t first_start_us = 0;
   std::int64_t attempt_start_us = 0;
   core::fingerprints before;
-  std::vector<stage> stages; ///< By task_index.
+  std::vector<stage> stages;        ///< By task_index.
   std::optional<task_exit> failure; ///< The first one of the attempt.
   std::optional<std::string> cancelled;
   std::string asking; ///< A task whose outcome a person must find out.

@@ -55,8 +55,8 @@ void reporter_state::write_status_if_due() {
   auto small = deps.context->the_plan->phases.size() <= small_plan;
   next_status_us = now + (small ? small_interval_us : large_interval_us);
   self->request(deps.store, caf::infinite, atom::get_v)
-    .then([this](const snapshot_ptr& state) { write_status(*state); },
-          [this](const caf::error& err) { deps.view->say(message_of(err)); });
+      .then([this](const snapshot_ptr& state) { write_status(*state); },
+            [this](const caf::error& err) { deps.view->say(message_of(err)); });
 }
 
 void reporter_state::write_status(const core::execution_state& state) {
@@ -65,9 +65,8 @@ void reporter_state::write_status(const core::execution_state& state) {
     return;
   auto report = input(state, -1);
   auto file = folder() / core::status_report_name(report.now_us);
-  if (auto err = deps.write_file(file, [&](std::ostream& out) {
-        core::write_status_json(out, report);
-      }))
+  if (auto err =
+          deps.write_file(file, [&](std::ostream& out) { core::write_status_json(out, report); }))
     deps.view->say(message_of(err));
 }
 
@@ -75,12 +74,12 @@ caf::result<void> reporter_state::finish(int exit_code) {
   over = true;
   auto promise = self->make_response_promise<void>();
   self->request(deps.store, caf::infinite, atom::get_v)
-    .then(
-      [this, promise, exit_code](const snapshot_ptr& state) mutable {
-        write_final(*state, exit_code);
-        promise.deliver();
-      },
-      [promise](const caf::error& err) mutable { promise.deliver(err); });
+      .then(
+          [this, promise, exit_code](const snapshot_ptr& state) mutable {
+            write_final(*state, exit_code);
+            promise.deliver();
+          },
+          [promise](const caf::error& err) mutable { promise.deliver(err); });
   return promise;
 }
 
@@ -90,9 +89,8 @@ void reporter_state::write_final(const core::execution_state& state, int exit_co
   auto err = deps.write_file(folder() / "final_report.json",
                              [&](std::ostream& out) { core::write_final_json(out, report); });
   if (!err)
-    err = deps.write_file(text, [&](std::ostream& out) {
-      core::write_final_markdown(out, report);
-    });
+    err =
+        deps.write_file(text, [&](std::ostream& out) { core::write_final_markdown(out, report); });
   if (err)
     deps.view->say(message_of(err));
   deps.view->finish(report, err ? std::string{} : text.string());
@@ -113,9 +111,9 @@ reporter_actor::behavior_type reporter(reporter_actor::stateful_pointer<reporter
   st.deps.view->begin(*initial);
   st.tick();
   return {
-    [self](atom::publish, const event_batch& batch) { self->state.hear(batch); },
-    [self](atom::say, const std::string& line) { self->state.deps.view->say(line); },
-    [self](atom::finish, int exit_code) { return self->state.finish(exit_code); },
+      [self](atom::publish, const event_batch& batch) { self->state.hear(batch); },
+      [self](atom::say, const std::string& line) { self->state.deps.view->say(line); },
+      [self](atom::finish, int exit_code) { return self->state.finish(exit_code); },
   };
 }
 

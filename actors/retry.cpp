@@ -34,7 +34,7 @@ retry_actor::behavior_type retry(retry_actor::stateful_pointer<retry_state> self
   self->state.rules = std::move(rules);
   self->state.random01 = std::move(random01);
   return {
-    [self](atom::decide, const attempt_failure& what) { return self->state.decide(what); },
+      [self](atom::decide, const attempt_failure& what) { return self->state.decide(what); },
   };
 }
 

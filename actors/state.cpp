@@ -44,9 +44,9 @@ caf::error state_state::take(const event_batch& batch) {
     for (auto i = undo.rbegin(); i != undo.rend(); ++i)
       accepted[i->first] = i->second;
     auto from = known ? to_string(accepted[index]) : std::string_view{"unknown"};
-    return caf::make_error(ec::wrong_state,
-                           "phase " + e.phase + " is " + std::string{from} + ": it cannot become "
-                             + std::string{to_string(*to)});
+    return caf::make_error(ec::wrong_state, "phase " + e.phase + " is " + std::string{from}
+                                                + ": it cannot become "
+                                                + std::string{to_string(*to)});
   }
   return {};
 }
@@ -62,12 +62,12 @@ void state_state::commit() {
 
 void state_state::send_commit() {
   self->request(store, caf::infinite, atom::record_v, in_flight)
-    .then([this](std::uint64_t first_seq) { committed(first_seq); },
-          [this](const caf::error& err) {
-            // Nothing is lost: the batch stays in flight and goes again.
-            set_trouble(commit_trouble, message_of(err));
-            self->run_delayed(retry_interval, [this] { send_commit(); });
-          });
+      .then([this](std::uint64_t first_seq) { committed(first_seq); },
+            [this](const caf::error& err) {
+              // Nothing is lost: the batch stays in flight and goes again.
+              set_trouble(commit_trouble, message_of(err));
+              self->run_delayed(retry_interval, [this] { send_commit(); });
+            });
 }
 
 void state_state::set_trouble(std::string& slot, std::string text) {
@@ -86,8 +86,8 @@ void state_state::committed(std::uint64_t first_seq) {
     e.seq = seq++;
     if (!core::apply(current, *context->lookup, e)) {
       self->quit(caf::make_error(ec::internal, "event " + std::to_string(e.seq) + " ("
-                                                 + std::string{to_string(e.kind)} + ", phase "
-                                                 + e.phase + ") does not fit the state"));
+                                                   + std::string{to_string(e.kind)} + ", phase "
+                                                   + e.phase + ") does not fit the state"));
       return;
     }
   }
@@ -121,13 +121,13 @@ caf::result<snapshot_ptr> state_state::snapshot() {
   auto promise = self->make_response_promise<snapshot_ptr>();
   // The writer answers in order: its head is that of the last commit heard before the answer.
   self->request(store, caf::infinite, atom::get_v)
-    .then(
-      [this, promise](std::string& head) mutable {
-        auto copy = std::make_shared<core::execution_state>(current);
-        copy->chain_head = std::move(head);
-        promise.deliver(snapshot_ptr{std::move(copy)});
-      },
-      [promise](const caf::error& err) mutable { promise.deliver(err); });
+      .then(
+          [this, promise](std::string& head) mutable {
+            auto copy = std::make_shared<core::execution_state>(current);
+            copy->chain_head = std::move(head);
+            promise.deliver(snapshot_ptr{std::move(copy)});
+          },
+          [promise](const caf::error& err) mutable { promise.deliver(err); });
   return promise;
 }
 
@@ -157,8 +157,8 @@ void state_state::start_save() {
   auto begin = context->now_us();
   self->request(store, caf::infinite, atom::save_v,
                 std::make_shared<const core::execution_state>(current))
-    .then([this, begin] { save_ended({}, context->now_us() - begin); },
-          [this, begin](const caf::error& err) { save_ended(err, context->now_us() - begin); });
+      .then([this, begin] { save_ended({}, context->now_us() - begin); },
+            [this, begin](const caf::error& err) { save_ended(err, context->now_us() - begin); });
 }
 
 void state_state::save_ended(const caf::error& err, std::int64_t took_us) {
@@ -203,12 +203,12 @@ state_actor::behavior_type state(state_actor::stateful_pointer<state_state> self
   for (const auto& phase : st.current.phases)
     st.accepted.push_back(phase.status);
   return {
-    [self](atom::record, event_batch& batch) { return self->state.record(std::move(batch)); },
-    [self](atom::subscribe, const event_listener_actor& listener) {
-      self->state.listeners.push_back(listener);
-    },
-    [self](atom::get) { return self->state.snapshot(); },
-    [self](atom::save) { return self->state.save(); },
+      [self](atom::record, event_batch& batch) { return self->state.record(std::move(batch)); },
+      [self](atom::subscribe, const event_listener_actor& listener) {
+        self->state.listeners.push_back(listener);
+      },
+      [self](atom::get) { return self->state.snapshot(); },
+      [self](atom::save) { return self->state.save(); },
   };
 }
 

@@ -26,7 +26,7 @@ struct state_state {
   supervisor_actor boss;
   std::function<std::string(std::string_view)> mask; ///< Null: nothing is secret.
 
-  core::execution_state current; ///< As of the last commit.
+  core::execution_state current;      ///< As of the last commit.
   std::vector<phase_status> accepted; ///< As of the last event taken, by phase_index.
 
   event_batch gathered;
@@ -40,7 +40,7 @@ struct state_state {
   std::string commit_trouble;
   std::string save_trouble;
 
-  bool dirty = false;  ///< execution_state.json is older than `current`.
+  bool dirty = false; ///< execution_state.json is older than `current`.
   bool saving = false;
   bool save_timer = false;
   std::int64_t next_save_us = 0;

@@ -1,12 +1,12 @@
 #include "actors/supervisor.hpp"
 
-#include <algorithm>
-#include <utility>
-
 #include <caf/actor_system.hpp>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
 #include <csignal>
 #include <cstring>
-#include <nlohmann/json.hpp>
+#include <utility>
 
 namespace aeo {
 
@@ -23,8 +23,8 @@ std::string signal_name(int signo) {
 
 std::string end_data(int code, overall_status status, const std::string& reason) {
   return nlohmann::ordered_json{
-    {"status", to_string(status)}, {"exit_code", code}, {"reason", reason}}
-    .dump();
+      {"status", to_string(status)}, {"exit_code", code}, {"reason", reason}}
+      .dump();
 }
 
 } // namespace
@@ -33,26 +33,26 @@ caf::result<int> supervisor_state::run() {
   promise = self->make_response_promise<int>();
   spawn_actors();
   self->request(executor, caf::infinite, atom::connect_v)
-    .then([this](launcher_inventory& inventory) { connected(std::move(inventory)); },
-          [this](const caf::error& err) { fail(message_of(err), exit_code::internal); });
+      .then([this](launcher_inventory& inventory) { connected(std::move(inventory)); },
+            [this](const caf::error& err) { fail(message_of(err), exit_code::internal); });
   return promise;
 }
 
 void supervisor_state::spawn_actors() {
   auto& d = *deps;
   storage = d.detached ? self->spawn<caf::detached>(writer, std::move(d.store),
-                                                         d.context->execution, d.save)
-                            : self->spawn(writer, std::move(d.store), d.context->execution, d.save);
+                                                    d.context->execution, d.save)
+                       : self->spawn(writer, std::move(d.store), d.context->execution, d.save);
   store = self->spawn(state, d.context, storage, supervisor_actor{self}, *d.initial, d.mask_data);
   executor = self->spawn(aeo::executor, std::move(d.connect_launcher), d.slots);
   retry_ = self->spawn(retry, d.context, std::move(d.rules), std::move(d.random01));
-  approval = self->spawn(aeo::approval, std::make_shared<const approval_deps>(approval_deps{
-                                          .context = d.context,
-                                          .executor = executor,
-                                          .files = d.files,
-                                          .tail = d.tail,
-                                          .manual = d.manual,
-                                          .detached = d.detached}));
+  approval = self->spawn(
+      aeo::approval, std::make_shared<const approval_deps>(approval_deps{.context = d.context,
+                                                                         .executor = executor,
+                                                                         .files = d.files,
+                                                                         .tail = d.tail,
+                                                                         .manual = d.manual,
+                                                                         .detached = d.detached}));
   reporter_deps reports{.context = d.context,
                         .store = store,
                         .view = std::move(d.view),
@@ -61,12 +61,10 @@ void supervisor_state::spawn_actors() {
                         .workspace = d.workspace,
                         .mask = d.mask};
   reporter_ = self->spawn(reporter, std::move(reports), d.initial);
-  for (auto handle : {caf::actor_cast<caf::actor_addr>(storage),
-                      caf::actor_cast<caf::actor_addr>(store),
-                      caf::actor_cast<caf::actor_addr>(executor),
-                      caf::actor_cast<caf::actor_addr>(retry_),
-                      caf::actor_cast<caf::actor_addr>(approval),
-                      caf::actor_cast<caf::actor_addr>(reporter_)})
+  for (auto handle :
+       {caf::actor_cast<caf::actor_addr>(storage), caf::actor_cast<caf::actor_addr>(store),
+        caf::actor_cast<caf::actor_addr>(executor), caf::actor_cast<caf::actor_addr>(retry_),
+        caf::actor_cast<caf::actor_addr>(approval), caf::actor_cast<caf::actor_addr>(reporter_)})
     self->monitor(handle);
 }
 
@@ -95,13 +93,11 @@ phase_origin* supervisor_state::origin_of(const task_key& key) {
   if (found == deps->origins.end())
     return nullptr;
   auto& origin = found->second;
-  auto waits = origin.saved.status == phase_status::in_progress
-               && origin.saved.attempt == key.attempt
-               && std::ranges::count(origin.saved.done, key.task) == 0
-               && std::ranges::count(origin.failed, key, &task_exit::key) == 0
-               && std::ranges::count(deps->context->phase(found->first).tasks, key.task,
-                                     &task_def::id)
-                    > 0;
+  auto waits =
+      origin.saved.status == phase_status::in_progress && origin.saved.attempt == key.attempt
+      && std::ranges::count(origin.saved.done, key.task) == 0
+      && std::ranges::count(origin.failed, key, &task_exit::key) == 0
+      && std::ranges::count(deps->context->phase(found->first).tasks, key.task, &task_def::id) > 0;
   return waits ? &origin : nullptr;
 }
 
@@ -137,13 +133,14 @@ void supervisor_state::done(const run_outcome& outcome) {
     return;
   ending = true;
   self->request(executor, caf::infinite, atom::stop_v)
-    .then(
-      [this, outcome] {
-        self->request(store, end_patience, atom::get_v)
-          .then([this, outcome](const snapshot_ptr& s) { conclude(outcome, *s); },
-                [this](const caf::error& err) { fail(message_of(err), exit_code::internal); });
-      },
-      [this](const caf::error& err) { fail(message_of(err), exit_code::internal); });
+      .then(
+          [this, outcome] {
+            self->request(store, end_patience, atom::get_v)
+                .then(
+                    [this, outcome](const snapshot_ptr& s) { conclude(outcome, *s); },
+                    [this](const caf::error& err) { fail(message_of(err), exit_code::internal); });
+          },
+          [this](const caf::error& err) { fail(message_of(err), exit_code::internal); });
 }
 
 void supervisor_state::conclude(const run_outcome& outcome, const core::execution_state& s) {
@@ -176,24 +173,26 @@ void supervisor_state::record_end(int code, overall_status status, const std::st
                    .task = {},
                    .data = end_data(code, status, reason)});
   self->request(store, end_patience, atom::record_v, std::move(batch))
-    .then(
-      [this, code] {
-        self->request(store, end_patience, atom::save_v)
-          .then([this, code] { report(code); }, [this, code](const caf::error&) { report(code); });
-      },
-      [this](const caf::error& err) {
-        fail("the end of the run could not be stored: " + message_of(err), exit_code::internal);
-      });
+      .then(
+          [this, code] {
+            self->request(store, end_patience, atom::save_v)
+                .then([this, code] { report(code); },
+                      [this, code](const caf::error&) { report(code); });
+          },
+          [this](const caf::error& err) {
+            fail("the end of the run could not be stored: " + message_of(err), exit_code::internal);
+          });
 }
 
 void supervisor_state::report(int code) {
   self->request(reporter_, caf::infinite, atom::finish_v, code)
-    .then(
-      [this, code] {
-        self->request(executor, caf::infinite, atom::detach_v)
-          .then([this, code] { leave(code); }, [this, code](const caf::error&) { leave(code); });
-      },
-      [this](const caf::error& err) { fail(message_of(err), exit_code::internal); });
+      .then(
+          [this, code] {
+            self->request(executor, caf::infinite, atom::detach_v)
+                .then([this, code] { leave(code); },
+                      [this, code](const caf::error&) { leave(code); });
+          },
+          [this](const caf::error& err) { fail(message_of(err), exit_code::internal); });
 }
 
 /// Nothing said is lost by this: what was acknowledged is durable.
@@ -202,7 +201,7 @@ void supervisor_state::fail(const std::string& text, int code) {
     return;
   // An exit message would overtake a plain one: the operator hears why before anyone goes.
   self->request(reporter_, last_words, atom::say_v, text)
-    .then([this, code] { leave(code); }, [this, code](const caf::error&) { leave(code); });
+      .then([this, code] { leave(code); }, [this, code](const caf::error&) { leave(code); });
 }
 
 void supervisor_state::leave(int code) {
@@ -248,7 +247,7 @@ void supervisor_state::heard_stalled(const std::string& text) {
     self->send(trigger_, atom::stalled_v, bad);
   self->send(reporter_, atom::say_v,
              bad ? "storage fails: " + text
-                     + "; no phase is started until it works again (tried every second)"
+                       + "; no phase is started until it works again (tried every second)"
                  : std::string{"storage works again: going on"});
   stalled = bad;
 }
@@ -257,7 +256,7 @@ void supervisor_state::down(const caf::down_msg& msg) {
   if (over)
     return;
   fail("an actor ended unexpectedly (" + message_of(msg.reason)
-         + "); what was reported is stored, continue with --resume",
+           + "); what was reported is stored, continue with --resume",
        exit_code::internal);
 }
 
@@ -268,10 +267,10 @@ supervisor(supervisor_actor::stateful_pointer<supervisor_state> self,
   self->state.deps = std::move(deps);
   self->set_down_handler([self](const caf::down_msg& msg) { self->state.down(msg); });
   return {
-    [self](atom::run) { return self->state.run(); },
-    [self](atom::done, const run_outcome& outcome) { self->state.done(outcome); },
-    [self](atom::interrupt, int signo) { self->state.interrupt(signo); },
-    [self](atom::stalled, const std::string& text) { self->state.heard_stalled(text); },
+      [self](atom::run) { return self->state.run(); },
+      [self](atom::done, const run_outcome& outcome) { self->state.done(outcome); },
+      [self](atom::interrupt, int signo) { self->state.interrupt(signo); },
+      [self](atom::stalled, const std::string& text) { self->state.heard_stalled(text); },
   };
 }
 

@@ -83,8 +83,7 @@ private:
 
 /// Exit codes of DESIGN section 6.
 namespace exit_code {
-constexpr int ok = 0, failed = 1, waiting = 3, internal = 70, configuration = 78,
-              interrupted = 130;
+constexpr int ok = 0, failed = 1, waiting = 3, internal = 70, configuration = 78, interrupted = 130;
 }
 
 supervisor_actor::behavior_type

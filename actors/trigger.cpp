@@ -3,10 +3,10 @@
 #include "actors/core/event_data.hpp"
 #include "actors/core/execution_state.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include <algorithm>
 #include <utility>
-
-#include <nlohmann/json.hpp>
 
 namespace aeo {
 
@@ -134,7 +134,7 @@ void trigger_state::block_dependents(phase_index culprit) {
     const auto& why = context->phase(culprit);
     nlohmann::json data{{"by", why.id},
                         {"reason", "phase " + why.id + " (" + std::string{why.label()} + ") is "
-                                     + std::string{to_string(status[culprit])}}};
+                                       + std::string{to_string(status[culprit])}}};
     batch.push_back({.time_us = context->now_us(),
                      .kind = event_kind::phase_blocked,
                      .phase = context->phase(i).id,
@@ -219,19 +219,19 @@ trigger_actor::behavior_type trigger(trigger_actor::stateful_pointer<trigger_sta
   st.selected = std::move(selected);
   st.restore(*initial);
   return {
-    [self](atom::publish, const event_batch& batch) {
-      for (const auto& e : batch)
-        self->state.hear(e);
-      self->state.proceed();
-    },
-    [self](atom::start) { self->state.start(); },
-    [self](atom::release, std::uint32_t i) { self->state.release(i); },
-    [self](atom::ready, std::uint32_t i) { self->state.want_slot(i); },
-    [self](atom::stop, const std::string& reason) { self->state.stop(reason); },
-    [self](atom::stalled, bool stalled) {
-      self->state.stalled = stalled;
-      self->state.proceed();
-    },
+      [self](atom::publish, const event_batch& batch) {
+        for (const auto& e : batch)
+          self->state.hear(e);
+        self->state.proceed();
+      },
+      [self](atom::start) { self->state.start(); },
+      [self](atom::release, std::uint32_t i) { self->state.release(i); },
+      [self](atom::ready, std::uint32_t i) { self->state.want_slot(i); },
+      [self](atom::stop, const std::string& reason) { self->state.stop(reason); },
+      [self](atom::stalled, bool stalled) {
+        self->state.stalled = stalled;
+        self->state.proceed();
+      },
   };
 }
 

@@ -30,11 +30,11 @@ struct trigger_state {
   std::vector<bool> selected; ///< Phases that may start in this session; empty: all.
 
   std::unique_ptr<core::ready_graph> graph;
-  std::vector<phase_status> status;                   ///< As of the last durable event.
-  std::unordered_map<phase_index, phase_actor> live;  ///< Not ended; waiting for a person included.
-  std::unordered_set<phase_index> running;            ///< Hold a slot.
-  std::deque<phase_index> ready;                      ///< Want a slot, in order.
-  std::size_t waiting = 0;                            ///< Of `live`: wait for a person.
+  std::vector<phase_status> status;                  ///< As of the last durable event.
+  std::unordered_map<phase_index, phase_actor> live; ///< Not ended; waiting for a person included.
+  std::unordered_set<phase_index> running;           ///< Hold a slot.
+  std::deque<phase_index> ready;                     ///< Want a slot, in order.
+  std::size_t waiting = 0;                           ///< Of `live`: wait for a person.
   bool started = false;
   bool stalled = false;       ///< Storage fails.
   bool configuration = false; ///< A configuration error: nothing new starts.

@@ -166,7 +166,9 @@ struct plan {
   std::string hash;
 
   std::optional<phase_index> find(std::string_view id) const;
-  const retry_policy& retry_of(const phase_def& p) const { return p.retry ? *p.retry : options.retry; }
+  const retry_policy& retry_of(const phase_def& p) const {
+    return p.retry ? *p.retry : options.retry;
+  }
   duration timeout_of(const phase_def& p) const {
     return p.timeout.count() > 0 ? p.timeout : options.phase_timeout;
   }

@@ -5,136 +5,137 @@
 
 #include "messages/type_ids.hpp"
 
+#include <caf/typed_actor.hpp>
+
 #include <cstdint>
 #include <string>
-
-#include <caf/typed_actor.hpp>
 
 namespace aeo {
 
 /// Hears events once they are durable.
 using event_listener_actor = caf::typed_actor<
-  // The events of one commit, in order.
-  caf::result<void>(atom::publish, event_batch)>;
+    // The events of one commit, in order.
+    caf::result<void>(atom::publish, event_batch)>;
 
 /// Hears how a task it asked for goes.
 using task_listener_actor = caf::typed_actor<
-  // The process runs.
-  caf::result<void>(task_start),
-  // The process and its whole group are gone; comes exactly once.
-  caf::result<void>(task_exit)>;
+    // The process runs.
+    caf::result<void>(task_start),
+    // The process and its whole group are gone; comes exactly once.
+    caf::result<void>(task_exit)>;
 
 /// Blocking storage on a thread of its own; only the state actor talks to it.
 using writer_actor = caf::typed_actor<
-  // Stores the batch as one transaction; answers the first event's number (the others follow).
-  caf::result<std::uint64_t>(atom::record, event_batch),
-  // Replaces execution_state.json.
-  caf::result<void>(atom::save, snapshot_ptr),
-  // The head of the event log's hash chain (hex).
-  caf::result<std::string>(atom::get)>;
+    // Stores the batch as one transaction; answers the first event's number (the others follow).
+    caf::result<std::uint64_t>(atom::record, event_batch),
+    // Replaces execution_state.json.
+    caf::result<void>(atom::save, snapshot_ptr),
+    // The head of the event log's hash chain (hex).
+    caf::result<std::string>(atom::get)>;
 
 /// The single writer of the execution's state.
 using state_actor = caf::typed_actor<
-  // Takes events; the answer comes when they are durable. wrong_state: none of them was taken.
-  caf::result<void>(atom::record, event_batch),
-  // The listener hears every commit from now on.
-  caf::result<void>(atom::subscribe, event_listener_actor),
-  // The state as of the last commit.
-  caf::result<snapshot_ptr>(atom::get),
-  // Answers when execution_state.json shows the last commit.
-  caf::result<void>(atom::save)>;
+    // Takes events; the answer comes when they are durable. wrong_state: none of them was taken.
+    caf::result<void>(atom::record, event_batch),
+    // The listener hears every commit from now on.
+    caf::result<void>(atom::subscribe, event_listener_actor),
+    // The state as of the last commit.
+    caf::result<snapshot_ptr>(atom::get),
+    // Answers when execution_state.json shows the last commit.
+    caf::result<void>(atom::save)>;
 
 /// Owns the dependency graph and the slots; spawns one phase actor per phase that became ready.
 using trigger_actor = event_listener_actor::extend<
-  // Starts what is ready.
-  caf::result<void>(atom::start),
-  // The phase has no process any more: its slot is free. Repeating it changes nothing.
-  caf::result<void>(atom::release, std::uint32_t),
-  // The phase's retry is due: it wants a slot.
-  caf::result<void>(atom::ready, std::uint32_t),
-  // Starts nothing more; running phases are cancelled for the reason.
-  caf::result<void>(atom::stop, std::string),
-  // Storage fails (true) or works again (false): starts nothing meanwhile.
-  caf::result<void>(atom::stalled, bool)>;
+    // Starts what is ready.
+    caf::result<void>(atom::start),
+    // The phase has no process any more: its slot is free. Repeating it changes nothing.
+    caf::result<void>(atom::release, std::uint32_t),
+    // The phase's retry is due: it wants a slot.
+    caf::result<void>(atom::ready, std::uint32_t),
+    // Starts nothing more; running phases are cancelled for the reason.
+    caf::result<void>(atom::stop, std::string),
+    // Storage fails (true) or works again (false): starts nothing meanwhile.
+    caf::result<void>(atom::stalled, bool)>;
 
 /// One phase's attempts.
 using phase_actor = task_listener_actor::extend<
-  // A slot is granted: begins the next attempt.
-  caf::result<void>(atom::start),
-  // Ends the attempt's processes; the phase goes back to pending for the reason.
-  caf::result<void>(atom::cancel, std::string)>;
+    // A slot is granted: begins the next attempt.
+    caf::result<void>(atom::start),
+    // Ends the attempt's processes; the phase goes back to pending for the reason.
+    caf::result<void>(atom::cancel, std::string)>;
 
 /// Runs OS processes through the launcher, at most max_parallel at once.
 using executor_actor = event_listener_actor::extend<
-  // Connects to the launcher, starting one if need be: what it knows of earlier tasks. Comes first.
-  caf::result<launcher_inventory>(atom::connect),
-  // Runs the task; the listener hears of it.
-  caf::result<void>(atom::run, task_spec, task_listener_actor),
-  // A task that ran before this executor connected: the listener hears its end.
-  caf::result<void>(atom::adopt, task_key, task_listener_actor),
-  // Tasks from before that nobody waits for: those that run are ended, the ended are forgotten.
-  caf::result<void>(atom::disown, task_keys),
-  // Ends the task (queued or running); its exit still comes.
-  caf::result<void>(atom::cancel, task_key),
-  // Ends all that runs; answers when nothing does.
-  caf::result<void>(atom::stop),
-  // Lets go of the launcher; running tasks stay with it. Answers when that is done.
-  caf::result<void>(atom::detach),
-  // INTERNAL: the launcher's reading thread says that a process runs.
-  caf::result<void>(task_start),
-  // INTERNAL: the launcher's reading thread says that a process ended.
-  caf::result<void>(task_exit),
-  // INTERNAL: the launcher is gone.
-  caf::result<void>(atom::gone, std::string)>;
+    // Connects to the launcher, starting one if need be: what it knows of earlier tasks. Comes
+    // first.
+    caf::result<launcher_inventory>(atom::connect),
+    // Runs the task; the listener hears of it.
+    caf::result<void>(atom::run, task_spec, task_listener_actor),
+    // A task that ran before this executor connected: the listener hears its end.
+    caf::result<void>(atom::adopt, task_key, task_listener_actor),
+    // Tasks from before that nobody waits for: those that run are ended, the ended are forgotten.
+    caf::result<void>(atom::disown, task_keys),
+    // Ends the task (queued or running); its exit still comes.
+    caf::result<void>(atom::cancel, task_key),
+    // Ends all that runs; answers when nothing does.
+    caf::result<void>(atom::stop),
+    // Lets go of the launcher; running tasks stay with it. Answers when that is done.
+    caf::result<void>(atom::detach),
+    // INTERNAL: the launcher's reading thread says that a process runs.
+    caf::result<void>(task_start),
+    // INTERNAL: the launcher's reading thread says that a process ended.
+    caf::result<void>(task_exit),
+    // INTERNAL: the launcher is gone.
+    caf::result<void>(atom::gone, std::string)>;
 
 /// Judges gates.
 using approval_actor = task_listener_actor::extend<
-  // Evaluates the phase's criteria; answers with the evidence.
-  caf::result<verdict>(atom::review, review_request)>;
+    // Evaluates the phase's criteria; answers with the evidence.
+    caf::result<verdict>(atom::review, review_request)>;
 
 /// Judges one gate, reading files on a thread of its own; only the approval actor talks to it.
 using judge_actor = caf::typed_actor<
-  // The criteria's results and what follows from them.
-  caf::result<verdict>(atom::review)>;
+    // The criteria's results and what follows from them.
+    caf::result<verdict>(atom::review)>;
 
 /// Knows error classes and backoff.
 using retry_actor = caf::typed_actor<
-  // Retry after a delay, or give up.
-  caf::result<retry_decision>(atom::decide, attempt_failure)>;
+    // Retry after a delay, or give up.
+    caf::result<retry_decision>(atom::decide, attempt_failure)>;
 
 /// Writes reports and draws progress.
 using reporter_actor = event_listener_actor::extend<
-  // A line for the operator that is no event (storage trouble, a signal).
-  caf::result<void>(atom::say, std::string),
-  // Answers when the final report is written and the console is done.
-  caf::result<void>(atom::finish, int)>;
+    // A line for the operator that is no event (storage trouble, a signal).
+    caf::result<void>(atom::say, std::string),
+    // Answers when the final report is written and the console is done.
+    caf::result<void>(atom::finish, int)>;
 
 /// Starts and stops the others.
 using supervisor_actor = caf::typed_actor<
-  // Runs the execution to its end; answers with the exit code.
-  caf::result<int>(atom::run),
-  // The trigger has nothing more to do.
-  caf::result<void>(atom::done, run_outcome),
-  // SIGINT or SIGTERM came.
-  caf::result<void>(atom::interrupt, int),
-  // Storage fails (text) or works again (empty).
-  caf::result<void>(atom::stalled, std::string)>;
+    // Runs the execution to its end; answers with the exit code.
+    caf::result<int>(atom::run),
+    // The trigger has nothing more to do.
+    caf::result<void>(atom::done, run_outcome),
+    // SIGINT or SIGTERM came.
+    caf::result<void>(atom::interrupt, int),
+    // Storage fails (text) or works again (empty).
+    caf::result<void>(atom::stalled, std::string)>;
 
 } // namespace aeo
 
 CAF_BEGIN_TYPE_ID_BLOCK(aeo_actors, aeo_atoms_last_type_id + 1)
-  CAF_ADD_TYPE_ID(aeo_actors, (aeo::approval_actor))
-  CAF_ADD_TYPE_ID(aeo_actors, (aeo::event_listener_actor))
-  CAF_ADD_TYPE_ID(aeo_actors, (aeo::executor_actor))
-  CAF_ADD_TYPE_ID(aeo_actors, (aeo::judge_actor))
-  CAF_ADD_TYPE_ID(aeo_actors, (aeo::phase_actor))
-  CAF_ADD_TYPE_ID(aeo_actors, (aeo::reporter_actor))
-  CAF_ADD_TYPE_ID(aeo_actors, (aeo::retry_actor))
-  CAF_ADD_TYPE_ID(aeo_actors, (aeo::state_actor))
-  CAF_ADD_TYPE_ID(aeo_actors, (aeo::supervisor_actor))
-  CAF_ADD_TYPE_ID(aeo_actors, (aeo::task_listener_actor))
-  CAF_ADD_TYPE_ID(aeo_actors, (aeo::trigger_actor))
-  CAF_ADD_TYPE_ID(aeo_actors, (aeo::writer_actor))
+CAF_ADD_TYPE_ID(aeo_actors, (aeo::approval_actor))
+CAF_ADD_TYPE_ID(aeo_actors, (aeo::event_listener_actor))
+CAF_ADD_TYPE_ID(aeo_actors, (aeo::executor_actor))
+CAF_ADD_TYPE_ID(aeo_actors, (aeo::judge_actor))
+CAF_ADD_TYPE_ID(aeo_actors, (aeo::phase_actor))
+CAF_ADD_TYPE_ID(aeo_actors, (aeo::reporter_actor))
+CAF_ADD_TYPE_ID(aeo_actors, (aeo::retry_actor))
+CAF_ADD_TYPE_ID(aeo_actors, (aeo::state_actor))
+CAF_ADD_TYPE_ID(aeo_actors, (aeo::supervisor_actor))
+CAF_ADD_TYPE_ID(aeo_actors, (aeo::task_listener_actor))
+CAF_ADD_TYPE_ID(aeo_actors, (aeo::trigger_actor))
+CAF_ADD_TYPE_ID(aeo_actors, (aeo::writer_actor))
 CAF_END_TYPE_ID_BLOCK(aeo_actors)
 
 namespace aeo {

@@ -1,23 +1,33 @@
 #include "messages/error.hpp"
 
-#include <array>
-#include <string_view>
-
 #include <caf/const_typed_message_view.hpp>
 #include <caf/message.hpp>
+
+#include <array>
+#include <string_view>
 
 namespace aeo {
 
 namespace {
 
-constexpr std::array<std::string_view, 12> names = {
-  "none",           "bad_configuration",    "corrupt_state", "newer_schema",
-  "unfinished_execution", "plan_changed",   "workspace_locked", "storage_failed",
-  "launcher_failed", "not_found",           "wrong_state",   "internal"};
+constexpr std::array<std::string_view, 12> names = {"none",
+                                                    "bad_configuration",
+                                                    "corrupt_state",
+                                                    "newer_schema",
+                                                    "unfinished_execution",
+                                                    "plan_changed",
+                                                    "workspace_locked",
+                                                    "storage_failed",
+                                                    "launcher_failed",
+                                                    "not_found",
+                                                    "wrong_state",
+                                                    "internal"};
 
 } // namespace
 
-std::string to_string(ec x) { return std::string{names.at(static_cast<std::size_t>(x))}; }
+std::string to_string(ec x) {
+  return std::string{names.at(static_cast<std::size_t>(x))};
+}
 
 bool from_string(caf::string_view text, ec& x) {
   for (std::size_t i = 0; i < names.size(); ++i)

@@ -1,12 +1,12 @@
 #pragma once
 
-#include <cstdint>
-#include <string>
-
 #include <caf/default_enum_inspect.hpp>
 #include <caf/error.hpp>
 #include <caf/is_error_code_enum.hpp>
 #include <caf/string_view.hpp>
+
+#include <cstdint>
+#include <string>
 
 namespace aeo {
 
@@ -46,7 +46,8 @@ bool inspect(Inspector& f, ec& x) {
   return caf::default_enum_inspect(f, x);
 }
 
-/// The text of an error made with `caf::make_error(ec::..., text)`; without a text, the code's name.
+/// The text of an error made with `caf::make_error(ec::..., text)`; without a text, the code's
+/// name.
 std::string message_of(const caf::error&);
 
 } // namespace aeo

@@ -7,18 +7,32 @@ namespace aeo {
 namespace {
 
 constexpr std::array<std::string_view, 11> phase_names = {
-  "pending", "in_progress", "completed", "waiting_approval", "approved", "rejected",
-  "retry_wait", "failed", "blocked", "skipped", "cancelled"};
+    "pending",    "in_progress", "completed", "waiting_approval", "approved", "rejected",
+    "retry_wait", "failed",      "blocked",   "skipped",          "cancelled"};
 
 constexpr std::array<std::string_view, 8> overall_names = {
-  "pending", "in_progress", "paused", "waiting_approval",
-  "completed", "failed", "interrupted", "cancelled"};
+    "pending",   "in_progress", "paused",      "waiting_approval",
+    "completed", "failed",      "interrupted", "cancelled"};
 
-constexpr std::array<std::string_view, 19> event_names = {
-  "execution_started", "execution_resumed", "execution_ended", "phase_started", "task_started",
-  "task_finished", "phase_completed", "phase_waiting", "phase_approved", "phase_rejected",
-  "phase_retry_wait", "phase_failed", "phase_blocked", "phase_unblocked", "phase_skipped",
-  "phase_cancelled", "phase_reset", "state_imported", "note"};
+constexpr std::array<std::string_view, 19> event_names = {"execution_started",
+                                                          "execution_resumed",
+                                                          "execution_ended",
+                                                          "phase_started",
+                                                          "task_started",
+                                                          "task_finished",
+                                                          "phase_completed",
+                                                          "phase_waiting",
+                                                          "phase_approved",
+                                                          "phase_rejected",
+                                                          "phase_retry_wait",
+                                                          "phase_failed",
+                                                          "phase_blocked",
+                                                          "phase_unblocked",
+                                                          "phase_skipped",
+                                                          "phase_cancelled",
+                                                          "phase_reset",
+                                                          "state_imported",
+                                                          "note"};
 
 template <class Enum, std::size_t N>
 std::optional<Enum> find_name(const std::array<std::string_view, N>& names, std::string_view text) {
@@ -30,13 +44,17 @@ std::optional<Enum> find_name(const std::array<std::string_view, N>& names, std:
 
 } // namespace
 
-std::string_view to_string(phase_status x) { return phase_names.at(static_cast<std::size_t>(x)); }
+std::string_view to_string(phase_status x) {
+  return phase_names.at(static_cast<std::size_t>(x));
+}
 
 std::string_view to_string(overall_status x) {
   return overall_names.at(static_cast<std::size_t>(x));
 }
 
-std::string_view to_string(event_kind x) { return event_names.at(static_cast<std::size_t>(x)); }
+std::string_view to_string(event_kind x) {
+  return event_names.at(static_cast<std::size_t>(x));
+}
 
 std::optional<phase_status> phase_status_from_string(std::string_view text) {
   return find_name<phase_status>(phase_names, text);
@@ -63,6 +81,8 @@ bool is_shut(phase_status x) {
          || x == phase_status::cancelled;
 }
 
-bool is_active(phase_status x) { return x == phase_status::in_progress; }
+bool is_active(phase_status x) {
+  return x == phase_status::in_progress;
+}
 
 } // namespace aeo

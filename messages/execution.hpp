@@ -65,25 +65,25 @@ bool is_active(phase_status);
 
 /// What happened. Numbers and names are persisted and never change.
 enum class event_kind : std::uint8_t {
-  execution_started = 0,  ///< data: {mode, plan_hash, workspace, user, host, program, phases}
-  execution_resumed = 1,  ///< data: {plan_hash, plan_changed, imported, user, retried[]}
-  execution_ended = 2,    ///< data: {status, exit_code, reason}
-  phase_started = 3,      ///< data: {before: {output: fingerprint}} of the attempt
-  task_started = 4,       ///< data: {pid, start_time}
-  task_finished = 5,      ///< data: task_result (see core/task_result.hpp)
-  phase_completed = 6,    ///< all tasks done; data: {outputs: [..]} is added by the approval
-  phase_waiting = 7,      ///< waiting_approval; data: {reason, criteria[], digest}
-  phase_approved = 8,     ///< data: {by, comment, override, criteria[], outputs[], digest}
-  phase_rejected = 9,     ///< data: {by, reason}
-  phase_retry_wait = 10,  ///< data: {class, message, at, delay_ms, counted}
-  phase_failed = 11,      ///< data: {class, message, task, criteria[], exit_code, log, tail}
-  phase_blocked = 12,     ///< data: {by: phase id, reason}
-  phase_unblocked = 13,   ///< back to pending; data: {reason}
-  phase_skipped = 14,     ///< data: {by, reason}
-  phase_cancelled = 15,   ///< data: {by, reason}
-  phase_reset = 16,       ///< a person asked to run it again: back to pending; data: {by, reason}
-  state_imported = 17,    ///< a phase's state taken from execution_state.json; data: the phase object
-  note = 18               ///< something an operator should find later; data: {text, level}
+  execution_started = 0, ///< data: {mode, plan_hash, workspace, user, host, program, phases}
+  execution_resumed = 1, ///< data: {plan_hash, plan_changed, imported, user, retried[]}
+  execution_ended = 2,   ///< data: {status, exit_code, reason}
+  phase_started = 3,     ///< data: {before: {output: fingerprint}} of the attempt
+  task_started = 4,      ///< data: {pid, start_time}
+  task_finished = 5,     ///< data: task_result (see core/task_result.hpp)
+  phase_completed = 6,   ///< all tasks done; data: {outputs: [..]} is added by the approval
+  phase_waiting = 7,     ///< waiting_approval; data: {reason, criteria[], digest}
+  phase_approved = 8,    ///< data: {by, comment, override, criteria[], outputs[], digest}
+  phase_rejected = 9,    ///< data: {by, reason}
+  phase_retry_wait = 10, ///< data: {class, message, at, delay_ms, counted}
+  phase_failed = 11,     ///< data: {class, message, task, criteria[], exit_code, log, tail}
+  phase_blocked = 12,    ///< data: {by: phase id, reason}
+  phase_unblocked = 13,  ///< back to pending; data: {reason}
+  phase_skipped = 14,    ///< data: {by, reason}
+  phase_cancelled = 15,  ///< data: {by, reason}
+  phase_reset = 16,      ///< a person asked to run it again: back to pending; data: {by, reason}
+  state_imported = 17, ///< a phase's state taken from execution_state.json; data: the phase object
+  note = 18            ///< something an operator should find later; data: {text, level}
 };
 std::string_view to_string(event_kind);
 std::optional<event_kind> event_kind_from_string(std::string_view);
@@ -136,18 +136,18 @@ bool inspect(Inspector& f, phase_error& x) {
 /// What is known of one phase; follows from its events alone. Small: there may be 100,000.
 struct phase_state {
   phase_status status = phase_status::pending;
-  std::uint32_t attempt = 0;       ///< The running or last attempt; 0 = never started.
-  std::uint32_t retry_count = 0;   ///< Retries that counted against max_retries.
-  std::int64_t started_us = 0;     ///< First start of the first attempt.
-  std::int64_t attempt_us = 0;     ///< Start of the current attempt.
-  std::int64_t ended_us = 0;       ///< When the status was reached; 0 while in_progress.
-  std::int64_t retry_at_us = 0;    ///< retry_wait: not before.
+  std::uint32_t attempt = 0;     ///< The running or last attempt; 0 = never started.
+  std::uint32_t retry_count = 0; ///< Retries that counted against max_retries.
+  std::int64_t started_us = 0;   ///< First start of the first attempt.
+  std::int64_t attempt_us = 0;   ///< Start of the current attempt.
+  std::int64_t ended_us = 0;     ///< When the status was reached; 0 while in_progress.
+  std::int64_t retry_at_us = 0;  ///< retry_wait: not before.
   bool criteria_met = false;
   std::vector<phase_error> errors;
-  std::string detail;              ///< JSON object: the last waiting/approved/failed/... event's data.
-  std::string before;              ///< JSON object: phase_started's fingerprints of the attempt.
-  std::vector<std::string> done;   ///< Ids of tasks that ended well in the current attempt.
-  std::string metadata;            ///< JSON object: imported metadata, else empty.
+  std::string detail; ///< JSON object: the last waiting/approved/failed/... event's data.
+  std::string before; ///< JSON object: phase_started's fingerprints of the attempt.
+  std::vector<std::string> done; ///< Ids of tasks that ended well in the current attempt.
+  std::string metadata;          ///< JSON object: imported metadata, else empty.
   bool operator==(const phase_state&) const = default;
 };
 
@@ -161,12 +161,12 @@ bool inspect(Inspector& f, phase_state& x) {
     return true;
   };
   return f.object(x).fields(
-    f.field("status", get, set), f.field("attempt", x.attempt),
-    f.field("retry_count", x.retry_count), f.field("started_us", x.started_us),
-    f.field("attempt_us", x.attempt_us), f.field("ended_us", x.ended_us),
-    f.field("retry_at_us", x.retry_at_us), f.field("criteria_met", x.criteria_met),
-    f.field("errors", x.errors), f.field("detail", x.detail), f.field("before", x.before),
-    f.field("done", x.done), f.field("metadata", x.metadata));
+      f.field("status", get, set), f.field("attempt", x.attempt),
+      f.field("retry_count", x.retry_count), f.field("started_us", x.started_us),
+      f.field("attempt_us", x.attempt_us), f.field("ended_us", x.ended_us),
+      f.field("retry_at_us", x.retry_at_us), f.field("criteria_met", x.criteria_met),
+      f.field("errors", x.errors), f.field("detail", x.detail), f.field("before", x.before),
+      f.field("done", x.done), f.field("metadata", x.metadata));
 }
 
 } // namespace aeo

@@ -63,11 +63,11 @@ bool inspect(Inspector& f, verdict& x) {
 
 /// An attempt that failed because of a task.
 struct attempt_failure {
-  std::uint32_t phase = 0; ///< phase_index
-  task_exit exit;          ///< The first task that failed.
-  std::string tail;        ///< The last lines of its log.
-  std::uint32_t retries = 0; ///< Retries that counted so far.
-  std::uint32_t losses = 0;  ///< Retries after a lost outcome, which did not count.
+  std::uint32_t phase = 0;     ///< phase_index
+  task_exit exit;              ///< The first task that failed.
+  std::string tail;            ///< The last lines of its log.
+  std::uint32_t retries = 0;   ///< Retries that counted so far.
+  std::uint32_t losses = 0;    ///< Retries after a lost outcome, which did not count.
   std::int64_t elapsed_ms = 0; ///< Since the first attempt began.
 };
 

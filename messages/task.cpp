@@ -11,7 +11,9 @@ constexpr std::array<std::string_view, 6> names = {"exited",    "signalled",   "
 
 } // namespace
 
-std::string_view to_string(exit_kind x) { return names.at(static_cast<std::size_t>(x)); }
+std::string_view to_string(exit_kind x) {
+  return names.at(static_cast<std::size_t>(x));
+}
 
 std::optional<exit_kind> exit_kind_from_string(std::string_view text) {
   for (std::size_t i = 0; i < names.size(); ++i)

@@ -32,7 +32,7 @@ struct task_spec {
   task_key key;
   std::vector<std::string> argv; ///< argv[0] is looked up in the PATH of the task's environment.
   std::vector<std::pair<std::string, std::string>> env; ///< Added to the base environment.
-  std::string cwd;               ///< Absolute.
+  std::string cwd;                                      ///< Absolute.
   std::string log;               ///< Absolute; created with its folder at the first byte, 0600.
   std::int64_t timeout_ms = 0;   ///< 0: none.
   std::int64_t grace_ms = 10000; ///< Between SIGTERM and SIGKILL.
@@ -84,19 +84,20 @@ bool inspect(Inspector& f, task_exit& x) {
     x.kind = static_cast<exit_kind>(v);
     return true;
   };
-  return f.object(x).fields(
-    f.field("key", x.key), f.field("kind", get, set), f.field("code", x.code),
-    f.field("pid", x.pid), f.field("started_us", x.started_us), f.field("ended_us", x.ended_us),
-    f.field("cpu_us", x.cpu_us), f.field("peak_rss_kb", x.peak_rss_kb),
-    f.field("log_bytes", x.log_bytes), f.field("leftovers", x.leftovers),
-    f.field("detail", x.detail));
+  return f.object(x).fields(f.field("key", x.key), f.field("kind", get, set),
+                            f.field("code", x.code), f.field("pid", x.pid),
+                            f.field("started_us", x.started_us), f.field("ended_us", x.ended_us),
+                            f.field("cpu_us", x.cpu_us), f.field("peak_rss_kb", x.peak_rss_kb),
+                            f.field("log_bytes", x.log_bytes), f.field("leftovers", x.leftovers),
+                            f.field("detail", x.detail));
 }
 
 /// A task's process runs.
 struct task_start {
   task_key key;
-  std::int64_t pid = 0;         ///< Also the process group's id.
-  std::uint64_t start_ticks = 0; ///< Field 22 of /proc/PID/stat: with the boot id, names the process.
+  std::int64_t pid = 0; ///< Also the process group's id.
+  std::uint64_t start_ticks =
+      0; ///< Field 22 of /proc/PID/stat: with the boot id, names the process.
   std::int64_t started_us = 0;
   bool operator==(const task_start&) const = default;
 };

@@ -159,6 +159,8 @@ std::string ask_data(const std::string& reason) {
   return dump(json{{"ask", true}, {"reason", reason}});
 }
 
-bool is_ask(std::string_view data) { return data.starts_with(ask_prefix); }
+bool is_ask(std::string_view data) {
+  return data.starts_with(ask_prefix);
+}
 
 } // namespace aeo::core

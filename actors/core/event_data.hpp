@@ -19,7 +19,8 @@ std::string started_data(const task_start&);
 /// task_finished: {"ok", "kind", "code", "pid", "ms", "cpu_ms", "peak_rss_kb", "started_us",
 /// "ended_us", "log_bytes"} and, where there are any, "leftovers" and "detail". "ok" comes first.
 std::string finished_data(const task_exit&);
-/// The exit that a task_finished event tells; nullopt when its data is not what finished_data makes.
+/// The exit that a task_finished event tells; nullopt when its data is not what finished_data
+/// makes.
 std::optional<task_exit> exit_from_data(const event&);
 
 /// The last lines of a log as failures carry them: at most 20 lines and 4 KiB.

@@ -3,6 +3,8 @@
 #include "actors/core/secret_forms.hpp"
 #include "config/env_file.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include <algorithm>
 #include <array>
 #include <bitset>
@@ -11,8 +13,6 @@
 #include <unordered_map>
 #include <utility>
 #include <vector>
-
-#include <nlohmann/json.hpp>
 
 namespace aeo::core {
 

@@ -27,36 +27,36 @@ struct mock_writer {
 writer_actor::behavior_type writer_mock(writer_actor::pointer self,
                                         std::shared_ptr<mock_writer> mock) {
   return {
-    [=](atom::record, event_batch& batch) -> caf::result<std::uint64_t> {
-      mock->batches.push_back(std::move(batch));
-      return mock->open.owe(self);
-    },
-    [=](atom::save, const snapshot_ptr& s) -> caf::result<void> {
-      mock->saved.push_back(s);
-      if (mock->save_error)
-        return mock->save_error;
-      return caf::unit;
-    },
-    [](atom::get) { return std::string(64, 'a'); },
+      [=](atom::record, event_batch& batch) -> caf::result<std::uint64_t> {
+        mock->batches.push_back(std::move(batch));
+        return mock->open.owe(self);
+      },
+      [=](atom::save, const snapshot_ptr& s) -> caf::result<void> {
+        mock->saved.push_back(s);
+        if (mock->save_error)
+          return mock->save_error;
+        return caf::unit;
+      },
+      [](atom::get) { return std::string(64, 'a'); },
   };
 }
 
 supervisor_actor::behavior_type boss_mock(supervisor_actor::pointer,
                                           std::shared_ptr<std::vector<std::string>> heard) {
   return {
-    [](atom::run) { return 0; },
-    [](atom::done, const run_outcome&) { FAIL("the state actor never says done"); },
-    [](atom::interrupt, int) { FAIL("the state actor never interrupts"); },
-    [=](atom::stalled, const std::string& text) { heard->push_back(text); },
+      [](atom::run) { return 0; },
+      [](atom::done, const run_outcome&) { FAIL("the state actor never says done"); },
+      [](atom::interrupt, int) { FAIL("the state actor never interrupts"); },
+      [=](atom::stalled, const std::string& text) { heard->push_back(text); },
   };
 }
 
 event_listener_actor::behavior_type listener_mock(event_listener_actor::pointer,
                                                   std::shared_ptr<event_batch> heard) {
   return {
-    [=](atom::publish, const event_batch& batch) {
-      heard->insert(heard->end(), batch.begin(), batch.end());
-    },
+      [=](atom::publish, const event_batch& batch) {
+        heard->insert(heard->end(), batch.begin(), batch.end());
+      },
   };
 }
 
@@ -120,9 +120,9 @@ TEST_CASE("events that come during a commit go together in the next one") {
 
 TEST_CASE("a batch with an impossible step is refused as a whole") {
   state_fixture f;
-  auto request = f.self->request(
-    f.uut, caf::infinite, atom::record_v,
-    event_batch{make_event(event_kind::phase_started, "0"), make_event(event_kind::phase_approved, "1")});
+  auto request = f.self->request(f.uut, caf::infinite, atom::record_v,
+                                 event_batch{make_event(event_kind::phase_started, "0"),
+                                             make_event(event_kind::phase_approved, "1")});
   f.run();
   request.receive([] { FAIL("accepted"); },
                   [](const caf::error& err) {
@@ -205,10 +205,10 @@ TEST_CASE("a snapshot shows the last commit and the head of the chain") {
   auto request = f.self->request(f.uut, caf::infinite, atom::get_v);
   f.run();
   request.receive(
-    [](const snapshot_ptr& s) {
-      CHECK(s->phases[0].status == phase_status::in_progress);
-      CHECK(s->last_seq == 1);
-      CHECK(s->chain_head == std::string(64, 'a'));
-    },
-    [](const caf::error& err) { FAIL(message_of(err)); });
+      [](const snapshot_ptr& s) {
+        CHECK(s->phases[0].status == phase_status::in_progress);
+        CHECK(s->last_seq == 1);
+        CHECK(s->chain_head == std::string(64, 'a'));
+      },
+      [](const caf::error& err) { FAIL(message_of(err)); });
 }

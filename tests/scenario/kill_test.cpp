@@ -3,16 +3,15 @@
 #include "actors/io/store.hpp"
 #include "tests/fixtures/programs.hpp"
 
+#include <catch2/catch_test_macros.hpp>
+
 #include <algorithm>
+#include <csignal>
 #include <cstdlib>
+#include <ctime>
 #include <map>
 #include <random>
 #include <sstream>
-
-#include <catch2/catch_test_macros.hpp>
-
-#include <csignal>
-#include <ctime>
 
 using namespace aeo;
 using namespace aeo::testing;
@@ -107,7 +106,8 @@ TEST_CASE("killing node, launcher or both at 50 random moments loses and repeats
     bool first = true;
     program_result result;
     do {
-      std::vector<std::string> argv{"aeo-node", "--workspace", workspace.path().string(), "--quiet"};
+      std::vector<std::string> argv{"aeo-node", "--workspace", workspace.path().string(),
+                                    "--quiet"};
       if (!first && workspace.has("consolidation/execution.db"))
         argv.emplace_back("--resume");
       first = false;

@@ -1,6 +1,5 @@
-#include "tools/node/session.hpp"
-
 #include "actors/core/text.hpp"
+#include "tools/node/session.hpp"
 
 #include <cstdlib>
 #include <string_view>
@@ -45,8 +44,7 @@ std::variant<configuration, refusal> read_configuration(const options& o) {
     std::string text;
     for (const auto& p : *problems)
       text += config::to_string(p) + "\n";
-    text += std::to_string(problems->size())
-            + (problems->size() == 1 ? " mistake" : " mistakes")
+    text += std::to_string(problems->size()) + (problems->size() == 1 ? " mistake" : " mistakes")
             + " in the configuration; nothing was run";
     return refusal{78, std::move(text)};
   }

@@ -3,13 +3,13 @@
 #include "actors/core/execution_state.hpp"
 #include "actors/io/files.hpp"
 
+#include <spdlog/sinks/rotating_file_sink.h>
+#include <spdlog/spdlog.h>
+
 #include <cstdio>
 #include <ostream>
 #include <streambuf>
 #include <system_error>
-
-#include <spdlog/sinks/rotating_file_sink.h>
-#include <spdlog/spdlog.h>
 
 namespace aeo::node {
 
@@ -25,8 +25,8 @@ spdlog::level::level_enum level_of(const event& e) {
 void log_event(spdlog::logger& log, const event& e) {
   auto level = level_of(e);
   if (log.should_log(level))
-    log.log(level, "{} {} {} {} attempt {} {}", e.seq, to_string(e.kind), e.phase, e.task, e.attempt,
-            e.data);
+    log.log(level, "{} {} {} {} attempt {} {}", e.seq, to_string(e.kind), e.phase, e.task,
+            e.attempt, e.data);
 }
 
 class console_view : public progress_view {
@@ -93,7 +93,8 @@ std::shared_ptr<spdlog::logger> open_node_log(const std::filesystem::path& file,
   std::shared_ptr<spdlog::logger> log;
   try {
     log = std::make_shared<spdlog::logger>(
-      "aeo-node", std::make_shared<spdlog::sinks::rotating_file_sink_st>(file.string(), max_bytes, 1));
+        "aeo-node",
+        std::make_shared<spdlog::sinks::rotating_file_sink_st>(file.string(), max_bytes, 1));
   } catch (const spdlog::spdlog_ex& error) {
     std::fprintf(stderr, "aeo-node: no log file: %s\n", error.what());
     log = std::make_shared<spdlog::logger>("aeo-node");

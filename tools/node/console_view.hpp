@@ -3,10 +3,10 @@
 #include "actors/reporter.hpp"
 #include "tools/node/console.hpp"
 
+#include <spdlog/fwd.h>
+
 #include <memory>
 #include <string>
-
-#include <spdlog/fwd.h>
 
 namespace aeo::node {
 

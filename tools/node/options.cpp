@@ -1,10 +1,10 @@
 #include "tools/node/options.hpp"
 
+#include <CLI/CLI.hpp>
+
 #include <cstdlib>
 #include <map>
 #include <system_error>
-
-#include <CLI/CLI.hpp>
 
 namespace aeo::node {
 
@@ -22,30 +22,30 @@ std::string absolute_folder(const std::string& text) {
 void add_options(CLI::App& app, options& o, std::string& config, std::string& mode) {
   app.add_option("--workspace", o.workspace_as_typed,
                  "Folder in which the tasks run; state and reports go below its consolidation/")
-    ->default_val(".")
-    ->check(absolute_folder);
+      ->default_val(".")
+      ->check(absolute_folder);
   app.add_option("--config", config,
                  "Folder with phase_config.json and the other configuration files (default: "
                  "WORKSPACE/config where it exists, else the shipped plan)")
-    ->check(absolute_folder);
+      ->check(absolute_folder);
   app.add_option("--mode", mode, "Overrides execution_mode of the configuration")
-    ->check(CLI::IsMember({"automated", "manual", "dry-run"}));
+      ->check(CLI::IsMember({"automated", "manual", "dry-run"}));
   auto* resume = app.add_flag("--resume", o.resume,
                               "Continue the unfinished execution; failed phases are tried again");
   app.add_flag("--fresh", o.fresh, "Begin a new execution although one is unfinished")
-    ->excludes(resume);
+      ->excludes(resume);
   app.add_flag("--accept-plan-change", o.accept_plan_change,
                "Resume although the plan has changed since (recorded)");
   auto* from = app.add_option("--from", o.from,
                               "Run this phase and all that depend on it (again, with --resume)")
-                 ->type_name("ID");
+                   ->type_name("ID");
   app.add_option("--only", o.only, "Run only these phases (again, with --resume)")
-    ->delimiter(',')
-    ->type_name("ID,...")
-    ->excludes(from);
+      ->delimiter(',')
+      ->type_name("ID,...")
+      ->excludes(from);
   app.add_option("--max-parallel", o.max_parallel,
                  "Phases and processes at once (default: the configuration's max_parallel)")
-    ->check(CLI::Range(1, 100000));
+      ->check(CLI::Range(1, 100000));
   app.add_flag("--detach-on-stop", o.detach_on_stop,
                "On SIGINT or SIGTERM leave running tasks to the launcher; --resume adopts them");
   auto* json = app.add_flag("--json", o.json, "Print one event per line as JSON");
@@ -60,9 +60,10 @@ std::variant<options, int> parse_options(int argc, char** argv) {
   std::string config;
   std::string mode;
   CLI::App app{"Executes a plan of phases in a workspace, event by event."};
-  app.footer("Exit codes: 0 all approved, 1 a phase failed or was rejected, 2 usage, 3 waits for a\n"
-             "person, 70 internal error, 75 another node holds the workspace, 78 configuration,\n"
-             "130 interrupted.");
+  app.footer(
+      "Exit codes: 0 all approved, 1 a phase failed or was rejected, 2 usage, 3 waits for a\n"
+      "person, 70 internal error, 75 another node holds the workspace, 78 configuration,\n"
+      "130 interrupted.");
   add_options(app, o, config, mode);
   try {
     app.parse(argc, argv);

@@ -12,7 +12,7 @@ namespace aeo::node {
 
 /// aeo-node's command line.
 struct options {
-  std::filesystem::path config;    ///< Empty: WORKSPACE/config where it exists, else the shipped plan.
+  std::filesystem::path config; ///< Empty: WORKSPACE/config where it exists, else the shipped plan.
   std::filesystem::path workspace; ///< Absolute.
   std::string workspace_as_typed;
   std::optional<execution_mode> mode; ///< Overrides the configuration.

@@ -4,12 +4,12 @@
 #include "tools/node/dry_run.hpp"
 #include "tools/node/run.hpp"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <iostream>
 #include <system_error>
 #include <thread>
-
-#include <sys/stat.h>
-#include <unistd.h>
 
 namespace aeo::node {
 
@@ -68,21 +68,21 @@ int dry_run(const options& o, const configuration& c) {
   }
   auto base_path = path_of(c.environment);
   dry_run_input input{
-    .definition = p,
-    .state = o.fresh ? nullptr : state->get(),
-    .selected = std::move(*selected),
-    .history = [&](phase_index i) -> std::optional<duration> {
-      auto found = durations->find(p.phases[i].id);
-      return found == durations->end() ? std::nullopt : std::optional{duration{found->second}};
-    },
-    .find_command =
-      [&](const std::string& argv0, const std::string& path, const std::string& cwd) {
-        return find_command(argv0, path.empty() ? base_path : path, o.workspace / cwd);
+      .definition = p,
+      .state = o.fresh ? nullptr : state->get(),
+      .selected = std::move(*selected),
+      .history = [&](phase_index i) -> std::optional<duration> {
+        auto found = durations->find(p.phases[i].id);
+        return found == durations->end() ? std::nullopt : std::optional{duration{found->second}};
       },
-    .workspace = o.workspace_as_typed,
-    .processors = std::max(1u, std::thread::hardware_concurrency()),
-    .mask = c.mask.empty() ? core::mask_function{}
-                           : [&c](std::string_view text) { return c.mask.mask(text); }};
+      .find_command =
+          [&](const std::string& argv0, const std::string& path, const std::string& cwd) {
+            return find_command(argv0, path.empty() ? base_path : path, o.workspace / cwd);
+          },
+      .workspace = o.workspace_as_typed,
+      .processors = std::max(1u, std::thread::hardware_concurrency()),
+      .mask = c.mask.empty() ? core::mask_function{}
+                             : [&c](std::string_view text) { return c.mask.mask(text); }};
   auto result = examine(input);
   if (o.json)
     write_json(std::cout, input, result);

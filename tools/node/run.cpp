@@ -6,16 +6,16 @@
 #include "tools/node/console_view.hpp"
 #include "tools/node/log_reader.hpp"
 
-#include <random>
-#include <thread>
-
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
 #include <caf/scoped_actor.hpp>
 
-#include <csignal>
 #include <pthread.h>
 #include <unistd.h>
+
+#include <csignal>
+#include <random>
+#include <thread>
 
 namespace aeo::node {
 
@@ -133,8 +133,8 @@ std::shared_ptr<supervisor_deps> make_deps(const options& o, const configuration
   deps->files = std::make_shared<io::workspace_files>(o.workspace);
   deps->tail = [mask = c.mask](const std::string& log) { return read_tail(log, mask); };
   deps->view = make_console_view(
-    c.the_plan, console_for(o, c),
-    open_node_log(o.workspace / "consolidation" / "logs" / "node.log", p.options.log_level));
+      c.the_plan, console_for(o, c),
+      open_node_log(o.workspace / "consolidation" / "logs" / "node.log", p.options.log_level));
   deps->write_file = write_report;
   deps->workspace = o.workspace_as_typed;
   deps->slots = slots_of(o, p);
@@ -156,10 +156,10 @@ int run_session(const options& o, const configuration& c, session&& s) {
     signals.start(boss);
     caf::scoped_actor self{system};
     self->request(boss, caf::infinite, atom::run_v)
-      .receive([&code](int result) { code = result; },
-               [](const caf::error& err) {
-                 std::fprintf(stderr, "aeo-node: %s\n", message_of(err).c_str());
-               });
+        .receive([&code](int result) { code = result; },
+                 [](const caf::error& err) {
+                   std::fprintf(stderr, "aeo-node: %s\n", message_of(err).c_str());
+                 });
   }
   return code;
 }

@@ -7,17 +7,17 @@
 #include "actors/io/launcher_client.hpp"
 #include "actors/io/state_file.hpp"
 
+#include <nlohmann/json.hpp>
+
+#include <pwd.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdlib>
 #include <random>
 #include <set>
-
-#include <nlohmann/json.hpp>
-
-#include <pwd.h>
-#include <unistd.h>
 
 namespace aeo::node {
 
@@ -30,13 +30,15 @@ constexpr int internal_exit = 70;
 using json = nlohmann::ordered_json;
 namespace fs = std::filesystem;
 
-fs::path database_file(const options& o) { return o.workspace / "consolidation" / "execution.db"; }
+fs::path database_file(const options& o) {
+  return o.workspace / "consolidation" / "execution.db";
+}
 fs::path state_file(const options& o) {
   return o.workspace / "consolidation" / "execution_state.json";
 }
 
 refusal refuse(const caf::error& err) {
-  auto code = err == ec::workspace_locked ? locked_exit
+  auto code = err == ec::workspace_locked                         ? locked_exit
               : err == ec::internal || err == ec::launcher_failed ? internal_exit
                                                                   : configuration_exit;
   return {code, message_of(err)};
@@ -65,7 +67,7 @@ struct replay {
   io::execution_row row;
   core::execution_state state;
   std::map<phase_index, phase_origin> attempts; ///< Tasks of the attempt that was under way.
-  std::size_t unknown = 0; ///< Events of phases that the plan does not have.
+  std::size_t unknown = 0;                      ///< Events of phases that the plan does not have.
 };
 
 void note_attempt(replay& r, phase_index i, const event& e) {
@@ -94,10 +96,10 @@ caf::error replay_events(io::event_store& store, const core::phase_lookup& looku
       return true;
     }
     if (!core::apply(r.state, lookup, e)) {
-      damage = caf::make_error(ec::corrupt_state,
-                               "the event log does not fit together at event "
-                                 + std::to_string(e.seq) + " (" + std::string{to_string(e.kind)}
-                                 + ", phase " + e.phase + ")");
+      damage =
+          caf::make_error(ec::corrupt_state,
+                          "the event log does not fit together at event " + std::to_string(e.seq)
+                              + " (" + std::string{to_string(e.kind)} + ", phase " + e.phase + ")");
       return false;
     }
     if (i != core::phase_lookup::npos)
@@ -114,12 +116,16 @@ bool is_finished(const core::execution_state& s) {
          || std::ranges::all_of(s.phases, is_open, &phase_state::status);
 }
 
-std::shared_ptr<const core::execution_state> nothing_yet() { return nullptr; }
+std::shared_ptr<const core::execution_state> nothing_yet() {
+  return nullptr;
+}
 
 std::string two_ways(const options& o) {
   auto command = "aeo-node --workspace " + core::shell_quote(o.workspace_as_typed);
-  return "  continue it:            " + command + " --resume\n"
-         "  or begin from scratch:  " + command + " --fresh";
+  return "  continue it:            " + command
+         + " --resume\n"
+           "  or begin from scratch:  "
+         + command + " --fresh";
 }
 
 /// Makes the events that a session begins with.
@@ -216,14 +222,15 @@ private:
              {"user", who()},
              {"program", "aeo-node " AEO_VERSION},
              {"phases", the_plan().phases.size()}}
-          .dump());
+            .dump());
   }
 
   /// Some selected phase depends on it, directly or not.
   bool is_needed(phase_index i) {
     if (!graph_)
       graph_ = std::make_unique<core::ready_graph>(the_plan());
-    return std::ranges::any_of(graph_->downstream(i), [this](phase_index d) { return selected_[d]; });
+    return std::ranges::any_of(graph_->downstream(i),
+                               [this](phase_index d) { return selected_[d]; });
   }
 
   std::string selection_text() const {
@@ -246,9 +253,9 @@ private:
       return {};
     return caf::make_error(ec::unfinished_execution,
                            "an execution of " + core::format_time(replay_.row.started_us)
-                             + " is unfinished in this workspace (" + replay_.row.id + ", "
-                             + std::string{to_string(replay_.state.overall)} + ")\n"
-                             + two_ways(options_));
+                               + " is unfinished in this workspace (" + replay_.row.id + ", "
+                               + std::string{to_string(replay_.state.overall)} + ")\n"
+                               + two_ways(options_));
   }
 
   /// --fresh over an execution whose tasks may still run: nothing of it may go on.
@@ -278,7 +285,7 @@ private:
     if (!error)
       return {};
     return caf::make_error(ec::storage_failed, "cannot move the logs of the execution before to "
-                                                 + folder.string() + ": " + error.message());
+                                                   + folder.string() + ": " + error.message());
   }
 
   /// A state file that the database does not know is somebody's only record: it is kept.
@@ -299,9 +306,9 @@ private:
       return read.error();
     if (!*read)
       return {};
-    return caf::make_error(ec::unfinished_execution,
-                           file.string() + " is there and execution.db is not\n"
-                             + two_ways(options_));
+    return caf::make_error(ec::unfinished_execution, file.string()
+                                                         + " is there and execution.db is not\n"
+                                                         + two_ways(options_));
   }
 
   caf::error resume() {
@@ -319,7 +326,7 @@ private:
              {"imported", false},
              {"mode", to_string(the_plan().options.mode)},
              {"user", who()}}
-          .dump());
+            .dump());
     return take_up();
   }
 
@@ -331,14 +338,13 @@ private:
     if (!options_.accept_plan_change)
       return caf::make_error(ec::plan_changed,
                              "the plan has changed since the execution began:\n" + text
-                               + "approved phases are not run again; to go on with the new plan "
-                                 "add --accept-plan-change, or undo the change");
+                                 + "approved phases are not run again; to go on with the new plan "
+                                   "add --accept-plan-change, or undo the change");
     notes_.push_back("the plan has changed, accepted:\n" + text);
     add(event_kind::note, {},
         json{{"level", "warning"}, {"text", "plan change accepted by " + who() + ":\n" + text}}
-          .dump());
-    return store_->update_plan(replay_.row.id, the_plan().hash,
-                               config::canonical_text(the_plan()));
+            .dump());
+    return store_->update_plan(replay_.row.id, the_plan().hash, config::canonical_text(the_plan()));
   }
 
   /// From execution_state.json alone: the database is gone, or another tool wrote the file.
@@ -348,16 +354,17 @@ private:
     if (!read)
       return read.error();
     if (!*read)
-      return caf::make_error(ec::not_found,
-                             "there is nothing to resume in " + options_.workspace.string()
-                               + ": start without --resume");
+      return caf::make_error(ec::not_found, "there is nothing to resume in "
+                                                + options_.workspace.string()
+                                                + ": start without --resume");
     auto& imported = **read;
     auto changed = !imported.plan_hash.empty() && imported.plan_hash != the_plan().hash;
     if (changed && !options_.accept_plan_change)
-      return caf::make_error(ec::plan_changed,
-                             "the plan has changed since " + file.string()
-                               + " was written (how cannot be told without the database); to go on "
-                                 "with the new plan add --accept-plan-change, or undo the change");
+      return caf::make_error(
+          ec::plan_changed,
+          "the plan has changed since " + file.string()
+              + " was written (how cannot be told without the database); to go on "
+                "with the new plan add --accept-plan-change, or undo the change");
     start_execution(imported.state.id.empty() ? new_uuid() : imported.state.id);
     for (auto& e : io::import_events(imported, the_plan(), system_now_us()))
       first_events_.push_back(std::move(e));
@@ -370,7 +377,7 @@ private:
              {"plan_changed", changed},
              {"imported", true},
              {"user", who()}}
-          .dump());
+            .dump());
     if (auto err = apply_pending())
       return err;
     return take_up();
@@ -380,9 +387,9 @@ private:
   caf::error apply_pending() {
     for (; applied_ < first_events_.size(); ++applied_)
       if (!core::apply(replay_.state, lookup_, first_events_[applied_]))
-        return caf::make_error(ec::internal, "cannot begin: "
-                                               + std::string{to_string(first_events_[applied_].kind)}
-                                               + " of phase " + first_events_[applied_].phase);
+        return caf::make_error(
+            ec::internal, "cannot begin: " + std::string{to_string(first_events_[applied_].kind)}
+                              + " of phase " + first_events_[applied_].phase);
     return {};
   }
 
@@ -426,7 +433,7 @@ private:
       return {};
     return caf::make_error(ec::bad_configuration,
                            selection_text() + ": needs phases that are not approved: " + missing
-                             + "; run them first (--resume without " + selection_text() + ")");
+                               + "; run them first (--resume without " + selection_text() + ")");
   }
 
   std::variant<session, refusal> finish(io::workspace_lock lock) {
@@ -497,8 +504,8 @@ private:
 
 std::int64_t system_now_us() {
   return std::chrono::duration_cast<std::chrono::microseconds>(
-           std::chrono::system_clock::now().time_since_epoch())
-    .count();
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
 }
 
 caf::expected<std::vector<bool>> select_phases(const options& o, const plan& p) {
@@ -514,9 +521,9 @@ caf::expected<std::vector<bool>> select_phases(const options& o, const plan& p) 
     auto i = p.find(id);
     if (!i)
       return caf::make_error(ec::bad_configuration,
-                             std::string{o.from.empty() ? "--only" : "--from"} + ": the plan has no phase "
-                               + id + "; its phases are "
-                               + p.phases.front().id + " to " + p.phases.back().id);
+                             std::string{o.from.empty() ? "--only" : "--from"}
+                                 + ": the plan has no phase " + id + "; its phases are "
+                                 + p.phases.front().id + " to " + p.phases.back().id);
     selected[*i] = true;
     if (!o.from.empty())
       for (auto dependent : graph.downstream(*i))
@@ -529,7 +536,9 @@ caf::expected<std::shared_ptr<const core::execution_state>> peek_state(const opt
                                                                        const plan& p) {
   auto store = io::open_store_read_only(database_file(o));
   if (!store)
-    return store.error() == ec::not_found ? caf::expected<std::shared_ptr<const core::execution_state>>{nothing_yet()} : store.error();
+    return store.error() == ec::not_found
+               ? caf::expected<std::shared_ptr<const core::execution_state>>{nothing_yet()}
+               : store.error();
   auto last = (*store)->last_execution();
   if (!last)
     return last.error();

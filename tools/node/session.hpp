@@ -30,7 +30,8 @@ struct refusal {
 struct configuration {
   std::shared_ptr<const plan> the_plan;
   std::vector<std::string> warnings;
-  env_list environment; ///< Of all tasks: this process's, the .env files', the programs' folder in PATH.
+  env_list
+      environment; ///< Of all tasks: this process's, the .env files', the programs' folder in PATH.
   core::secret_mask mask;
 };
 

@@ -163,7 +163,8 @@ TEST_CASE("a failure by a signal names the signal, not an exit code") {
 }
 
 TEST_CASE("a retry says when, after how long, and whether it counts") {
-  auto data = json::parse(retry_data({"transient", "m", "w", {}, {}}, an_exit(), 123, 60'000, false));
+  auto data =
+      json::parse(retry_data({"transient", "m", "w", {}, {}}, an_exit(), 123, 60'000, false));
   CHECK(data["class"] == "transient");
   CHECK(data["at"] == 123);
   CHECK(data["delay_ms"] == 60'000);

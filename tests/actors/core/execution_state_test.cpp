@@ -45,11 +45,9 @@ struct fixture {
 
 const std::map<phase_status, std::set<phase_status>> drawing = {
     {pending, {in_progress, blocked, skipped, cancelled, pending}},
-    {in_progress,
-     {completed, waiting_approval, retry_wait, failed, blocked, cancelled, pending}},
+    {in_progress, {completed, waiting_approval, retry_wait, failed, blocked, cancelled, pending}},
     {completed, {approved, waiting_approval, retry_wait, failed, cancelled, pending}},
-    {waiting_approval,
-     {approved, rejected, waiting_approval, failed, skipped, cancelled, pending}},
+    {waiting_approval, {approved, rejected, waiting_approval, failed, skipped, cancelled, pending}},
     {approved, {pending}},
     {rejected, {pending, skipped}},
     {retry_wait, {in_progress, failed, blocked, skipped, cancelled, pending}},
@@ -145,7 +143,8 @@ TEST_CASE("an override approves a failed phase without its criteria being met") 
 TEST_CASE("text that a person wrote cannot look like an override") {
   fixture f;
   f.phase().status = waiting_approval;
-  REQUIRE(f.feed(event_kind::phase_approved, R"({"comment":"\"override\":true","override":false})"));
+  REQUIRE(
+      f.feed(event_kind::phase_approved, R"({"comment":"\"override\":true","override":false})"));
   CHECK(f.phase().criteria_met);
 }
 
