@@ -62,7 +62,8 @@ void state_state::commit() {
 
 void state_state::send_commit() {
   self->request(store, caf::infinite, atom::record_v, in_flight)
-      .then([this](std::uint64_t first_seq) { committed(first_seq); },
+      .then([this](std::uint64_t first_seq,
+                   std::string& head) { committed(first_seq, std::move(head)); },
             [this](const caf::error& err) {
               // Nothing is lost: the batch stays in flight and goes again.
               set_trouble(commit_trouble, message_of(err));
@@ -78,7 +79,7 @@ void state_state::set_trouble(std::string& slot, std::string text) {
     self->send(boss, atom::stalled_v, commit_trouble.empty() ? save_trouble : commit_trouble);
 }
 
-void state_state::committed(std::uint64_t first_seq) {
+void state_state::committed(std::uint64_t first_seq, std::string head) {
   committing = false;
   set_trouble(commit_trouble, {});
   auto seq = first_seq;
@@ -91,6 +92,7 @@ void state_state::committed(std::uint64_t first_seq) {
       return;
     }
   }
+  current.chain_head = std::move(head);
   dirty = true;
   // Listeners first: what an asker does next finds that they know. (A task that is run again must
   // not reach the executor before the end of its first run did.)
@@ -114,20 +116,6 @@ caf::result<void> state_state::save() {
   save_promises.push_back(promise);
   if (!saving)
     start_save();
-  return promise;
-}
-
-caf::result<snapshot_ptr> state_state::snapshot() {
-  auto promise = self->make_response_promise<snapshot_ptr>();
-  // The writer answers in order: its head is that of the last commit heard before the answer.
-  self->request(store, caf::infinite, atom::get_v)
-      .then(
-          [this, promise](std::string& head) mutable {
-            auto copy = std::make_shared<core::execution_state>(current);
-            copy->chain_head = std::move(head);
-            promise.deliver(snapshot_ptr{std::move(copy)});
-          },
-          [promise](const caf::error& err) mutable { promise.deliver(err); });
   return promise;
 }
 
@@ -207,7 +195,9 @@ state_actor::behavior_type state(state_actor::stateful_pointer<state_state> self
       [self](atom::subscribe, const event_listener_actor& listener) {
         self->state.listeners.push_back(listener);
       },
-      [self](atom::get) { return self->state.snapshot(); },
+      [self](atom::get) -> snapshot_ptr {
+        return std::make_shared<const core::execution_state>(self->state.current);
+      },
       [self](atom::save) { return self->state.save(); },
   };
 }

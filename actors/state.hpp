@@ -48,14 +48,13 @@ struct state_state {
 
   caf::result<void> record(event_batch batch);
   caf::result<void> save();
-  caf::result<snapshot_ptr> snapshot();
 
 private:
   caf::error take(const event_batch& batch);
   void commit();
   void send_commit();
   void set_trouble(std::string& slot, std::string text);
-  void committed(std::uint64_t first_seq);
+  void committed(std::uint64_t first_seq, std::string head);
   void publish(event_batch&& batch);
   void save_if_due();
   void save_later(caf::timespan);

@@ -11,17 +11,16 @@ writer_actor::behavior_type writer(writer_actor::stateful_pointer<writer_state> 
   self->state.execution = std::move(execution);
   self->state.save = std::move(save);
   return {
-      [self](atom::record, event_batch& batch) -> caf::result<std::uint64_t> {
+      [self](atom::record, event_batch& batch) -> caf::result<std::uint64_t, std::string> {
         if (auto err = self->state.store->append(self->state.execution, batch))
           return err;
-        return batch.empty() ? 0 : batch.front().seq;
+        return {batch.empty() ? std::uint64_t{0} : batch.front().seq, self->state.store->head()};
       },
       [self](atom::save, const snapshot_ptr& snapshot) -> caf::result<void> {
-        if (auto err = self->state.save(*snapshot, self->state.store->head()))
+        if (auto err = self->state.save(*snapshot))
           return err;
         return caf::unit;
       },
-      [self](atom::get) { return self->state.store->head(); },
   };
 }
 

@@ -10,8 +10,7 @@
 namespace aeo {
 
 /// Replaces execution_state.json; an error says which file and why.
-using save_function =
-    std::function<caf::error(const core::execution_state&, const std::string& head)>;
+using save_function = std::function<caf::error(const core::execution_state&)>;
 
 struct writer_state {
   static inline const char* name = "writer";

@@ -26,12 +26,11 @@ using task_listener_actor = caf::typed_actor<
 
 /// Blocking storage on a thread of its own; only the state actor talks to it.
 using writer_actor = caf::typed_actor<
-    // Stores the batch as one transaction; answers the first event's number (the others follow).
-    caf::result<std::uint64_t>(atom::record, event_batch),
+    // Stores the batch as one transaction; answers the first event's number (the others follow) and
+    // the head of the event log's hash chain after the last one (hex).
+    caf::result<std::uint64_t, std::string>(atom::record, event_batch),
     // Replaces execution_state.json.
-    caf::result<void>(atom::save, snapshot_ptr),
-    // The head of the event log's hash chain (hex).
-    caf::result<std::string>(atom::get)>;
+    caf::result<void>(atom::save, snapshot_ptr)>;
 
 /// The single writer of the execution's state.
 using state_actor = caf::typed_actor<

@@ -21,7 +21,7 @@ struct execution_state {
   overall_status overall = overall_status::pending;
   std::uint64_t last_seq = 0;
   std::string started_by;          ///< user@host
-  std::string chain_head;          ///< Of the event log; only in snapshots for reports.
+  std::string chain_head;          ///< Of the event log at last_seq (hex); empty: not known.
   std::vector<phase_state> phases; ///< By phase_index.
   bool operator==(const execution_state&) const = default;
 };

@@ -76,7 +76,7 @@ void write_phases(hashed_writer& out, const plan& p, const core::execution_state
 } // namespace
 
 caf::error write_state_file(const std::filesystem::path& file, const plan& p,
-                            const core::execution_state& s, std::string_view chain_head) {
+                            const core::execution_state& s) {
   auto replacement = file_replacement::open(file, 0600);
   if (!replacement)
     return std::move(replacement.error());
@@ -91,7 +91,7 @@ caf::error write_state_file(const std::filesystem::path& file, const plan& p,
   out << "\n  },\n  \"metadata\": {\n    \"started_by\": " << as_json(s.started_by)
       << ",\n    \"plan_hash\": " << as_json(p.hash)
       << ",\n    \"last_seq\": " << std::to_string(s.last_seq)
-      << ",\n    \"chain_head\": " << as_json(chain_head) << ",\n    ";
+      << ",\n    \"chain_head\": " << as_json(s.chain_head) << ",\n    ";
   const auto checksum = out.hex();
   replacement->write("\"checksum\": \"" + checksum + "\"\n  }\n}\n");
   return replacement->commit();

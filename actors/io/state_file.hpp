@@ -31,11 +31,12 @@ namespace aeo::io {
 /// no error. Streamed: takes 100 KiB of memory besides the state. ec::storage_failed: the old file
 /// is still there. Plans of more than 1,000 phases get one line per phase.
 caf::error write_state_file(const std::filesystem::path& file, const plan&,
-                            const core::execution_state&, std::string_view chain_head);
+                            const core::execution_state&);
 
 /// What a state file says.
 struct imported_state {
-  /// id is empty when the file has none; phases by phase_index; last_seq 0, as in a new database.
+  /// id is empty when the file has none; phases by phase_index; last_seq 0 and no chain_head, as in
+  /// a new database.
   core::execution_state state;
   std::string plan_hash;      ///< Empty: the file is another tool's.
   std::string chain_head;     ///< Of the database that was; empty: the file is another tool's.

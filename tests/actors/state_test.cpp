@@ -11,7 +11,7 @@ namespace {
 /// Stores nothing; answers when the test says so.
 struct mock_writer {
   std::vector<event_batch> batches;
-  owed_answers<std::uint64_t> open;
+  owed_answers<std::uint64_t, std::string> open;
   std::vector<snapshot_ptr> saved;
   caf::error save_error;
   std::uint64_t next = 1;
@@ -20,14 +20,14 @@ struct mock_writer {
     REQUIRE(!open.empty());
     auto first = next;
     next += batches[batches.size() - open.size()].size();
-    open.answer(first);
+    open.answer(first, std::string(64, 'a'));
   }
 };
 
 writer_actor::behavior_type writer_mock(writer_actor::pointer self,
                                         std::shared_ptr<mock_writer> mock) {
   return {
-      [=](atom::record, event_batch& batch) -> caf::result<std::uint64_t> {
+      [=](atom::record, event_batch& batch) -> caf::result<std::uint64_t, std::string> {
         mock->batches.push_back(std::move(batch));
         return mock->open.owe(self);
       },
@@ -37,7 +37,6 @@ writer_actor::behavior_type writer_mock(writer_actor::pointer self,
           return mock->save_error;
         return caf::unit;
       },
-      [](atom::get) { return std::string(64, 'a'); },
   };
 }
 

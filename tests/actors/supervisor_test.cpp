@@ -38,7 +38,7 @@ struct supervisor_fixture : actor_fixture {
     initial->overall = overall_status::in_progress;
     deps->initial = initial;
     deps->store = std::make_unique<memory_store>(disk);
-    deps->save = [this](const core::execution_state& s, const std::string&) -> caf::error {
+    deps->save = [this](const core::execution_state& s) -> caf::error {
       saved.push_back(std::make_shared<const core::execution_state>(s));
       return {};
     };

@@ -73,7 +73,7 @@ int bench_state_file(const std::filesystem::path& file, std::size_t phases) {
   }
   const auto cpu = cpu_us();
   const auto begin = steady_clock::now();
-  if (auto err = io::write_state_file(file, p, s, std::string(64, 'a')))
+  if (auto err = io::write_state_file(file, p, s))
     return fail(err);
   std::printf("state file, %zu phases: %.1f ms (CPU %.1f ms), %.1f MB\n", phases,
               us_since(begin) / 1e3, (cpu_us() - cpu) / 1e3,

@@ -153,6 +153,41 @@ TEST_CASE("a state file that is cut off or edited is named and kept when the dat
   CHECK(kept(w, state + ".", ".before") == edited);
 }
 
+TEST_CASE("a database that lost its newest events is refused, and each way out goes on") {
+  for (const std::string way : {"database", "state"}) {
+    temp_workspace w;
+    run_failing(w);
+    fs::copy(w.path() / database, w.path() / "older.db");
+    w.write("fixed", "");
+    REQUIRE(run_node(w, {"--resume"}).exit_code == 0);
+    fs::copy(w.path() / "older.db", w.path() / database, fs::copy_options::overwrite_existing);
+    auto r = run_node(w, {"--resume"});
+    INFO(r.output);
+    CHECK(r.exit_code == 78);
+    CHECK(contains(r.output, "the newest events are lost"));
+    CHECK(w.read("ledger") == "a\nb\nb\n");
+    fs::rename(w.path() / (way == "database" ? database : state), w.path() / "moved");
+    r = run_node(w, {"--resume"});
+    INFO(r.output);
+    CHECK(r.exit_code == 0);
+    // The database does not know that b was approved; the state file does.
+    CHECK(w.read("ledger") == (way == "database" ? "a\nb\nb\n" : "a\nb\nb\nb\n"));
+  }
+}
+
+TEST_CASE("a damaged state file beside a sound database is named, kept and written anew") {
+  temp_workspace w;
+  run_failing(w);
+  auto damaged = w.read(state).substr(0, 100);
+  w.write(state, damaged);
+  w.write("fixed", "");
+  auto r = run_node(w, {"--resume"});
+  INFO(r.output);
+  CHECK(r.exit_code == 0);
+  CHECK(contains(r.output, "the damaged file is kept as"));
+  CHECK(kept(w, state + ".", ".damaged") == damaged);
+}
+
 TEST_CASE("a full disk stops the starting of phases; with space again the run goes on") {
   temp_workspace w;
   small_disk disk{w.path(), "size=4m"};

@@ -2,7 +2,9 @@
 
 #include "actors/io/store.hpp"
 #include "tools/node/dry_run.hpp"
+#include "tools/node/replay.hpp"
 #include "tools/node/run.hpp"
+#include "tools/node/selection.hpp"
 
 #include <sys/stat.h>
 #include <unistd.h>

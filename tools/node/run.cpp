@@ -113,9 +113,8 @@ std::shared_ptr<supervisor_deps> make_deps(const options& o, const configuration
                                                   .workspace = o.workspace,
                                                   .execution = s.context->execution,
                                                   .env = launcher_environment(c, s)});
-  deps->save = [file, shared = c.the_plan](const core::execution_state& state,
-                                           const std::string& head) {
-    return io::write_state_file(file, *shared, state, head);
+  deps->save = [file, shared = c.the_plan](const core::execution_state& state) {
+    return io::write_state_file(file, *shared, state);
   };
   deps->context = std::move(s.context);
   deps->initial = std::move(s.state);

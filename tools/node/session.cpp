@@ -6,6 +6,9 @@
 #include "actors/core/timestamp.hpp"
 #include "actors/io/launcher_client.hpp"
 #include "actors/io/state_file.hpp"
+#include "tools/node/replay.hpp"
+#include "tools/node/selection.hpp"
+#include "tools/node/set_aside.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -30,9 +33,6 @@ constexpr int internal_exit = 70;
 using json = nlohmann::ordered_json;
 namespace fs = std::filesystem;
 
-fs::path database_file(const options& o) {
-  return o.workspace / "consolidation" / "execution.db";
-}
 fs::path state_file(const options& o) {
   return o.workspace / "consolidation" / "execution_state.json";
 }
@@ -60,64 +60,6 @@ std::string who() {
   gethostname(host.data(), host.size() - 1);
   const auto* user = getpwuid(geteuid());
   return std::string{user ? user->pw_name : "uid " + std::to_string(geteuid())} + "@" + host.data();
-}
-
-/// What the stored events of an execution give.
-struct replay {
-  io::execution_row row;
-  core::execution_state state;
-  std::map<phase_index, phase_origin> attempts; ///< Tasks of the attempt that was under way.
-  std::size_t unknown = 0;                      ///< Events of phases that the plan does not have.
-};
-
-void note_attempt(replay& r, phase_index i, const event& e) {
-  auto& origin = r.attempts[i];
-  if (e.kind == event_kind::phase_started) {
-    origin = {};
-  } else if (e.kind == event_kind::task_started) {
-    std::erase(origin.unfinished, e.task);
-    origin.unfinished.push_back(e.task);
-  } else if (e.kind == event_kind::task_finished) {
-    std::erase(origin.unfinished, e.task);
-    if (auto exit = core::exit_from_data(e); exit && !exit->ok())
-      origin.failed.push_back(std::move(*exit));
-  } else if (core::status_after(e.kind)) {
-    r.attempts.erase(i);
-  }
-}
-
-caf::error replay_events(io::event_store& store, const core::phase_lookup& lookup, replay& r,
-                         core::run_history* history) {
-  caf::error damage;
-  auto err = store.read(r.row.id, 0, [&](event&& e) {
-    auto i = e.phase.empty() ? core::phase_lookup::npos : lookup(e.phase);
-    if (!e.phase.empty() && i == core::phase_lookup::npos) {
-      ++r.unknown;
-      return true;
-    }
-    if (!core::apply(r.state, lookup, e)) {
-      damage =
-          caf::make_error(ec::corrupt_state,
-                          "the event log does not fit together at event " + std::to_string(e.seq)
-                              + " (" + std::string{to_string(e.kind)} + ", phase " + e.phase + ")");
-      return false;
-    }
-    if (i != core::phase_lookup::npos)
-      note_attempt(r, i, e);
-    if (history)
-      history->add(e);
-    return true;
-  });
-  return err ? err : damage;
-}
-
-bool is_finished(const core::execution_state& s) {
-  return s.overall == overall_status::cancelled
-         || std::ranges::all_of(s.phases, is_open, &phase_state::status);
-}
-
-std::shared_ptr<const core::execution_state> nothing_yet() {
-  return nullptr;
 }
 
 std::string two_ways(const options& o) {
@@ -163,14 +105,11 @@ private:
     auto file = database_file(options_);
     auto store = io::open_store(file);
     if (!store && options_.fresh && store.error() == ec::corrupt_state) {
-      // Kept for whoever wants to know what happened; its log files belong to it.
-      auto aside = "." + std::to_string(system_now_us() / 1'000'000) + ".damaged";
-      std::error_code error;
-      for (const char* part : {"", "-wal", "-shm"})
-        if (auto from = file.string() + part; fs::exists(from, error))
-          fs::rename(from, file.string() + aside + part, error);
+      auto aside = set_aside(file, "damaged");
+      if (!aside)
+        return aside.error();
       notes_.push_back(message_of(store.error()));
-      notes_.push_back("--fresh: the damaged database is kept as " + file.string() + aside);
+      notes_.push_back("--fresh: the damaged database is kept as " + aside->string());
       store = io::open_store(file);
     }
     if (!store)
@@ -196,15 +135,16 @@ private:
   caf::error begin() {
     if (auto err = check_nothing_unfinished())
       return err;
-    if (auto err = keep_old_logs())
-      return err;
+    if (found_)
+      if (auto err = keep_logs(options_.workspace, replay_.row.id))
+        return err;
     replay_ = {};
     replay_.state.phases.resize(the_plan().phases.size());
     start_execution(new_uuid());
     for (phase_index i = 0; i < selected_.size(); ++i)
       if (!selected_[i] && is_needed(i))
         add(event_kind::phase_skipped, the_plan().phases[i].id,
-            core::decision_data(who(), "left out by " + selection_text()));
+            core::decision_data(who(), "left out by " + selection_text(options_)));
     return {};
   }
 
@@ -233,15 +173,6 @@ private:
                                [this](phase_index d) { return selected_[d]; });
   }
 
-  std::string selection_text() const {
-    if (!options_.from.empty())
-      return "--from " + options_.from;
-    std::string text = "--only ";
-    for (const auto& id : options_.only)
-      text += (text.size() > 7 ? "," : "") + id;
-    return text;
-  }
-
   caf::error check_nothing_unfinished() {
     if (options_.fresh)
       return end_old_tasks();
@@ -249,7 +180,7 @@ private:
       return check_no_state_file();
     if (auto err = replay_last(nullptr))
       return err;
-    if (is_finished(replay_.state) && replay_.unknown == 0)
+    if (replay_.is_finished() && replay_.unknown == 0)
       return {};
     return caf::make_error(ec::unfinished_execution,
                            "an execution of " + core::format_time(replay_.row.started_us)
@@ -260,7 +191,9 @@ private:
 
   /// --fresh over an execution whose tasks may still run: nothing of it may go on.
   caf::error end_old_tasks() {
-    set_state_file_aside();
+    std::error_code error;
+    if (!found_ && fs::exists(state_file(options_), error))
+      return set_state_file_aside("--fresh: the state file of before is kept as ", "before");
     if (!found_)
       return {};
     auto ended = io::end_survivors(options_.workspace, replay_.row.id);
@@ -272,31 +205,50 @@ private:
     return {};
   }
 
-  /// Attempts count from 1 again: an older execution's logs must not be continued by them.
-  caf::error keep_old_logs() {
-    auto consolidation = options_.workspace / "consolidation";
-    std::error_code error;
-    if (!found_ || !fs::exists(consolidation / "logs", error))
-      return {};
-    auto folder = consolidation / "history" / replay_.row.id;
-    fs::create_directories(folder, error);
-    if (!error)
-      fs::rename(consolidation / "logs", folder / "logs", error);
-    if (!error)
-      return {};
-    return caf::make_error(ec::storage_failed, "cannot move the logs of the execution before to "
-                                                   + folder.string() + ": " + error.message());
+  /// Also a state file that the database does not know: it is somebody's only record.
+  caf::error set_state_file_aside(const std::string& why, const std::string& reason) {
+    auto aside = set_aside(state_file(options_), reason);
+    if (!aside)
+      return aside.error();
+    notes_.push_back(why + aside->string());
+    return {};
   }
 
-  /// A state file that the database does not know is somebody's only record: it is kept.
-  void set_state_file_aside() {
-    std::error_code error;
+  /// The state file is written from the database. Where it knows more than that, the database has
+  /// lost something.
+  caf::error compare_with_state_file() {
     auto file = state_file(options_);
-    if (found_ || !fs::exists(file, error))
-      return;
-    auto aside = file.string() + "." + std::to_string(system_now_us() / 1'000'000) + ".before";
-    fs::rename(file, aside, error);
-    notes_.push_back("--fresh: the state file of before is kept as " + aside);
+    auto read = io::read_state_file(file, the_plan());
+    if (!read && read.error() == ec::corrupt_state)
+      return set_state_file_aside(file.string()
+                                      + " is damaged and written anew from execution.db, which has "
+                                        "all that it should say; the damaged file is kept as ",
+                                  "damaged");
+    if (!read)
+      return read.error();
+    if (!*read || !(*read)->ours)
+      return {};
+    const auto& shown = **read;
+    auto newest = replay_.state.last_seq;
+    auto database = database_file(options_).string();
+    auto ways = "\n  to go on with what the state file shows: move " + database
+                + " (and -wal, -shm) away, then --resume"
+                  "\n  to go on with what the database shows:   move "
+                + file.string() + " away, then --resume";
+    if (shown.last_seq > newest)
+      return caf::make_error(ec::corrupt_state,
+                             database + " ends at event " + std::to_string(newest) + ", but "
+                                 + file.string() + " shows event " + std::to_string(shown.last_seq)
+                                 + ": the newest events are lost (was execution.db-wal removed, or "
+                                   "an older copy put back?)"
+                                 + ways);
+    if (shown.last_seq == newest && shown.state.id == replay_.row.id
+        && shown.chain_head != store_->head())
+      return caf::make_error(ec::corrupt_state,
+                             database + " and " + file.string() + " tell different histories up to "
+                                 + "event " + std::to_string(newest)
+                                 + ": one of them was replaced or rewritten" + ways);
+    return {};
   }
 
   caf::error check_no_state_file() {
@@ -315,6 +267,8 @@ private:
     if (!found_)
       return import();
     if (auto err = replay_last(history_.get()))
+      return err;
+    if (auto err = compare_with_state_file())
       return err;
     auto changed = replay_.row.plan_hash != the_plan().hash;
     if (changed)
@@ -401,7 +355,8 @@ private:
                    && s != phase_status::in_progress;
       if (again || s == phase_status::failed || s == phase_status::cancelled)
         add(event_kind::phase_reset, the_plan().phases[i].id,
-            core::decision_data(who(), again ? selection_text() + " --resume" : "--resume"));
+            core::decision_data(who(),
+                                again ? selection_text(options_) + " --resume" : "--resume"));
     }
     if (auto err = apply_pending())
       return err;
@@ -432,8 +387,9 @@ private:
     if (missing.empty())
       return {};
     return caf::make_error(ec::bad_configuration,
-                           selection_text() + ": needs phases that are not approved: " + missing
-                               + "; run them first (--resume without " + selection_text() + ")");
+                           selection_text(options_) + ": needs phases that are not approved: "
+                               + missing + "; run them first (--resume without "
+                               + selection_text(options_) + ")");
   }
 
   std::variant<session, refusal> finish(io::workspace_lock lock) {
@@ -452,6 +408,7 @@ private:
     state.id = replay_.row.id;
     state.started_by = replay_.row.started_by;
     state.last_seq = first_events_.back().seq;
+    state.chain_head = store_->head();
     auto origins = take_origins();
     run_context context;
     context.the_plan = config_.the_plan;
@@ -506,54 +463,6 @@ std::int64_t system_now_us() {
   return std::chrono::duration_cast<std::chrono::microseconds>(
              std::chrono::system_clock::now().time_since_epoch())
       .count();
-}
-
-caf::expected<std::vector<bool>> select_phases(const options& o, const plan& p) {
-  std::vector<bool> selected;
-  if (o.from.empty() && o.only.empty())
-    return selected;
-  selected.resize(p.phases.size());
-  auto ids = o.only;
-  if (!o.from.empty())
-    ids.push_back(o.from);
-  core::ready_graph graph{p};
-  for (const auto& id : ids) {
-    auto i = p.find(id);
-    if (!i)
-      return caf::make_error(ec::bad_configuration,
-                             std::string{o.from.empty() ? "--only" : "--from"}
-                                 + ": the plan has no phase " + id + "; its phases are "
-                                 + p.phases.front().id + " to " + p.phases.back().id);
-    selected[*i] = true;
-    if (!o.from.empty())
-      for (auto dependent : graph.downstream(*i))
-        selected[dependent] = true;
-  }
-  return selected;
-}
-
-caf::expected<std::shared_ptr<const core::execution_state>> peek_state(const options& o,
-                                                                       const plan& p) {
-  auto store = io::open_store_read_only(database_file(o));
-  if (!store)
-    return store.error() == ec::not_found
-               ? caf::expected<std::shared_ptr<const core::execution_state>>{nothing_yet()}
-               : store.error();
-  auto last = (*store)->last_execution();
-  if (!last)
-    return last.error();
-  if (!*last)
-    return nothing_yet();
-  core::phase_lookup lookup{p};
-  replay r;
-  r.row = **last;
-  r.state.id = r.row.id;
-  r.state.phases.resize(p.phases.size());
-  if (auto err = replay_events(**store, lookup, r, nullptr))
-    return err;
-  if (is_finished(r.state))
-    return nothing_yet();
-  return std::make_shared<const core::execution_state>(std::move(r.state));
 }
 
 std::variant<session, refusal> open_session(const options& o, const configuration& c) {

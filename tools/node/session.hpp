@@ -53,14 +53,6 @@ struct session {
 /// --accept-plan-change, and stores the execution's first events.
 std::variant<session, refusal> open_session(const options&, const configuration&);
 
-/// The unfinished execution as it is stored, without changing anything: for a dry run. Null when
-/// there is none.
-caf::expected<std::shared_ptr<const core::execution_state>> peek_state(const options&, const plan&);
-
-/// The phases that --from and --only choose; empty: all. ec::bad_configuration names what is not in
-/// the plan.
-caf::expected<std::vector<bool>> select_phases(const options&, const plan&);
-
 /// Microseconds since the epoch, UTC.
 std::int64_t system_now_us();
 
