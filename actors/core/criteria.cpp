@@ -4,6 +4,7 @@
 #include "actors/core/retry_rules.hpp"
 #include "actors/core/schema_check.hpp"
 #include "actors/core/sha256.hpp"
+#include "actors/core/text.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -278,14 +279,17 @@ private:
   }
 
   finding max_age(const check_def& def) {
-    finding f{
-        {"max_age " + one_line(def.path), false, "at most " + describe(def.age) + " old", {}}};
+    finding f{{"max_age " + one_line(def.path),
+               false,
+               "at most " + format_duration(def.age) + " old",
+               {}}};
     if (auto found = files_.age(def.path); !found) {
       f.shown.actual = not_measured(found.error);
     } else {
       f.lasting = false;
       f.shown.passed = found->age <= def.age;
-      f.shown.actual = describe(found->age) + " old (written " + utc(found->modified_us) + ")";
+      f.shown.actual =
+          format_duration(found->age) + " old (written " + utc(found->modified_us) + ")";
     }
     return f;
   }

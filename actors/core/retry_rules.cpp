@@ -1,5 +1,7 @@
 #include "actors/core/retry_rules.hpp"
 
+#include "actors/core/text.hpp"
+
 #include <regex.h>
 #include <sysexits.h>
 
@@ -254,9 +256,9 @@ retry_decision decide(const retry_policy& policy, const retry_question& q) {
                    + (q.lost ? " repeats after a lost outcome" : " retries") + " used");
   retry_decision yes{true, backoff(policy, used + 1, q.random01, q.retry_after), !q.lost, {}};
   if (q.total_timeout.count() > 0 && yes.delay >= q.total_timeout - q.elapsed)
-    return give_up("total_timeout of " + describe(q.total_timeout) + " would be exceeded");
+    return give_up("total_timeout of " + format_duration(q.total_timeout) + " would be exceeded");
   yes.reason = (q.lost ? "repeat " : "retry ") + std::to_string(used + 1) + of + " in "
-               + describe(yes.delay);
+               + format_duration(yes.delay);
   if (q.lost)
     yes.reason += " (the outcome was lost; not counted)";
   return yes;
@@ -290,10 +292,10 @@ std::string describe(const task_exit& x) {
   case exit_kind::signalled:
     return "killed by " + describe_signal(x.code);
   case exit_kind::timed_out:
-    return "timed out after " + describe(ran)
+    return "timed out after " + format_duration(ran)
            + (x.code == SIGKILL ? " (ignored SIGTERM, ended by SIGKILL)" : "");
   case exit_kind::cancelled: // Where no process was ended, the detail says what happened.
-    return x.detail.empty() || x.detail == "cancelled" ? "cancelled after " + describe(ran)
+    return x.detail.empty() || x.detail == "cancelled" ? "cancelled after " + format_duration(ran)
                                                        : x.detail;
   case exit_kind::not_started:
     return describe_start(x);
@@ -301,25 +303,6 @@ std::string describe(const task_exit& x) {
     break;
   }
   return "outcome lost" + (x.detail.empty() ? std::string{} : ": " + x.detail);
-}
-
-std::string describe(duration d) {
-  struct unit {
-    std::int64_t ms;
-    std::string_view name;
-  };
-  constexpr std::array<unit, 4> units = {
-      {{86'400'000, "d"}, {3'600'000, "h"}, {60'000, "m"}, {1000, "s"}}};
-  if (d.count() < 0) // Of the least value there is no opposite.
-    return "-" + describe(duration{-std::max(d.count(), -duration::max().count())});
-  if (d.count() < 1000)
-    return d.count() == 0 ? "0s" : std::to_string(d.count()) + "ms";
-  auto first = std::find_if(units.begin(), units.end(), [&](auto u) { return d.count() >= u.ms; });
-  auto text = std::to_string(d.count() / first->ms) + std::string{first->name};
-  auto second = first + 1;
-  if (second != units.end() && d.count() % first->ms / second->ms > 0)
-    text += " " + std::to_string(d.count() % first->ms / second->ms) + std::string{second->name};
-  return text;
 }
 
 } // namespace aeo::core

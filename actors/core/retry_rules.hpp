@@ -87,11 +87,8 @@ struct retry_decision {
 /// `configuration`: start no new phase.
 retry_decision decide(const retry_policy&, const retry_question&);
 
-/// A sentence: "exited with 2", "killed by SIGKILL (9)", "timed out after 10m",
+/// A sentence: "exited with 2", "killed by SIGKILL (9)", "timed out after 10m00s",
 /// "could not start: command not found: foo".
 std::string describe(const task_exit&);
-
-/// "0s", "250ms", "90s" as "1m 30s", "2h", "1d 4h": the two greatest units, others cut off.
-std::string describe(duration);
 
 } // namespace aeo::core

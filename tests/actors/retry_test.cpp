@@ -57,7 +57,7 @@ TEST_CASE("a transient failure is tried again after a delay with jitter") {
   CHECK(d.cls == "transient");
   CHECK(d.delay_ms == 30'000);
   CHECK(d.counted);
-  CHECK(d.why == "retry 1 of 3 in 30s");
+  CHECK(d.why == "retry 1 of 3 in 30 s");
 }
 
 TEST_CASE("the delay doubles with each retry that counted") {
@@ -155,5 +155,5 @@ TEST_CASE("no retry is begun that the phase's total time has no room for") {
   what.elapsed_ms = 80'000;
   auto d = f.decide(what);
   CHECK_FALSE(d.retry);
-  CHECK(d.why == "total_timeout of 1m 40s would be exceeded");
+  CHECK(d.why == "total_timeout of 1m40s would be exceeded");
 }

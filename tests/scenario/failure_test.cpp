@@ -116,7 +116,7 @@ TEST_CASE("total_timeout ends the retries of a phase") {
   auto r = run_node(w);
   INFO(r.output);
   CHECK(r.exit_code == 1);
-  CHECK(contains(r.output, "total_timeout of 1s would be exceeded"));
+  CHECK(contains(r.output, "total_timeout of 1.0 s would be exceeded"));
   CHECK(reported(final_report(w), "0")["attempt"] <= 3);
 }
 

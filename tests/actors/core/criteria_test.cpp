@@ -372,8 +372,8 @@ TEST_CASE("files are counted and aged") {
   auto gate = evaluate(phase, {}, {}, files);
   CHECK(gate.checks[0] == check_result{"file_count out/*", true, ">= 2 and <= 3 files", "2"});
   CHECK(gate.checks[1]
-        == check_result{"max_age out/1", true, "at most 5s old",
-                        "1s old (written 2026-11-21T07:05:00Z)"});
+        == check_result{"max_age out/1", true, "at most 5.0 s old",
+                        "1.0 s old (written 2026-11-21T07:05:00Z)"});
   files.files["out/1"].age = duration{5001};
   files.files.erase("out/2");
   files.broken["none/*"] = "cannot read the folder none: Permission denied";
