@@ -31,6 +31,13 @@ json text_or_null(const std::string& text) {
   return text.empty() ? json() : json(text);
 }
 
+/// An object with room for its members: without it each growth copies those that are there.
+json object_for(std::size_t members) {
+  auto result = json::object();
+  result.get_ref<json::object_t&>().reserve(members);
+  return result;
+}
+
 /// Writes one JSON object member by member.
 class object_writer {
 public:
@@ -87,7 +94,9 @@ std::string_view source_of(const report_input& in, phase_index i) {
 
 json task_json(const phase_def& p, const task_record& t) {
   const auto& def = p.tasks[t.task];
-  json result{{"id", def.id}, {"name", def.label()}};
+  auto result = object_for(11);
+  result["id"] = def.id;
+  result["name"] = def.label();
   result["started_at"] = time_or_null(t.started_us);
   if (!t.finished) {
     result["outcome"] = "unknown";
@@ -109,7 +118,8 @@ json task_json(const phase_def& p, const task_record& t) {
 json attempts_json(const report_input& in, phase_index i) {
   auto result = json::array();
   for (const auto& a : in.history->attempts(i)) {
-    json x{{"attempt", a.attempt}};
+    auto x = object_for(6);
+    x["attempt"] = a.attempt;
     x["started_at"] = time_or_null(a.started_us);
     x["ended_at"] = time_or_null(a.ended_us);
     x["duration_seconds"] = seconds_or_null(a.started_us, a.ended_us);
@@ -136,7 +146,8 @@ json errors_json(const std::vector<phase_error>& errors) {
 
 /// Who let the phase through, or did not, and why: from the last decision's event.
 json decision_json(const phase_state& s, const json& detail) {
-  json result{{"at", time_or_null(s.ended_us)}};
+  auto result = object_for(8);
+  result["at"] = time_or_null(s.ended_us);
   auto by = lenient::text(detail, "by");
   result["by"] = text_or_null(by);
   if (s.status == phase_status::approved)
@@ -193,7 +204,10 @@ json phase_json(const report_input& in, phase_index i) {
   const auto& p = in.definition.phases[i];
   const auto& s = in.state.phases[i];
   auto detail = lenient::object(s.detail);
-  json result{{"id", p.id}, {"name", p.label()}, {"status", to_string(s.status)}};
+  auto result = object_for(24);
+  result["id"] = p.id;
+  result["name"] = p.label();
+  result["status"] = to_string(s.status);
   result["dependencies"] = dependencies_json(in, i);
   result["source"] = source_of(in, i);
   result["started_at"] = time_or_null(s.started_us);
@@ -315,7 +329,10 @@ json errors_by_class(const execution_state& state) {
 json brief_json(const report_input& in, phase_index i) {
   const auto& p = in.definition.phases[i];
   const auto& s = in.state.phases[i];
-  json result{{"id", p.id}, {"name", p.label()}, {"status", to_string(s.status)}};
+  auto result = object_for(12);
+  result["id"] = p.id;
+  result["name"] = p.label();
+  result["status"] = to_string(s.status);
   result["attempt"] = s.attempt;
   result["started_at"] = time_or_null(s.started_us);
   result["ended_at"] = is_active(s.status) ? json() : time_or_null(s.ended_us);
