@@ -69,9 +69,7 @@ verdict judge(const phase_def& phase, const core::gate_result& gate, bool manual
 
 caf::result<verdict> approval_state::begin(review_request request) {
   const auto& phase = deps->context->phase(request.phase);
-  auto nothing_to_read =
-      core::gate_outputs(phase).empty() && (!phase.criteria || phase.criteria->checks.empty());
-  if (nothing_to_read)
+  if (core::has_empty_gate(phase))
     return judge(phase, core::evaluate(phase, request.before, {}, *deps->files), deps->manual);
   review next;
   next.request = std::move(request);

@@ -31,18 +31,21 @@ event phase_actor_state::make_event(event_kind kind, std::string task, std::stri
           .data = std::move(data)};
 }
 
-void phase_actor_state::record(event&& e) {
-  event_batch batch;
+/// The events that were held back, then this one: one batch is stored as a whole or not at all.
+event_batch phase_actor_state::with_held(event&& e) {
+  auto batch = std::exchange(held, {});
   batch.push_back(std::move(e));
-  self->send(deps->store, atom::record_v, std::move(batch));
+  return batch;
+}
+
+void phase_actor_state::record(event&& e) {
+  self->send(deps->store, atom::record_v, with_held(std::move(e)));
 }
 
 /// The phase's last word: durable before this actor goes.
 void phase_actor_state::finish(event&& e) {
   ended = true;
-  event_batch batch;
-  batch.push_back(std::move(e));
-  self->request(deps->store, caf::infinite, atom::record_v, std::move(batch))
+  self->request(deps->store, caf::infinite, atom::record_v, with_held(std::move(e)))
       .then([this] { self->quit(); }, [this](const caf::error& err) { fail_on_error(err); });
 }
 
@@ -191,6 +194,12 @@ void phase_actor_state::complete(event_batch&& batch) {
   ended = true;
   batch.push_back(make_event(event_kind::phase_completed));
   self->send(trigger, atom::release_v, index);
+  if (core::has_empty_gate(def())) {
+    // The verdict is there at once: it becomes durable together with what it is about.
+    held = std::move(batch);
+    review();
+    return;
+  }
   self->request(deps->store, caf::infinite, atom::record_v, std::move(batch))
       .then([this] { review(); }, [this](const caf::error& err) { fail_on_error(err); });
 }

@@ -52,6 +52,7 @@ struct phase_actor_state {
   std::int64_t first_start_us = 0;
   std::int64_t attempt_start_us = 0;
   core::fingerprints before;
+  event_batch held;                 ///< Recorded together with the verdict.
   std::vector<stage> stages;        ///< By task_index.
   std::optional<task_exit> failure; ///< The first one of the attempt.
   std::optional<std::string> cancelled;
@@ -87,6 +88,7 @@ private:
   bool needs_done(const task_def&) const;
   bool is_strict() const;
   void record(event&&);
+  event_batch with_held(event&&);
   event make_event(event_kind, std::string task = {}, std::string data = {}) const;
   void fail_on_error(const caf::error&);
 };

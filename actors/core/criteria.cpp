@@ -318,6 +318,10 @@ std::vector<std::string> gate_outputs(const phase_def& phase) {
   return paths;
 }
 
+bool has_empty_gate(const phase_def& phase) {
+  return gate_outputs(phase).empty() && (!phase.criteria || phase.criteria->checks.empty());
+}
+
 fingerprints take_fingerprints(const phase_def& phase, file_access& files) {
   fingerprints taken;
   for (auto& path : gate_outputs(phase)) {

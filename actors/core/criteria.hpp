@@ -57,6 +57,9 @@ struct gate_result {
 /// The paths whose freshness counts: required_outputs, then every task's outputs, each once.
 std::vector<std::string> gate_outputs(const phase_def&);
 
+/// Nothing is to be read or run to judge the phase: no outputs, no checks.
+bool has_empty_gate(const phase_def&);
+
 /// In the order of gate_outputs(). To be called before an attempt's first task starts, and kept
 /// (phase_started) until its gate. May wait some milliseconds (file_access::settle).
 fingerprints take_fingerprints(const phase_def&, file_access&);

@@ -84,7 +84,12 @@ struct phase_fixture : actor_fixture {
   context_ptr context;
   phase_actor uut;
 
-  explicit phase_fixture(phase_def def) {
+  /// Its gate has a check, unless `empty_gate`.
+  explicit phase_fixture(phase_def def, bool empty_gate = false) {
+    if (!def.criteria && !empty_gate) {
+      def.criteria = std::make_unique<criteria_def>();
+      def.criteria->checks.emplace_back();
+    }
     the_plan.phases.push_back(std::move(def));
     store->log = processes->log = approval->log = retry->log = log;
   }
@@ -311,6 +316,28 @@ TEST_CASE("nobody reviews a completed phase before that is durable") {
   CHECK(f.end("T0.1") == lines{"release 0", "task_finished T0.1", "phase_completed 0"});
   f.store->commit();
   CHECK(f.now() == lines{"review 0.1"});
+}
+
+TEST_CASE("a verdict for which nothing is read becomes durable together with the completion") {
+  phase_fixture f{make_phase("0"), true};
+  f.begin();
+  f.store->at_once = false;
+  CHECK(f.end("T0.1") == lines{"release 0", "review 0.1"});
+  f.approval->judge(verdict_kind::approved);
+  CHECK(f.now() == lines{"task_finished T0.1", "phase_completed 0", "phase_approved 0"});
+  CHECK_FALSE(f.ended());
+  f.store->commit();
+  f.now();
+  CHECK(f.ended());
+}
+
+TEST_CASE("a phase without criteria that waits for a person is completed, and stays") {
+  phase_fixture f{make_phase("0"), true};
+  f.begin();
+  f.end("T0.1");
+  f.approval->judge(verdict_kind::waiting, R"({"reason":"manual"})");
+  CHECK(f.now() == lines{"task_finished T0.1", "phase_completed 0", "phase_waiting 0"});
+  CHECK_FALSE(f.ended());
 }
 
 TEST_CASE("a phase that waits for a person stays") {
