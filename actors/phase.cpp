@@ -228,7 +228,7 @@ void phase_actor_state::judged(const verdict& v) {
 void phase_actor_state::attempt_failed() {
   ended = true;
   core::failure_text text;
-  text.message = failure->key.task + " " + core::describe(*failure);
+  text.message = "task " + failure->key.task + " " + core::describe(*failure);
   auto log = log_path(failure->key);
   text.tail = deps->tail((deps->context->workspace / log).string());
   attempt_failure question{.phase = index,

@@ -13,7 +13,6 @@
 #include <charconv>
 #include <ctime>
 #include <unordered_map>
-#include <unordered_set>
 
 namespace aeo::core {
 
@@ -109,14 +108,16 @@ public:
       before_.emplace(path, fingerprint);
   }
 
-  void output(const std::string& path, const std::string& label, bool counts) {
+  void output(const gate_output& output) {
+    const auto& path = output.path;
     const auto now = files_.fingerprint(path);
     const auto digest = now.empty() ? result<file_digest>::failed("absent") : files_.digest(path);
     if (digest)
       gate_.outputs.push_back({path, digest->bytes, digest->sha256});
-    if (!counts)
+    if (output.role == output_role::recorded)
       return;
-    check_result r{label + " " + one_line(path), false, "fresh file", freshness(path, now)};
+    check_result r{std::string{to_string(output.role)} + " " + one_line(path), false, "fresh file",
+                   freshness(path, now)};
     if (r.actual.empty() && digest) {
       r.passed = true;
       r.actual = "fresh, " + std::to_string(digest->bytes) + " bytes";
@@ -303,19 +304,25 @@ private:
 
 } // namespace
 
-std::vector<std::string> gate_outputs(const phase_def& phase) {
-  std::vector<std::string> paths;
-  std::unordered_set<std::string_view> seen;
-  auto add = [&](const std::vector<std::string>& more) {
-    for (const auto& each : more)
-      if (seen.insert(each).second)
-        paths.push_back(each);
+std::string_view to_string(output_role x) {
+  return x == output_role::required ? "required_output" : "task_output";
+}
+
+std::vector<gate_output> gate_outputs(const phase_def& phase) {
+  std::vector<gate_output> outputs;
+  std::unordered_map<std::string_view, std::size_t> seen;
+  auto add = [&](const std::vector<std::string>& paths, output_role role) {
+    for (const auto& path : paths)
+      if (auto [found, is_new] = seen.try_emplace(path, outputs.size()); is_new)
+        outputs.push_back({path, role});
+      else // The strictest role counts.
+        outputs[found->second].role = std::min(outputs[found->second].role, role);
   };
   if (phase.criteria)
-    add(phase.criteria->required_outputs);
+    add(phase.criteria->required_outputs, output_role::required);
   for (const auto& task : phase.tasks)
-    add(task.outputs);
-  return paths;
+    add(task.outputs, task.continue_on_error ? output_role::recorded : output_role::promised);
+  return outputs;
 }
 
 bool has_empty_gate(const phase_def& phase) {
@@ -324,7 +331,7 @@ bool has_empty_gate(const phase_def& phase) {
 
 fingerprints take_fingerprints(const phase_def& phase, file_access& files) {
   fingerprints taken;
-  for (auto& path : gate_outputs(phase)) {
+  for (auto& [path, role] : gate_outputs(phase)) {
     auto text = files.fingerprint(path);
     taken.emplace_back(std::move(path), std::move(text));
   }
@@ -334,20 +341,9 @@ fingerprints take_fingerprints(const phase_def& phase, file_access& files) {
 
 gate_result evaluate(const phase_def& phase, const fingerprints& before,
                      const std::vector<command_result>& commands, file_access& files) {
-  // What must be fresh, and as what it is shown; the first mention of a path decides.
-  std::unordered_set<std::string_view> required, promised;
-  if (phase.criteria)
-    required.insert(phase.criteria->required_outputs.begin(),
-                    phase.criteria->required_outputs.end());
-  for (const auto& task : phase.tasks)
-    if (!task.continue_on_error)
-      promised.insert(task.outputs.begin(), task.outputs.end());
   evaluation e{before, commands, files};
-  for (const auto& path : gate_outputs(phase))
-    if (required.contains(path))
-      e.output(path, "required_output", true);
-    else
-      e.output(path, "task_output", promised.contains(path));
+  for (const auto& output : gate_outputs(phase))
+    e.output(output);
   if (phase.criteria)
     for (std::size_t i = 0; i < phase.criteria->checks.size(); ++i)
       e.check(i, phase.criteria->checks[i]);

@@ -54,8 +54,22 @@ struct gate_result {
   bool operator==(const gate_result&) const = default;
 };
 
-/// The paths whose freshness counts: required_outputs, then every task's outputs, each once.
-std::vector<std::string> gate_outputs(const phase_def&);
+/// What a gate does with an output.
+enum class output_role : std::uint8_t {
+  required, ///< Of required_outputs: must be fresh.
+  promised, ///< Declared by a task that must succeed: must be fresh.
+  recorded  ///< Declared by tasks with continue_on_error only: evidence when it is there.
+};
+struct gate_output {
+  std::string path;
+  output_role role = output_role::required;
+  bool operator==(const gate_output&) const = default;
+};
+/// "required_output", "task_output".
+std::string_view to_string(output_role);
+
+/// What the gate looks at: required_outputs, then every task's outputs, each once.
+std::vector<gate_output> gate_outputs(const phase_def&);
 
 /// Nothing is to be read or run to judge the phase: no outputs, no checks.
 bool has_empty_gate(const phase_def&);

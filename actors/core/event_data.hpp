@@ -31,7 +31,7 @@ std::string last_lines(std::string_view text);
 /// since the epoch), "delay_ms", "counted"}.
 struct failure_text {
   std::string cls;
-  std::string message; ///< What happened: "T0.1 exited with 2".
+  std::string message; ///< What happened: "task T0.1 exited with 2".
   std::string why;     ///< What follows: "3 of 3 retries used".
   std::string log;     ///< Relative to the workspace; empty when the task wrote nothing.
   std::string tail;

@@ -283,7 +283,7 @@ TEST_CASE("giving up fails the phase, with the class, the log and its end") {
   CHECK(f.now() == lines{"phase_failed T0.1"});
   auto data = json::parse(f.store->last(event_kind::phase_failed).data);
   CHECK(data["class"] == "permanent");
-  CHECK(data["message"] == "T0.1 exited with 2");
+  CHECK(data["message"] == "task T0.1 exited with 2");
   CHECK(data["why"] == "permanent error");
   CHECK(data["exit_code"] == 2);
   CHECK(data["log"] == "consolidation/logs/0/T0.1.1.log");

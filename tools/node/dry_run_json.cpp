@@ -42,12 +42,8 @@ json task_json(const phase_def& p, const task_def& t) {
 
 json criteria_json(const phase_def& p) {
   auto result = json::array();
-  if (!p.criteria)
-    return result;
-  for (const auto& path : p.criteria->required_outputs)
-    result.push_back({{"type", "required_output"}, {"text", "required_output " + path}});
-  for (const auto& c : p.criteria->checks)
-    result.push_back({{"type", to_string(c.type)}, {"text", describe(c)}});
+  for (const auto& [type, text] : criteria_of(p))
+    result.push_back({{"type", type}, {"text", text}});
   return result;
 }
 

@@ -1,5 +1,6 @@
 #include "tools/node/dry_run_text.hpp"
 
+#include "actors/core/criteria.hpp"
 #include "actors/core/graph.hpp"
 #include "actors/core/text.hpp"
 #include "tools/node/dry_run.hpp"
@@ -115,14 +116,11 @@ void write_phase(printer& print, const dry_run_input& in, const dry_run_result& 
     return;
   for (const auto& t : p.tasks)
     write_task(print, t);
-  if (!p.criteria || p.criteria->empty()) {
+  const auto criteria = criteria_of(p);
+  for (const auto& [type, text] : criteria)
+    print("      criterion: {}", text);
+  if (criteria.empty())
     print("      criteria: none");
-  } else {
-    for (const auto& path : p.criteria->required_outputs)
-      print("      criterion: required_output {} is written by this run", path);
-    for (const auto& c : p.criteria->checks)
-      print("      criterion: {}", describe(c));
-  }
   print("      approval: {}", describe_approval(d, p));
   print("      timeout {}{}; {}; {}", format_duration(d.timeout_of(p)),
         p.total_timeout.count() > 0 ? ", in all " + format_duration(p.total_timeout) : "",
@@ -252,11 +250,23 @@ std::string describe(const check_def& c) {
   }
 }
 
+std::vector<std::pair<std::string, std::string>> criteria_of(const phase_def& p) {
+  std::vector<std::pair<std::string, std::string>> result;
+  for (const auto& output : core::gate_outputs(p))
+    if (output.role != core::output_role::recorded)
+      result.emplace_back(to_string(output.role), std::string{to_string(output.role)} + " "
+                                                      + output.path + " is written by this run");
+  if (p.criteria)
+    for (const auto& c : p.criteria->checks)
+      result.emplace_back(to_string(c.type), describe(c));
+  return result;
+}
+
 std::string describe_approval(const plan& d, const phase_def& p) {
   auto asks = d.options.mode == execution_mode::manual
               || (p.approval && p.approval->mode == approval_mode::manual);
   if (!asks)
-    return p.criteria && !p.criteria->empty() ? "criteria decide" : "its tasks' exit codes decide";
+    return criteria_of(p).empty() ? "its tasks' exit codes decide" : "criteria decide";
   const approval_policy standard;
   const auto& a = p.approval ? *p.approval : standard;
   std::string from;

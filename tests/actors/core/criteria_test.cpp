@@ -121,7 +121,10 @@ TEST_CASE("what a task promises must be fresh, unless the task may fail") {
   phase.tasks[0].outputs = {"promised", "both"};
   phase.tasks[1].outputs = {"perhaps"};
   phase.tasks[1].continue_on_error = true;
-  CHECK(gate_outputs(phase) == std::vector<std::string>{"both", "promised", "perhaps"});
+  CHECK(gate_outputs(phase)
+        == std::vector<gate_output>{{"both", output_role::required},
+                                    {"promised", output_role::promised},
+                                    {"perhaps", output_role::recorded}});
   files.write("perhaps", "old");
   auto before = take_fingerprints(phase, files);
   CHECK(files.settled == 1);

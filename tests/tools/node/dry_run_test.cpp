@@ -51,6 +51,7 @@ TEST_CASE("the dry run shows levels, commands, criteria, approval, retries and t
   p.phases[0].tasks[0].command = {"echo", "two words"};
   p.phases[0].criteria = std::make_unique<criteria_def>();
   p.phases[0].criteria->required_outputs = {"out/a.json"};
+  p.phases[0].tasks[0].outputs = {"out/promised.json"};
   check_def metric;
   metric.type = check_type::metric_threshold;
   metric.path = "out/a.json";
@@ -66,6 +67,7 @@ TEST_CASE("the dry run shows levels, commands, criteria, approval, retries and t
   CHECK(contains(text, "Level 1\n  1 Phase | 1: runs after 0"));
   CHECK(contains(text, "T0  echo 'two words'"));
   CHECK(contains(text, "criterion: required_output out/a.json"));
+  CHECK(contains(text, "criterion: task_output out/promised.json is written by this run"));
   CHECK(contains(text, "criterion: metric_threshold out/a.json#tests.passed >= 6"));
   CHECK(contains(text, "approval: criteria decide"));
   CHECK(contains(text, "approval: criteria, then 2 persons of operator"));
