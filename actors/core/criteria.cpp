@@ -1,6 +1,7 @@
 #include "actors/core/criteria.hpp"
 
 #include "actors/core/json_probe.hpp"
+#include "actors/core/lenient_json.hpp"
 #include "actors/core/retry_rules.hpp"
 #include "actors/core/schema_check.hpp"
 #include "actors/core/sha256.hpp"
@@ -56,7 +57,7 @@ bool same_value(const json& a, const json& b) {
 }
 
 std::string text_of(const json& x) {
-  return one_line(x.dump(-1, ' ', false, json::error_handler_t::replace));
+  return one_line(lenient::dump(x));
 }
 
 /// The reason that stands in place of a value, if one does.

@@ -1,17 +1,14 @@
 #include "actors/core/event_data.hpp"
 
+#include "actors/core/lenient_json.hpp"
+
 #include <nlohmann/json.hpp>
 
 namespace aeo::core {
 
 namespace {
 
-using json = nlohmann::ordered_json;
-
-/// Text that a process wrote need not be UTF-8.
-std::string dump(const json& x) {
-  return x.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-}
+using nlohmann::ordered_json;
 
 constexpr std::string_view ask_prefix = R"({"ask":true)";
 
@@ -20,8 +17,8 @@ void add_number(std::string& out, const char* key, std::int64_t value) {
   out += std::to_string(value);
 }
 
-json failure_json(const failure_text& text, const task_exit& exit) {
-  json result{{"class", text.cls}, {"message", text.message}, {"why", text.why}};
+ordered_json failure_json(const failure_text& text, const task_exit& exit) {
+  ordered_json result{{"class", text.cls}, {"message", text.message}, {"why", text.why}};
   if (exit.kind == exit_kind::exited)
     result["exit_code"] = exit.code;
   else if (exit.kind == exit_kind::signalled)
@@ -33,10 +30,10 @@ json failure_json(const failure_text& text, const task_exit& exit) {
   return result;
 }
 
-void add_gate(json& to, const gate_result& gate) {
+void add_gate(ordered_json& to, const gate_result& gate) {
   if (gate.checks.empty() && gate.outputs.empty())
     return;
-  auto parts = json::parse(to_json(gate));
+  auto parts = ordered_json::parse(to_json(gate));
   for (const char* key : {"criteria", "outputs", "digest"})
     to[key] = std::move(parts[key]);
 }
@@ -65,7 +62,7 @@ std::string finished_data(const task_exit& exit) {
   if (exit.leftovers != 0)
     add_number(out, R"(,"leftovers":)", exit.leftovers);
   if (!exit.detail.empty())
-    out += R"(,"detail":)" + dump(json(exit.detail));
+    out += R"(,"detail":)" + lenient::dump(ordered_json(exit.detail));
   return out += '}';
 }
 
@@ -121,7 +118,7 @@ std::string last_lines(std::string_view text) {
 }
 
 std::string failure_data(const failure_text& text, const task_exit& exit) {
-  return dump(failure_json(text, exit));
+  return lenient::dump(failure_json(text, exit));
 }
 
 std::string retry_data(const failure_text& text, const task_exit& exit, std::int64_t at_us,
@@ -130,33 +127,33 @@ std::string retry_data(const failure_text& text, const task_exit& exit, std::int
   result["at"] = at_us;
   result["delay_ms"] = delay_ms;
   result["counted"] = counted;
-  return dump(result);
+  return lenient::dump(result);
 }
 
 std::string criteria_failed_data(const std::string& message, const gate_result& gate) {
-  json result{{"class", "permanent"}, {"message", message}, {"why", "criteria not met"}};
+  ordered_json result{{"class", "permanent"}, {"message", message}, {"why", "criteria not met"}};
   add_gate(result, gate);
-  return dump(result);
+  return lenient::dump(result);
 }
 
 std::string approved_data(const gate_result& gate) {
-  json result{{"by", "criteria"}};
+  ordered_json result{{"by", "criteria"}};
   add_gate(result, gate);
-  return dump(result);
+  return lenient::dump(result);
 }
 
 std::string waiting_data(const std::string& reason, const gate_result& gate) {
-  json result{{"reason", reason}};
+  ordered_json result{{"reason", reason}};
   add_gate(result, gate);
-  return dump(result);
+  return lenient::dump(result);
 }
 
 std::string decision_data(std::string_view by, std::string_view reason) {
-  return dump(json{{"by", by}, {"reason", reason}});
+  return lenient::dump(ordered_json{{"by", by}, {"reason", reason}});
 }
 
 std::string ask_data(const std::string& reason) {
-  return dump(json{{"ask", true}, {"reason", reason}});
+  return lenient::dump(ordered_json{{"ask", true}, {"reason", reason}});
 }
 
 bool is_ask(std::string_view data) {

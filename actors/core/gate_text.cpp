@@ -1,6 +1,7 @@
 // The texts of criteria.hpp that are stored: gate results, fingerprints, and what a phase is.
 
 #include "actors/core/criteria.hpp"
+#include "actors/core/lenient_json.hpp"
 #include "actors/core/sha256.hpp"
 
 #include <nlohmann/json.hpp>
@@ -12,11 +13,6 @@ namespace aeo::core {
 namespace {
 
 using nlohmann::json;
-
-/// JSON text is UTF-8; a path need not be. Whatever breaks it is replaced rather than thrown about.
-std::string dump(const json& x) {
-  return x.dump(-1, ' ', false, json::error_handler_t::replace);
-}
 
 std::string text_at(const json& object, const char* key) {
   auto at = object.find(key);
@@ -45,7 +41,9 @@ public:
     return *this;
   }
   definition& number(std::int64_t x) { return text(std::to_string(x)); }
-  definition& real(const std::optional<double>& x) { return text(x ? json(*x).dump() : "-"); }
+  definition& real(const std::optional<double>& x) {
+    return text(x ? lenient::dump(json(*x)) : "-");
+  }
   definition& list(const std::vector<std::string>& items) {
     number(static_cast<std::int64_t>(items.size()));
     for (const auto& each : items)
@@ -103,10 +101,10 @@ std::string to_json(const gate_result& gate) {
   auto outputs = json::array();
   for (const auto& each : gate.outputs)
     outputs.push_back({{"path", each.path}, {"bytes", each.bytes}, {"sha256", each.sha256}});
-  return dump({{"passed", gate.passed},
-               {"criteria", std::move(checks)},
-               {"outputs", std::move(outputs)},
-               {"digest", gate.digest}});
+  return lenient::dump(json{{"passed", gate.passed},
+                            {"criteria", std::move(checks)},
+                            {"outputs", std::move(outputs)},
+                            {"digest", gate.digest}});
 }
 
 result<gate_result> gate_result_from_json(std::string_view text) {
@@ -135,7 +133,7 @@ std::string to_json(const fingerprints& taken) {
   auto x = json::object();
   for (const auto& [path, fingerprint] : taken)
     x[path] = fingerprint;
-  return dump(x);
+  return lenient::dump(x);
 }
 
 result<fingerprints> fingerprints_from_json(std::string_view text) {

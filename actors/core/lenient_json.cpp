@@ -5,30 +5,30 @@
 
 namespace aeo::core::lenient {
 
-json object(std::string_view text) {
+ordered_json object(std::string_view text) {
   if (!text.empty()) {
-    auto result = json::parse(text, nullptr, false);
+    auto result = ordered_json::parse(text, nullptr, false);
     if (result.is_object())
       return result;
   }
-  return json::object();
+  return ordered_json::object();
 }
 
-const json& member(const json& x, const char* key) {
-  static const json null;
+const ordered_json& member(const ordered_json& x, const char* key) {
+  static const ordered_json null;
   if (!x.is_object())
     return null;
   auto i = x.find(key);
   return i == x.end() ? null : *i;
 }
 
-const json& array(const json& x, const char* key) {
-  static const json empty = json::array();
+const ordered_json& array(const ordered_json& x, const char* key) {
+  static const ordered_json empty = ordered_json::array();
   const auto& found = member(x, key);
   return found.is_array() ? found : empty;
 }
 
-std::string text(const json& x, const char* key) {
+std::string text(const ordered_json& x, const char* key) {
   const auto& found = member(x, key);
   if (found.is_string())
     return found.get<std::string>();
@@ -42,7 +42,7 @@ std::string text(const json& x, const char* key) {
   return result;
 }
 
-std::optional<std::int64_t> number(const json& x, const char* key) {
+std::optional<std::int64_t> number(const ordered_json& x, const char* key) {
   using limits = std::numeric_limits<std::int64_t>;
   const auto& found = member(x, key);
   if (found.is_number_unsigned()) {
@@ -60,12 +60,12 @@ std::optional<std::int64_t> number(const json& x, const char* key) {
   return static_cast<std::int64_t>(value);
 }
 
-bool flag(const json& x, const char* key) {
+bool flag(const ordered_json& x, const char* key) {
   const auto& found = member(x, key);
   return found.is_boolean() && found.get<bool>();
 }
 
-void mask_strings(json& x, const std::function<std::string(std::string_view)>& mask) {
+void mask_strings(ordered_json& x, const std::function<std::string(std::string_view)>& mask) {
   if (!mask)
     return;
   if (x.is_string())
@@ -75,8 +75,12 @@ void mask_strings(json& x, const std::function<std::string(std::string_view)>& m
       mask_strings(part, mask);
 }
 
-std::string dump(const json& x, int indent) {
-  return x.dump(indent, ' ', false, json::error_handler_t::replace);
+std::string dump(const ordered_json& x, int indent) {
+  return x.dump(indent, ' ', false, ordered_json::error_handler_t::replace);
+}
+
+std::string dump(const nlohmann::json& x) {
+  return x.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 } // namespace aeo::core::lenient

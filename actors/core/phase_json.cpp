@@ -1,5 +1,6 @@
 #include "actors/core/phase_json.hpp"
 
+#include "actors/core/lenient_json.hpp"
 #include "actors/core/timestamp.hpp"
 
 #include <nlohmann/json.hpp>
@@ -13,14 +14,14 @@ namespace aeo::core {
 
 namespace {
 
-using json = nlohmann::ordered_json;
+using nlohmann::ordered_json;
 
 void append_quoted(std::string& out, const std::string& text) {
   const auto plain = [](unsigned char c) { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\'; };
   if (std::all_of(text.begin(), text.end(), plain))
     out.append(1, '"').append(text).append(1, '"');
   else
-    out += json(text).dump(-1, ' ', false, json::error_handler_t::replace);
+    out += lenient::dump(ordered_json(text));
 }
 
 void append_time_or_null(std::string& out, std::int64_t time_us) {
@@ -35,7 +36,7 @@ void append_time_or_null(std::string& out, std::int64_t time_us) {
 
 // JSON text of ours goes in as it is; what is not JSON, as a string.
 void append_raw(std::string& out, const std::string& text) {
-  if (json::accept(text))
+  if (ordered_json::accept(text))
     out += text;
   else
     append_quoted(out, text);
@@ -71,7 +72,7 @@ void append_number(std::string& out, const char* key, std::int64_t value) {
 void append_metadata(std::string& out, const phase_state& p) {
   out += '{';
   // "{}" and what is not an object have nothing to add.
-  if (p.metadata.starts_with("{\"") && json::accept(p.metadata)) {
+  if (p.metadata.starts_with("{\"") && ordered_json::accept(p.metadata)) {
     out.append(p.metadata, 1, p.metadata.rfind('}') - 1);
     out += ',';
   }
@@ -105,7 +106,7 @@ void append_metadata(std::string& out, const phase_state& p) {
 // A foreign phase has none of our own members.
 class phase_reader {
 public:
-  explicit phase_reader(const json& object) : in_(object) {}
+  explicit phase_reader(const ordered_json& object) : in_(object) {}
 
   imported_phase read() {
     if (!in_.is_object())
@@ -131,19 +132,19 @@ public:
   }
 
 private:
-  static const json* find(const json& object, const char* key) {
+  static const ordered_json* find(const ordered_json& object, const char* key) {
     auto i = object.find(key);
     return i == object.end() || i->is_null() ? nullptr : &*i;
   }
 
-  static std::string shortened(const json& value) {
-    auto text = value.dump(-1, ' ', false, json::error_handler_t::replace);
+  static std::string shortened(const ordered_json& value) {
+    auto text = lenient::dump(value);
     if (text.size() > 60)
       text = text.substr(0, 60) + "...";
     return text;
   }
 
-  static std::optional<phase_status> named_status(const json& value) {
+  static std::optional<phase_status> named_status(const ordered_json& value) {
     auto text = value.get<std::string>();
     for (auto& c : text)
       if (c >= 'A' && c <= 'Z')
@@ -151,17 +152,17 @@ private:
     return phase_status_from_string(text);
   }
 
-  static std::string text(const json& object, std::initializer_list<const char*> keys) {
+  static std::string text(const ordered_json& object, std::initializer_list<const char*> keys) {
     for (const auto* key : keys)
       if (const auto* value = find(object, key))
         return value->is_string() ? value->get<std::string>() : shortened(*value);
     return {};
   }
 
-  static std::string as_text(const json& value) {
+  static std::string as_text(const ordered_json& value) {
     if (value.is_string())
       return value.get<std::string>();
-    return value.dump(-1, ' ', false, json::error_handler_t::replace);
+    return lenient::dump(value);
   }
 
   imported_phase problem(std::string what) {
@@ -178,7 +179,7 @@ private:
     return value && value->is_boolean() && value->get<bool>();
   }
 
-  std::uint32_t count(const json& object, const char* key) {
+  std::uint32_t count(const ordered_json& object, const char* key) {
     const auto* value = find(object, key);
     if (!value)
       return 0;
@@ -189,12 +190,12 @@ private:
     return 0;
   }
 
-  static std::int64_t integer(const json& object, const char* key) {
+  static std::int64_t integer(const ordered_json& object, const char* key) {
     const auto* value = find(object, key);
     return value && value->is_number_integer() ? value->get<std::int64_t>() : 0;
   }
 
-  std::int64_t time_of(const json& value, const std::string& key) {
+  std::int64_t time_of(const ordered_json& value, const std::string& key) {
     if (value.is_string())
       if (const auto parsed = parse_time(value.get_ref<const std::string&>()))
         return *parsed;
@@ -241,8 +242,7 @@ private:
     if (!metadata)
       return;
     if (!metadata->is_object()) {
-      p_.metadata =
-          json{{"metadata", *metadata}}.dump(-1, ' ', false, json::error_handler_t::replace);
+      p_.metadata = lenient::dump(ordered_json{{"metadata", *metadata}});
       return;
     }
     auto rest = *metadata;
@@ -253,7 +253,7 @@ private:
       read_own(*ours);
   }
 
-  void read_own(const json& ours) {
+  void read_own(const ordered_json& ours) {
     own_ = true;
     p_.attempt = count(ours, "attempt");
     p_.attempt_us = integer(ours, "attempt_us");
@@ -276,7 +276,7 @@ private:
       p_.ended_us = 0;
     if (p_.status != phase_status::approved)
       p_.criteria_met = false;
-    json detail = {{"imported", true}, {"status_there", to_string(there)}};
+    ordered_json detail = {{"imported", true}, {"status_there", to_string(there)}};
     if (const auto* outputs = find(in_, "outputs"); outputs && !outputs->empty())
       detail["outputs"] = *outputs;
     p_.detail = as_text(detail);
@@ -312,7 +312,7 @@ private:
     }
   }
 
-  const json& in_;
+  const ordered_json& in_;
   phase_state p_;
   bool own_ = false;
   imported_phase result_;
@@ -328,7 +328,7 @@ void append_json(std::string& out, const phase_state& p) {
   out += p.status == phase_status::approved ? ",\"approved\":true" : ",\"approved\":false";
   out += p.criteria_met ? ",\"approval_criteria_met\":true" : ",\"approval_criteria_met\":false";
   const auto outputs = raw_member(p.detail, "outputs");
-  const bool fit = !outputs.empty() && json::accept(outputs);
+  const bool fit = !outputs.empty() && ordered_json::accept(outputs);
   out.append(",\"outputs\":").append(fit ? outputs : "[]").append(",\"errors\":");
   append_errors(out, p.errors);
   out += ",\"retry_count\":" + std::to_string(p.retry_count) + ",\"metadata\":";
@@ -336,12 +336,12 @@ void append_json(std::string& out, const phase_state& p) {
   out += '}';
 }
 
-imported_phase phase_from_json(const json& object) {
+imported_phase phase_from_json(const ordered_json& object) {
   return phase_reader(object).read();
 }
 
 imported_phase parse_phase(std::string_view text) {
-  const auto object = json::parse(text, nullptr, false);
+  const auto object = ordered_json::parse(text, nullptr, false);
   if (object.is_discarded())
     return {std::nullopt, "is not JSON", {}};
   return phase_from_json(object);

@@ -10,7 +10,7 @@ namespace aeo::core {
 
 namespace {
 
-using lenient::json;
+using nlohmann::ordered_json;
 
 std::string masked(const report_input& in, std::string text) {
   return in.mask ? in.mask(text) : text;
@@ -34,7 +34,7 @@ std::string title(const phase_def& p) {
 /// What a phase needs from a person; lower comes first.
 enum class need : std::uint8_t { configure, fix, provide, revive, ask, decide, rework, none };
 
-need need_of(const phase_state& s, const json& detail) {
+need need_of(const phase_state& s, const ordered_json& detail) {
   switch (s.status) {
   case phase_status::failed:
     return lenient::text(detail, "class") == "configuration" ? need::configure : need::fix;
@@ -58,7 +58,7 @@ std::string sentence_end(std::string text) {
   return text;
 }
 
-std::string failure_text(const phase_def& p, const phase_state& s, const json& detail) {
+std::string failure_text(const phase_def& p, const phase_state& s, const ordered_json& detail) {
   auto message = lenient::text(detail, "message");
   if (message.empty() && !s.errors.empty())
     message = s.errors.back().message;
@@ -71,7 +71,7 @@ std::string failure_text(const phase_def& p, const phase_state& s, const json& d
   return text;
 }
 
-std::string decision_text(const phase_def& p, const json& detail) {
+std::string decision_text(const phase_def& p, const ordered_json& detail) {
   auto text = title(p) + " waits for a person";
   if (auto reason = lenient::text(detail, "reason"); !reason.empty())
     text += ": " + plain_line(reason);
@@ -87,7 +87,7 @@ std::string decision_text(const phase_def& p, const json& detail) {
   return text + " Review its outputs, then resume in automated mode: its criteria decide.";
 }
 
-std::string ended_text(const phase_def& p, std::string_view what, const json& detail) {
+std::string ended_text(const phase_def& p, std::string_view what, const ordered_json& detail) {
   auto text = title(p) + " was " + std::string{what};
   if (auto by = lenient::text(detail, "by"); !by.empty())
     text += " by " + plain_line(by);
@@ -273,7 +273,7 @@ std::string evidence_text(const report_input& in, phase_index i) {
   std::string result;
   if (!checks.empty()) {
     auto passed = std::count_if(checks.begin(), checks.end(),
-                                [](const json& c) { return lenient::flag(c, "passed"); });
+                                [](const ordered_json& c) { return lenient::flag(c, "passed"); });
     result = std::to_string(passed) + "/" + std::to_string(checks.size()) + " checks";
   }
   auto add = [&](const std::string& text) { result += (result.empty() ? "" : "; ") + text; };

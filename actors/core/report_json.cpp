@@ -12,29 +12,29 @@ namespace aeo::core {
 
 namespace {
 
-using lenient::json;
+using nlohmann::ordered_json;
 
 constexpr std::size_t indented_up_to = 200; ///< Larger plans: one phase per line.
-constexpr std::size_t all_listed_up_to = 1000;
+constexpr std::size_t status_lists_all_up_to = 1000;
 
-json time_or_null(std::int64_t us) {
-  return us > 0 ? json(short_time(us)) : json();
+ordered_json time_or_null(std::int64_t us) {
+  return us > 0 ? ordered_json(short_time(us)) : ordered_json();
 }
 
-json seconds_or_null(std::int64_t from_us, std::int64_t to_us) {
+ordered_json seconds_or_null(std::int64_t from_us, std::int64_t to_us) {
   if (from_us <= 0 || to_us < from_us)
     return {};
   return static_cast<double>((to_us - from_us) / 1000) / 1000;
 }
 
-json text_or_null(const std::string& text) {
-  return text.empty() ? json() : json(text);
+ordered_json text_or_null(const std::string& text) {
+  return text.empty() ? ordered_json() : ordered_json(text);
 }
 
 /// An object with room for its members: without it each growth copies those that are there.
-json object_for(std::size_t members) {
-  auto result = json::object();
-  result.get_ref<json::object_t&>().reserve(members);
+ordered_json object_for(std::size_t members) {
+  auto result = ordered_json::object();
+  result.get_ref<ordered_json::object_t&>().reserve(members);
   return result;
 }
 
@@ -45,7 +45,7 @@ public:
       : out_(out), mask_(in.mask), indent_(in.state.phases.size() <= indented_up_to) {
     out_ << "{";
   }
-  void member(const char* key, json value) {
+  void member(const char* key, ordered_json value) {
     begin(key);
     write(std::move(value), "\n  ");
   }
@@ -54,7 +54,7 @@ public:
     out_ << "[";
     first_element_ = true;
   }
-  void element(json value) {
+  void element(ordered_json value) {
     out_ << (first_element_ ? "\n    " : ",\n    ");
     first_element_ = false;
     write(std::move(value), "\n    ");
@@ -67,7 +67,7 @@ private:
     out_ << (first_ ? "\n  \"" : ",\n  \"") << key << "\": ";
     first_ = false;
   }
-  void write(json value, const char* line_start) {
+  void write(ordered_json value, const char* line_start) {
     lenient::mask_strings(value, mask_);
     auto text = lenient::dump(value, indent_ ? 2 : -1);
     // A line end in the dump is always between values: strings have theirs escaped.
@@ -92,7 +92,7 @@ std::string_view source_of(const report_input& in, phase_index i) {
   return in.state.phases[i].started_us > 0 ? "measured" : "not_run";
 }
 
-json task_json(const phase_def& p, const task_record& t) {
+ordered_json task_json(const phase_def& p, const task_record& t) {
   const auto& def = p.tasks[t.task];
   auto result = object_for(11);
   result["id"] = def.id;
@@ -109,23 +109,24 @@ json task_json(const phase_def& p, const task_record& t) {
   result["cpu_seconds"] = static_cast<double>(t.cpu_ms) / 1000;
   result["peak_rss_kb"] = t.peak_rss_kb;
   result["log_bytes"] = t.log_bytes;
-  result["log"] = t.log_bytes > 0 ? json("consolidation/logs/" + p.id + "/" + def.id + "."
-                                         + std::to_string(t.attempt) + ".log")
-                                  : json();
+  result["log"] = t.log_bytes > 0 ? ordered_json("consolidation/logs/" + p.id + "/" + def.id + "."
+                                                 + std::to_string(t.attempt) + ".log")
+                                  : ordered_json();
   return result;
 }
 
-json attempts_json(const report_input& in, phase_index i) {
-  auto result = json::array();
+ordered_json attempts_json(const report_input& in, phase_index i) {
+  auto result = ordered_json::array();
   for (const auto& a : in.history->attempts(i)) {
     auto x = object_for(6);
     x["attempt"] = a.attempt;
     x["started_at"] = time_or_null(a.started_us);
     x["ended_at"] = time_or_null(a.ended_us);
     x["duration_seconds"] = seconds_or_null(a.started_us, a.ended_us);
-    x["outcome"] =
-        a.outcome == event_kind::phase_started ? json() : json(to_string(*status_after(a.outcome)));
-    x["tasks"] = json::array();
+    x["outcome"] = a.outcome == event_kind::phase_started
+                       ? ordered_json()
+                       : ordered_json(to_string(*status_after(a.outcome)));
+    x["tasks"] = ordered_json::array();
     for (const auto& t : in.history->tasks(i, a.attempt))
       x["tasks"].push_back(task_json(in.definition.phases[i], t));
     result.push_back(std::move(x));
@@ -133,8 +134,8 @@ json attempts_json(const report_input& in, phase_index i) {
   return result;
 }
 
-json errors_json(const std::vector<phase_error>& errors) {
-  auto result = json::array();
+ordered_json errors_json(const std::vector<phase_error>& errors) {
+  auto result = ordered_json::array();
   for (const auto& e : errors)
     result.push_back({{"at", time_or_null(e.time_us)},
                       {"class", e.cls},
@@ -145,7 +146,7 @@ json errors_json(const std::vector<phase_error>& errors) {
 }
 
 /// Who let the phase through, or did not, and why: from the last decision's event.
-json decision_json(const phase_state& s, const json& detail) {
+ordered_json decision_json(const phase_state& s, const ordered_json& detail) {
   auto result = object_for(8);
   result["at"] = time_or_null(s.ended_us);
   auto by = lenient::text(detail, "by");
@@ -159,22 +160,22 @@ json decision_json(const phase_state& s, const json& detail) {
 }
 
 /// The rest of the detail that belongs to a failed or waiting phase.
-json pick(const json& detail, std::initializer_list<const char*> keys) {
-  auto result = json::object();
+ordered_json pick(const ordered_json& detail, std::initializer_list<const char*> keys) {
+  auto result = ordered_json::object();
   for (const char* key : keys)
     if (const auto& x = lenient::member(detail, key); !x.is_null())
       result[key] = x;
   return result;
 }
 
-json dependencies_json(const report_input& in, phase_index i) {
-  auto result = json::array();
+ordered_json dependencies_json(const report_input& in, phase_index i) {
+  auto result = ordered_json::array();
   for (auto d : in.definition.phases[i].dependencies)
     result.push_back(in.definition.phases[d].id);
   return result;
 }
 
-void add_status_part(json& result, const phase_state& s, const json& detail) {
+void add_status_part(ordered_json& result, const phase_state& s, const ordered_json& detail) {
   switch (s.status) {
   case phase_status::approved:
   case phase_status::rejected:
@@ -200,7 +201,7 @@ void add_status_part(json& result, const phase_state& s, const json& detail) {
     result["retry_at"] = time_or_null(s.retry_at_us);
 }
 
-json phase_json(const report_input& in, phase_index i) {
+ordered_json phase_json(const report_input& in, phase_index i) {
   const auto& p = in.definition.phases[i];
   const auto& s = in.state.phases[i];
   auto detail = lenient::object(s.detail);
@@ -211,9 +212,9 @@ json phase_json(const report_input& in, phase_index i) {
   result["dependencies"] = dependencies_json(in, i);
   result["source"] = source_of(in, i);
   result["started_at"] = time_or_null(s.started_us);
-  result["ended_at"] = is_active(s.status) ? json() : time_or_null(s.ended_us);
+  result["ended_at"] = is_active(s.status) ? ordered_json() : time_or_null(s.ended_us);
   result["duration_seconds"] =
-      is_active(s.status) ? json() : seconds_or_null(s.started_us, s.ended_us);
+      is_active(s.status) ? ordered_json() : seconds_or_null(s.started_us, s.ended_us);
   result["attempt"] = s.attempt;
   result["retry_count"] = s.retry_count;
   if (in.history)
@@ -231,9 +232,9 @@ json phase_json(const report_input& in, phase_index i) {
   return result;
 }
 
-json progress_json(const report_input& in) {
+ordered_json progress_json(const report_input& in) {
   auto counts = count_phases(in.state);
-  json by_status = json::object();
+  ordered_json by_status = ordered_json::object();
   for (std::size_t i = 0; i < counts.by_status.size(); ++i)
     if (counts.by_status.at(i) > 0)
       by_status[std::string{to_string(static_cast<phase_status>(i))}] = counts.by_status.at(i);
@@ -243,8 +244,8 @@ json progress_json(const report_input& in) {
           {"by_status", std::move(by_status)}};
 }
 
-json sessions_json(const run_history& history) {
-  auto result = json::array();
+ordered_json sessions_json(const run_history& history) {
+  auto result = ordered_json::array();
   for (const auto& s : history.sessions())
     result.push_back({{"started_at", time_or_null(s.started_us)},
                       {"ended_at", time_or_null(s.ended_us)},
@@ -256,8 +257,8 @@ json sessions_json(const run_history& history) {
   return result;
 }
 
-json interventions_json(const std::vector<intervention>& list) {
-  auto result = json::array();
+ordered_json interventions_json(const std::vector<intervention>& list) {
+  auto result = ordered_json::array();
   for (const auto& x : list)
     result.push_back({{"at", time_or_null(x.time_us)},
                       {"what", to_string(x.kind)},
@@ -267,15 +268,15 @@ json interventions_json(const std::vector<intervention>& list) {
   return result;
 }
 
-json warnings_json(const std::vector<intervention>& list) {
-  auto result = json::array();
+ordered_json warnings_json(const std::vector<intervention>& list) {
+  auto result = ordered_json::array();
   for (const auto& x : list)
     result.push_back({{"at", time_or_null(x.time_us)}, {"level", x.by}, {"text", x.reason}});
   return result;
 }
 
-json path_json(const report_input& in) {
-  auto steps = json::array();
+ordered_json path_json(const report_input& in) {
+  auto steps = ordered_json::array();
   auto path = taken_path(in);
   for (const auto& step : path)
     steps.push_back({{"id", in.definition.phases[step.phase].id},
@@ -283,12 +284,13 @@ json path_json(const report_input& in) {
                      {"duration_seconds", seconds_or_null(step.started_us, step.ended_us)},
                      {"waited_seconds", static_cast<double>(step.waited_us / 1000) / 1000}});
   return {{"duration_seconds",
-           path.empty() ? json() : seconds_or_null(path.front().started_us, path.back().ended_us)},
+           path.empty() ? ordered_json()
+                        : seconds_or_null(path.front().started_us, path.back().ended_us)},
           {"phases", std::move(steps)}};
 }
 
-json steps_json(const report_input& in) {
-  auto result = json::array();
+ordered_json steps_json(const report_input& in) {
+  auto result = ordered_json::array();
   for (const auto& s : next_steps(in))
     result.push_back({{"text", s.text}, {"command", text_or_null(s.command)}});
   return result;
@@ -314,19 +316,19 @@ void write_head(object_writer& out, const report_input& in, const char* kind) {
   out.member("progress", progress_json(in));
 }
 
-json errors_by_class(const execution_state& state) {
+ordered_json errors_by_class(const execution_state& state) {
   std::map<std::string, std::size_t> counts;
   for (const auto& p : state.phases)
     for (const auto& e : p.errors)
       ++counts[e.cls.empty() ? "unknown" : e.cls];
-  auto result = json::object();
+  auto result = ordered_json::object();
   for (const auto& [cls, n] : counts)
     result[cls] = n;
   return result;
 }
 
 /// What a status report says of a phase: enough to see where it stands.
-json brief_json(const report_input& in, phase_index i) {
+ordered_json brief_json(const report_input& in, phase_index i) {
   const auto& p = in.definition.phases[i];
   const auto& s = in.state.phases[i];
   auto result = object_for(12);
@@ -335,7 +337,7 @@ json brief_json(const report_input& in, phase_index i) {
   result["status"] = to_string(s.status);
   result["attempt"] = s.attempt;
   result["started_at"] = time_or_null(s.started_us);
-  result["ended_at"] = is_active(s.status) ? json() : time_or_null(s.ended_us);
+  result["ended_at"] = is_active(s.status) ? ordered_json() : time_or_null(s.ended_us);
   result["approval_criteria_met"] = s.criteria_met;
   if (s.status != phase_status::approved)
     add_status_part(result, s, lenient::object(s.detail));
@@ -374,12 +376,12 @@ void write_status_json(std::ostream& stream, const report_input& in) {
   object_writer out{stream, in};
   write_head(out, in, "status");
   out.member("next_steps", steps_json(in));
-  auto all = in.state.phases.size() <= all_listed_up_to;
+  auto all = in.state.phases.size() <= status_lists_all_up_to;
   out.member("phases_listed", all ? "all" : "in_progress_waiting_or_ended_badly");
   out.begin_array("phases");
   std::size_t listed = 0;
   for (phase_index i = 0; i < in.state.phases.size(); ++i)
-    if (all || (is_of_interest(in.state.phases[i].status) && listed < all_listed_up_to)) {
+    if (all || (is_of_interest(in.state.phases[i].status) && listed < status_lists_all_up_to)) {
       out.element(brief_json(in, i));
       ++listed;
     }

@@ -11,9 +11,9 @@ namespace aeo::core {
 
 namespace {
 
-using lenient::json;
+using nlohmann::ordered_json;
 
-constexpr std::size_t all_listed_up_to = 200;
+constexpr std::size_t markdown_lists_all_up_to = 200;
 constexpr std::size_t rows_limit = 1000;
 
 /// Text inside a line or a table cell: one line, nothing of it is markup.
@@ -93,7 +93,7 @@ void write_facts(std::ostream& out, const report_input& in) {
   row("Execution", code_cell(in, s.id));
   row("Result", status_text(to_string(s.overall)));
   row("Progress", format_count(counts.done()) + " of " + format_count(counts.total) + " phases ("
-                      + json(counts.percent()).dump() + " %)");
+                      + lenient::dump(ordered_json(counts.percent())) + " %)");
   row("Started",
       short_time(s.started_us) + (s.started_by.empty() ? "" : " by " + cell(in, s.started_by)));
   row(in.exit_code < 0 ? "Report made" : "Ended",
@@ -126,7 +126,7 @@ void write_steps(std::ostream& out, const report_input& in) {
 
 void write_phase_table(std::ostream& out, const report_input& in) {
   const auto& phases = in.state.phases;
-  auto all = phases.size() <= all_listed_up_to;
+  auto all = phases.size() <= markdown_lists_all_up_to;
   out << "## Phases\n\n";
   if (!all)
     out << "Approved phases are only counted here; final_report.json has them all.\n\n";
@@ -160,7 +160,7 @@ void write_phase_table(std::ostream& out, const report_input& in) {
   out << "\n";
 }
 
-void write_checks(std::ostream& out, const report_input& in, const json& checks) {
+void write_checks(std::ostream& out, const report_input& in, const ordered_json& checks) {
   if (checks.empty())
     return;
   out << "| | Criterion | Expected | Actual |\n|---|---|---|---|\n";
@@ -171,7 +171,7 @@ void write_checks(std::ostream& out, const report_input& in, const json& checks)
   out << "\n";
 }
 
-void write_outputs(std::ostream& out, const report_input& in, const json& outputs) {
+void write_outputs(std::ostream& out, const report_input& in, const ordered_json& outputs) {
   if (outputs.empty())
     return;
   out << "| Output | Size | SHA-256 |\n|---|---|---|\n";
@@ -242,13 +242,14 @@ void write_phase(std::ostream& out, const report_input& in, phase_index i) {
 }
 
 void write_phases(std::ostream& out, const report_input& in) {
-  auto all = in.state.phases.size() <= all_listed_up_to;
+  auto all = in.state.phases.size() <= markdown_lists_all_up_to;
   out << "## Evidence\n\n";
   std::size_t written = 0;
   for (phase_index i = 0; i < in.state.phases.size(); ++i) {
     const auto& s = in.state.phases[i];
     auto telling = s.started_us > 0 || s.status == phase_status::skipped || imported(in, i);
-    if (telling && (all || (s.status != phase_status::approved && written < all_listed_up_to))) {
+    if (telling
+        && (all || (s.status != phase_status::approved && written < markdown_lists_all_up_to))) {
       write_phase(out, in, i);
       ++written;
     }
@@ -307,15 +308,15 @@ void write_path(std::ostream& out, const report_input& in) {
       << took(path.front().started_us, path.back().ended_us) << ".\n\n"
       << "| Phase | Name | Waited before | Took |\n|---|---|---|---|\n";
   for (std::size_t k = 0; k < path.size(); ++k) {
-    if (path.size() > all_listed_up_to && k >= all_listed_up_to / 2
-        && k < path.size() - all_listed_up_to / 2)
+    if (path.size() > markdown_lists_all_up_to && k >= markdown_lists_all_up_to / 2
+        && k < path.size() - markdown_lists_all_up_to / 2)
       continue;
     const auto& p = in.definition.phases[path[k].phase];
     out << "| " << cell(in, p.id) << " | " << cell(in, p.label()) << " | "
         << format_duration(duration{path[k].waited_us / 1000}) << " | "
         << took(path[k].started_us, path[k].ended_us) << " |\n";
   }
-  if (path.size() > all_listed_up_to)
+  if (path.size() > markdown_lists_all_up_to)
     out << "\nThe middle of its " << format_count(path.size())
         << " phases is left out here; final_report.json has them all.\n";
   out << "\n";

@@ -192,7 +192,7 @@ schema_verdict apply(const json& document, const json& schema_text) {
   return {true, false, violations(results)};
 }
 
-schema_verdict not_measured(std::string why) {
+schema_verdict not_checked(std::string why) {
   return {false, false, std::move(why)};
 }
 
@@ -200,20 +200,20 @@ schema_verdict not_measured(std::string why) {
 
 schema_verdict check_schema(std::string_view document_text, std::string_view schema_text) {
   if (auto problem = json_problem(schema_text, max_document_depth); !problem.empty())
-    return not_measured("the schema is not usable: " + problem);
+    return not_checked("the schema is not usable: " + problem);
   if (auto problem = json_problem(document_text, max_document_depth); !problem.empty())
-    return not_measured(problem);
+    return not_checked(problem);
   // Expressions and schemas come from users; both libraries report what is wrong with them so.
   try {
     const auto schema = json::parse(schema_text);
     const auto document = json::parse(document_text);
     if (auto problem = reference_check{schema}.problem(); !problem.empty())
-      return not_measured(problem);
+      return not_checked(problem);
     if (has_patterns(schema) && has_long_text(document))
-      return not_measured("a text of more than 8 KiB cannot be matched against patterns");
+      return not_checked("a text of more than 8 KiB cannot be matched against patterns");
     return apply(document, schema);
   } catch (const std::exception& e) {
-    return not_measured("the schema is not usable: " + one_line(e.what()));
+    return not_checked("the schema is not usable: " + one_line(e.what()));
   }
 }
 

@@ -1,5 +1,6 @@
 #include "actors/core/secret_mask.hpp"
 
+#include "actors/core/lenient_json.hpp"
 #include "actors/core/secret_forms.hpp"
 #include "config/env_file.hpp"
 
@@ -274,7 +275,7 @@ std::string secret_mask::mask_json(std::string_view text) const {
   // A marker in place of a number would not be JSON, and a number is no place a secret gets to by
   // itself: only strings and keys are touched.
   mask_strings(document, *this);
-  return document.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return lenient::dump(document);
 }
 
 bool secret_mask::apply(std::string& text) const {

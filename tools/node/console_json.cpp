@@ -9,7 +9,7 @@ namespace aeo::node {
 
 namespace {
 
-using core::lenient::json;
+using json = nlohmann::ordered_json;
 
 /// With microseconds: events of the same second keep their order by time too.
 std::string precise_time(std::int64_t us) {

@@ -14,7 +14,7 @@ namespace {
 using core::format_count;
 using core::format_duration;
 using core::report_input;
-using core::lenient::json;
+using json = nlohmann::ordered_json;
 
 constexpr std::size_t large_plan = 200;
 constexpr std::size_t max_rows = 50;     ///< Of the table, for large plans.

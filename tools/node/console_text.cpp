@@ -2,6 +2,7 @@
 
 #include "actors/core/lenient_json.hpp"
 #include "actors/core/text.hpp"
+#include "tools/node/dry_run_text.hpp"
 
 #include <spdlog/fmt/fmt.h>
 
@@ -14,14 +15,10 @@ namespace {
 using core::cut_to_width;
 using core::format_count;
 using core::format_duration;
-using core::lenient::json;
+using json = nlohmann::ordered_json;
 
 duration since(std::int64_t from_us, std::int64_t to_us) {
   return duration{from_us == 0 ? 0 : std::max<std::int64_t>(0, (to_us - from_us) / 1000)};
-}
-
-std::string title(const phase_def& p) {
-  return p.name.empty() || p.name == p.id ? p.id : p.id + " " + p.name;
 }
 
 /// One masked line.

@@ -127,11 +127,6 @@ private:
   std::map<std::tuple<std::string, std::string, std::string>, bool> known_;
 };
 
-std::string path_of(const env_list& env) {
-  auto i = std::find_if(env.rbegin(), env.rend(), [](const auto& v) { return v.first == "PATH"; });
-  return i == env.rend() ? std::string{} : i->second;
-}
-
 void find_problems(const dry_run_input& in, phase_index i, command_finder& finder,
                    std::vector<dry_run_problem>& out) {
   const auto& p = in.definition.phases[i];
@@ -182,6 +177,11 @@ void find_path(const dry_run_input& in, const core::ready_graph& graph, dry_run_
 }
 
 } // namespace
+
+std::string path_of(const env_list& env) {
+  auto i = std::find_if(env.rbegin(), env.rend(), [](const auto& v) { return v.first == "PATH"; });
+  return i == env.rend() ? std::string{} : i->second;
+}
 
 dry_run_result examine(const dry_run_input& in) {
   dry_run_result r;

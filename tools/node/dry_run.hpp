@@ -70,6 +70,9 @@ struct dry_run_result {
 /// Looks at the plan; each command is looked up once per folder and PATH.
 dry_run_result examine(const dry_run_input&);
 
+/// The value of PATH; empty when there is none.
+std::string path_of(const env_list&);
+
 /// For people; above 50 phases one line each, above 200 levels with examples.
 void write_text(std::ostream&, const dry_run_input&, const dry_run_result&);
 /// The same, complete, as one JSON object with the plan's hash.

@@ -9,7 +9,7 @@ namespace aeo::node {
 
 namespace {
 
-using core::lenient::json;
+using json = nlohmann::ordered_json;
 
 double seconds(duration d) {
   return static_cast<double>(d.count()) / 1000;

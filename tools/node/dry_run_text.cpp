@@ -38,10 +38,6 @@ private:
   const core::mask_function& mask_;
 };
 
-std::string title(const phase_def& p) {
-  return p.name.empty() || p.name == p.id ? p.id : p.id + " " + p.name;
-}
-
 std::string many(std::size_t n, std::string_view what) {
   return fmt::format("{} {}{}", format_count(n), what, n == 1 ? "" : "s");
 }
@@ -231,6 +227,10 @@ std::string range_text(const check_def& c, std::string_view exact_word) {
 }
 
 } // namespace
+
+std::string title(const phase_def& p) {
+  return p.name.empty() || p.name == p.id ? p.id : p.id + " " + p.name;
+}
 
 std::string describe(const check_def& c) {
   std::string head{to_string(c.type)};

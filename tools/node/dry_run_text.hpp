@@ -1,6 +1,6 @@
 #pragma once
 
-// How the parts of a plan read, in the dry run's text and JSON alike.
+// How the parts of a plan read: in the dry run's text and JSON alike, and on the console.
 
 #include "config/plan.hpp"
 
@@ -10,6 +10,8 @@
 
 namespace aeo::node {
 
+/// "7 Build and test"; the id alone when there is no other name.
+std::string title(const phase_def&);
 /// "metric_threshold out/a.json#tests.passed >= 6".
 std::string describe(const check_def&);
 /// What the gate asks for: {type, text} of each output that must be written and of each check.

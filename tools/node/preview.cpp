@@ -42,13 +42,6 @@ std::optional<std::string> find_command(const std::string& argv0, const std::str
   return std::nullopt;
 }
 
-std::string path_of(const env_list& environment) {
-  for (const auto& [name, value] : environment)
-    if (name == "PATH")
-      return value;
-  return {};
-}
-
 } // namespace
 
 int dry_run(const options& o, const configuration& c) {
