@@ -1,5 +1,6 @@
 #include "config/syntax_error.hpp"
 
+#include "config/characters.hpp"
 #include "config/env_file.hpp"
 #include "config/values.hpp"
 
@@ -36,10 +37,6 @@ spot find_spot(const std::filesystem::path& path, std::size_t offset) {
   if (!result.after.empty() && result.after.back() == '\r')
     result.after.pop_back();
   return result;
-}
-
-bool is_letter(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
 std::size_t count_characters(std::string_view text) {

@@ -1,5 +1,7 @@
 #include "config/values.hpp"
 
+#include "config/characters.hpp"
+
 #include <regex.h>
 
 #include <algorithm>
@@ -11,13 +13,6 @@
 namespace aeo::config {
 
 namespace {
-
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-bool is_letter(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
 
 struct unit {
   std::string_view name;

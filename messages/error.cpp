@@ -10,28 +10,28 @@ namespace aeo {
 
 namespace {
 
-constexpr std::array<std::string_view, 12> names = {"none",
-                                                    "bad_configuration",
-                                                    "corrupt_state",
-                                                    "newer_schema",
-                                                    "unfinished_execution",
-                                                    "plan_changed",
-                                                    "workspace_locked",
-                                                    "storage_failed",
-                                                    "launcher_failed",
-                                                    "not_found",
-                                                    "wrong_state",
-                                                    "internal"};
+constexpr std::array<std::string_view, 12> code_names = {"none",
+                                                         "bad_configuration",
+                                                         "corrupt_state",
+                                                         "newer_schema",
+                                                         "unfinished_execution",
+                                                         "plan_changed",
+                                                         "workspace_locked",
+                                                         "storage_failed",
+                                                         "launcher_failed",
+                                                         "not_found",
+                                                         "wrong_state",
+                                                         "internal"};
 
 } // namespace
 
 std::string to_string(ec x) {
-  return std::string{names.at(static_cast<std::size_t>(x))};
+  return std::string{code_names.at(static_cast<std::size_t>(x))};
 }
 
 bool from_string(caf::string_view text, ec& x) {
-  for (std::size_t i = 0; i < names.size(); ++i)
-    if (names[i] == std::string_view{text.data(), text.size()}) {
+  for (std::size_t i = 0; i < code_names.size(); ++i)
+    if (code_names[i] == std::string_view{text.data(), text.size()}) {
       x = static_cast<ec>(i);
       return true;
     }
@@ -39,7 +39,7 @@ bool from_string(caf::string_view text, ec& x) {
 }
 
 bool from_integer(std::uint8_t value, ec& x) {
-  if (value >= names.size())
+  if (value >= code_names.size())
     return false;
   x = static_cast<ec>(value);
   return true;

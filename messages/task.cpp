@@ -6,18 +6,18 @@ namespace aeo {
 
 namespace {
 
-constexpr std::array<std::string_view, 6> names = {"exited",    "signalled",   "timed_out",
-                                                   "cancelled", "not_started", "lost"};
+constexpr std::array<std::string_view, 6> exit_names = {"exited",    "signalled",   "timed_out",
+                                                        "cancelled", "not_started", "lost"};
 
 } // namespace
 
 std::string_view to_string(exit_kind x) {
-  return names.at(static_cast<std::size_t>(x));
+  return exit_names.at(static_cast<std::size_t>(x));
 }
 
 std::optional<exit_kind> exit_kind_from_string(std::string_view text) {
-  for (std::size_t i = 0; i < names.size(); ++i)
-    if (names[i] == text)
+  for (std::size_t i = 0; i < exit_names.size(); ++i)
+    if (exit_names[i] == text)
       return static_cast<exit_kind>(i);
   return std::nullopt;
 }

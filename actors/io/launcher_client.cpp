@@ -31,10 +31,6 @@ constexpr milliseconds answer_patience{15000};
 constexpr milliseconds farewell_patience{2000};
 constexpr int most_attempts = 8;
 
-caf::error failed(std::string text) {
-  return caf::make_error(ec::launcher_failed, std::move(text));
-}
-
 std::size_t datagram_limit(int fd) {
   int size = 0;
   socklen_t length = sizeof size;
@@ -252,7 +248,7 @@ private:
       return caf::make_error(ec::wrong_state, "the link to the launcher was closed");
     if (packer.empty() || channel_->send(packer.take()))
       return {};
-    return failed("the link to the launcher is broken");
+    return launcher_error("the link to the launcher is broken");
   }
 
   template <class Message>
@@ -297,10 +293,11 @@ public:
       if (news == channel::news::ended)
         return std::optional<launcher_link>{};
       if (news == channel::news::malformed)
-        return failed("the launcher's greeting is malformed: " + why);
+        return launcher_error("the launcher's greeting is malformed: " + why);
       if (news == channel::news::nothing && !wait(deadline))
-        return failed("the launcher of " + options_.workspace.string()
-                      + " does not answer; look at consolidation/logs/launcher.log, then end it");
+        return launcher_error(
+            "the launcher of " + options_.workspace.string()
+            + " does not answer; look at consolidation/logs/launcher.log, then end it");
       for (auto& msg : messages)
         if (auto error = take(msg))
           return error;
@@ -322,7 +319,7 @@ private:
   caf::error take(wire::message& msg) {
     if (auto* refused = std::get_if<wire::refused>(&msg)) {
       ending_ = refused->code == wire::refusal::ending;
-      return ending_ ? caf::error{} : failed(refused->reason);
+      return ending_ ? caf::error{} : launcher_error(refused->reason);
     }
     if (auto* welcome = std::get_if<wire::welcome>(&msg)) {
       welcomed_ = true;
@@ -334,7 +331,7 @@ private:
     } else if (std::holds_alternative<wire::inventory_end>(msg) && welcomed_) {
       complete_ = true;
     } else {
-      return failed("the launcher's greeting has a message out of turn");
+      return launcher_error("the launcher's greeting has a message out of turn");
     }
     return {};
   }
@@ -343,8 +340,8 @@ private:
     wire::packer packer{channel_.limit()};
     for (const auto& entry : options_.env)
       if (!packer.add(wire::environment{{entry}}))
-        return failed("the environment variable " + entry.substr(0, entry.find('='))
-                      + " is too large to be sent to the launcher: unset it for the node");
+        return launcher_error("the environment variable " + entry.substr(0, entry.find('='))
+                              + " is too large to be sent to the launcher: unset it for the node");
     packer.add(wire::environment_end{});
     channel_.send(packer.take());
     return {};
@@ -365,7 +362,7 @@ caf::expected<launcher_link> connect_launcher(const launcher_options& options,
   std::string why;
   const auto folder = open_launcher_folder(options.workspace, why);
   if (!folder)
-    return failed(why);
+    return launcher_error(why);
   bool found = true;
   for (int attempt = 0; attempt < most_attempts; ++attempt) {
     if (auto socket = connect_in(folder.get())) {
@@ -379,8 +376,8 @@ caf::expected<launcher_link> connect_launcher(const launcher_options& options,
         return std::move(**link);
       }
     } else if (errno == EAGAIN) {
-      return failed("the launcher of " + options.workspace.string()
-                    + " does not accept connections; is it stopped? Continue or end it");
+      return launcher_error("the launcher of " + options.workspace.string()
+                            + " does not accept connections; is it stopped? Continue or end it");
     }
     // None, or one that ends: the new one waits for that.
     auto started = start_launcher(options, folder.get());
@@ -388,8 +385,8 @@ caf::expected<launcher_link> connect_launcher(const launcher_options& options,
       return started.error();
     found = *started == start_outcome::busy;
   }
-  return failed("launchers of " + options.workspace.string()
-                + " come and go; look at consolidation/logs/launcher.log");
+  return launcher_error("launchers of " + options.workspace.string()
+                        + " come and go; look at consolidation/logs/launcher.log");
 }
 
 } // namespace aeo::io

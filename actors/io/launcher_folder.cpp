@@ -15,7 +15,7 @@ namespace aeo::io {
 namespace {
 
 constexpr const char* socket_name = "launcher.sock";
-constexpr const char* lock_name = "launcher.lock";
+constexpr const char* launcher_lock_name = "launcher.lock";
 
 /// sun_path has 108 bytes; through the open folder every workspace fits.
 sockaddr_un address_in(int folder) {
@@ -97,7 +97,7 @@ void remove_socket(int folder) {
 }
 
 launcher_lock::launcher_lock(int folder)
-    : file_{::openat(folder, lock_name, O_RDWR | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR)},
+    : file_{::openat(folder, launcher_lock_name, O_RDWR | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR)},
       open_error_{file_ ? 0 : errno} {}
 
 int launcher_lock::try_take() {

@@ -27,10 +27,6 @@ using std::chrono::milliseconds;
 constexpr milliseconds start_patience{90000};
 constexpr milliseconds survivor_grace{10000};
 
-caf::error failed(std::string text) {
-  return caf::make_error(ec::launcher_failed, std::move(text));
-}
-
 std::string error_text(int number) {
   return std::strerror(number);
 }
@@ -67,8 +63,8 @@ caf::error spawn_detached(const launcher_options& options, int folder, int ready
                     const_cast<char**>(environment.data()));
   posix_spawn_file_actions_destroy(&actions);
   if (error != 0)
-    return failed("cannot start " + program + ": " + error_text(error)
-                  + "; is the installation complete?");
+    return launcher_error("cannot start " + program + ": " + error_text(error)
+                          + "; is the installation complete?");
   int status = 0;
   while (::waitpid(pid, &status, 0) < 0 && errno == EINTR)
     ;
@@ -116,15 +112,20 @@ caf::error end_launcher(launcher_lock& lock, const std::string& execution) {
   signal_process(process, SIGKILL); // What it leaves running is ended next.
   if (wait_for_end(survivor_grace))
     return {};
-  return failed("the launcher with pid " + std::to_string(pid) + " does not end, even on SIGKILL");
+  return launcher_error("the launcher with pid " + std::to_string(pid)
+                        + " does not end, even on SIGKILL");
 }
 
 } // namespace
 
+caf::error launcher_error(std::string text) {
+  return caf::make_error(ec::launcher_failed, std::move(text));
+}
+
 caf::expected<start_outcome> start_launcher(const launcher_options& options, int folder) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0)
-    return failed("cannot make a pipe to start the launcher: " + error_text(errno));
+    return launcher_error("cannot make a pipe to start the launcher: " + error_text(errno));
   unique_fd in{ends[0]};
   unique_fd out{ends[1]};
   if (out.get() == 3) // dup2 onto itself would leave it close-on-exec.
@@ -138,10 +139,10 @@ caf::expected<start_outcome> start_launcher(const launcher_options& options, int
   if (line.starts_with("busy"))
     return start_outcome::busy;
   if (line.starts_with("error "))
-    return failed("the launcher cannot start: " + line.substr(6));
-  return failed("the launcher ended or hung at its start without a word: run "
-                + options.program.string() + " --workspace " + options.workspace.string()
-                + " --execution " + options.execution + " by hand to see why");
+    return launcher_error("the launcher cannot start: " + line.substr(6));
+  return launcher_error("the launcher ended or hung at its start without a word: run "
+                        + options.program.string() + " --workspace " + options.workspace.string()
+                        + " --execution " + options.execution + " by hand to see why");
 }
 
 caf::expected<survivors> end_survivors(const std::filesystem::path& workspace,
@@ -149,12 +150,12 @@ caf::expected<survivors> end_survivors(const std::filesystem::path& workspace,
   std::string why;
   const auto folder = open_launcher_folder(workspace, why);
   if (!folder)
-    return failed(why);
+    return launcher_error(why);
   launcher_lock lock{folder.get()};
   for (int error = lock.try_take(); error != 0; error = lock.try_take()) {
     if (error != EAGAIN)
-      return failed("cannot lock consolidation/.aeo/launcher.lock in " + workspace.string() + ": "
-                    + error_text(error));
+      return launcher_error("cannot lock consolidation/.aeo/launcher.lock in " + workspace.string()
+                            + ": " + error_text(error));
     if (auto not_ended = end_launcher(lock, execution))
       return not_ended;
   }
@@ -164,7 +165,7 @@ caf::expected<survivors> end_survivors(const std::filesystem::path& workspace,
     return result;
   const auto ended = end_survivors(folder.get(), records, survivor_grace);
   if (!ended.error.empty())
-    return failed(ended.error);
+    return launcher_error(ended.error);
   result.processes = ended.processes;
   for (const auto& [key, exit] : records.ended)
     result.ended.push_back(exit);

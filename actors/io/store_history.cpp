@@ -17,7 +17,7 @@ constexpr std::int64_t us_per_ms = 1000;
 using samples = std::unordered_map<std::string, std::vector<std::int64_t>>;
 
 // Where a phase of an execution stands while its events go by.
-struct clock {
+struct phase_clock {
   std::int64_t started_us = 0;
   std::int64_t took_us = 0;
 };
@@ -39,7 +39,7 @@ SQLite::Statement select_steps(SQLite::Database& db, const std::string& except) 
 
 samples collect(SQLite::Database& db, const std::string& except) {
   samples result;
-  std::unordered_map<std::string, clock> clocks;
+  std::unordered_map<std::string, phase_clock> clocks;
   std::int64_t execution = 0;
   auto steps = select_steps(db, except);
   while (steps.executeStep()) {

@@ -23,7 +23,7 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
-constexpr auto lock_name = "node.lock";
+constexpr auto node_lock_name = "node.lock";
 
 // The file is {"pid": N, "program": "aeo-node", "since": "ISO 8601"}. Between locking and writing,
 // or after a disk full, it may say nothing or rubbish.
@@ -105,7 +105,7 @@ caf::expected<workspace_lock> workspace_lock::acquire(const std::filesystem::pat
   const auto dir = make_private_directory(workspace);
   if (!dir)
     return dir.error();
-  const auto file = *dir / lock_name;
+  const auto file = *dir / node_lock_name;
   constexpr int tries = 10;
   for (int i = 0; i < tries; ++i) {
     workspace_lock result(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
@@ -139,7 +139,7 @@ workspace_lock::~workspace_lock() {
 }
 
 std::optional<workspace_holder> find_holder(const std::filesystem::path& workspace) {
-  const auto file = workspace / "consolidation" / ".aeo" / lock_name;
+  const auto file = workspace / "consolidation" / ".aeo" / node_lock_name;
   const int fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0)
     return std::nullopt;

@@ -17,7 +17,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int version = 1;
+constexpr int cache_version = 1;
 
 json names_to_json(const std::vector<named_line>& names) {
   json list = json::array();
@@ -95,7 +95,7 @@ void scan_cache::load() {
     return;
   try {
     const auto document = json::from_msgpack(in);
-    if (document.at("version") != version || document.at("rules") != rules_)
+    if (document.at("version") != cache_version || document.at("rules") != rules_)
       return;
     for (const auto& [path, facts] : document.at("files").items())
       known_.emplace(path, from_json(facts));
@@ -113,8 +113,8 @@ void scan_cache::save(const std::unordered_map<std::string, const file_facts*>& 
   json files = json::object();
   for (const auto& [path, facts] : all)
     files[path] = to_json(*facts);
-  const auto bytes =
-      json::to_msgpack({{"version", version}, {"rules", rules_}, {"files", std::move(files)}});
+  const auto bytes = json::to_msgpack(
+      {{"version", cache_version}, {"rules", rules_}, {"files", std::move(files)}});
   write_durably(file_, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
 }
 
