@@ -8,7 +8,8 @@ using namespace aeo::testing;
 
 namespace {
 
-task_listener_actor::behavior_type listener_mock(task_listener_actor::pointer, transcript_ptr log) {
+task_listener_actor::behavior_type task_listener_mock(task_listener_actor::pointer,
+                                                      transcript_ptr log) {
   return {
       [=](const task_start& start) { log->add("started " + name_of(start.key)); },
       [=](const task_exit& exit) {
@@ -23,7 +24,7 @@ task_key key_of(const std::string& task, std::uint32_t attempt = 1) {
 
 struct executor_fixture : actor_fixture {
   world_ptr world = std::make_shared<fake_launcher_world>();
-  task_listener_actor listener = spawn(listener_mock, world->log);
+  task_listener_actor listener = spawn(task_listener_mock, world->log);
   executor_actor uut;
 
   explicit executor_fixture(std::size_t slots) { uut = spawn(executor, connect_to(world), slots); }

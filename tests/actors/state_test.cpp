@@ -50,8 +50,8 @@ supervisor_actor::behavior_type boss_mock(supervisor_actor::pointer,
   };
 }
 
-event_listener_actor::behavior_type listener_mock(event_listener_actor::pointer,
-                                                  std::shared_ptr<event_batch> heard) {
+event_listener_actor::behavior_type event_listener_mock(event_listener_actor::pointer,
+                                                        std::shared_ptr<event_batch> heard) {
   return {
       [=](atom::publish, const event_batch& batch) {
         heard->insert(heard->end(), batch.begin(), batch.end());
@@ -79,7 +79,7 @@ struct state_fixture : actor_fixture {
       return s;
     };
     uut = spawn(state, context, writer, boss, initial, mask);
-    self->send(uut, atom::subscribe_v, spawn(listener_mock, heard));
+    self->send(uut, atom::subscribe_v, spawn(event_listener_mock, heard));
     run();
   }
 

@@ -10,7 +10,7 @@ namespace {
 std::string text_of(std::string_view phases, std::string_view criteria = "{}",
                     std::string_view settings = "{}") {
   auto result = config_folder{}
-                    .write("phase_config.json", phases)
+                    .write(plan_file, phases)
                     .write("success_criteria.json", criteria)
                     .write("orchestrator_config.json", settings)
                     .good();
@@ -44,7 +44,7 @@ TEST_CASE("the canonical form has one phase per line and no default values") {
 }
 
 TEST_CASE("the hash is the SHA-256 of the canonical text") {
-  auto result = config_folder{}.write("phase_config.json", one_phase).good();
+  auto result = config_folder{}.write(plan_file, one_phase).good();
   CHECK(canonical_text(result.value)
         == "{\"aeo_plan\":1,\"phases\":[\n"
            R"({"id":"1","tasks":[{"id":"a","command":["/bin/sh","-c","true"]}]})"

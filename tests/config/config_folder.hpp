@@ -16,6 +16,8 @@
 
 namespace aeo::config::test {
 
+inline const std::string plan_file = "phase_config.json";
+
 /// A plan that is as small as a plan can be.
 constexpr std::string_view one_phase =
     R"({"phases": {"1": {"tasks": [{"id": "a", "command": "true"}]}}})";

@@ -8,15 +8,13 @@ using namespace aeo::config::test;
 
 namespace {
 
-const std::string file = "phase_config.json";
-
 /// The only mistake of a folder whose phase_config.json has this text.
 std::string mistake(std::string_view text) {
-  auto problems = config_folder{}.write(file, text).bad();
+  auto problems = config_folder{}.write(plan_file, text).bad();
   for (const auto& problem : problems)
     UNSCOPED_INFO(to_string(problem));
   REQUIRE(problems.size() == 1);
-  CHECK(problems[0].file == file);
+  CHECK(problems[0].file == plan_file);
   CHECK(problems[0].pointer.empty());
   return problems[0].what;
 }
@@ -44,21 +42,21 @@ TEST_CASE("a missing config folder is one mistake") {
 TEST_CASE("files that are no files are refused") {
   config_folder folder;
   SECTION("missing") {
-    require_problems(folder.bad(), {{file, "", "does not exist; it is required"}});
+    require_problems(folder.bad(), {{plan_file, "", "does not exist; it is required"}});
   }
   SECTION("a directory") {
-    std::filesystem::create_directory(folder.dir / file);
-    require_problems(folder.bad(), {{file, "", "is a directory"}});
+    std::filesystem::create_directory(folder.dir / plan_file);
+    require_problems(folder.bad(), {{plan_file, "", "is a directory"}});
   }
   SECTION("a FIFO, which must not block") {
-    REQUIRE(::mkfifo((folder.dir / file).c_str(), 0600) == 0);
-    require_problems(folder.bad(), {{file, "", "not a regular file"}});
+    REQUIRE(::mkfifo((folder.dir / plan_file).c_str(), 0600) == 0);
+    require_problems(folder.bad(), {{plan_file, "", "not a regular file"}});
   }
   SECTION("a link to nothing, also for an optional file") {
-    std::filesystem::create_symlink("nowhere", folder.dir / file);
+    std::filesystem::create_symlink("nowhere", folder.dir / plan_file);
     std::filesystem::create_symlink("nowhere", folder.dir / "github_config.json");
     std::filesystem::create_symlink("nowhere", folder.dir / ".env");
-    require_problems(folder.bad(), {{file, "", "points to nothing"},
+    require_problems(folder.bad(), {{plan_file, "", "points to nothing"},
                                     {"github_config.json", "", "points to nothing"},
                                     {".env", "", "points to nothing"}});
   }
@@ -113,7 +111,7 @@ TEST_CASE("a long line is cut around the mistake") {
 
 TEST_CASE("a syntax error in a line with a secret does not show the line") {
   auto problems = config_folder{}
-                      .write(file, one_phase)
+                      .write(plan_file, one_phase)
                       .write("orchestrator_config.json", "{\"github\": {\"token\": \"hunter2}}\n")
                       .bad();
   REQUIRE(problems.size() == 1);
@@ -123,7 +121,7 @@ TEST_CASE("a syntax error in a line with a secret does not show the line") {
 
 TEST_CASE("deep nesting is refused, not followed") {
   std::string text = "{\"phases\": " + std::string(100'000, '[');
-  auto problems = config_folder{}.write(file, text).bad();
+  auto problems = config_folder{}.write(plan_file, text).bad();
   REQUIRE(problems.size() == 1);
   CHECK(has(problems[0].what, "nested deeper than 64 levels"));
 }
@@ -131,7 +129,7 @@ TEST_CASE("deep nesting is refused, not followed") {
 TEST_CASE("mistakes before a syntax error are reported with it") {
   auto problems =
       config_folder{}
-          .write(file,
+          .write(plan_file,
                  R"({"phases": {"1": {"tasks": [], "dependencies": ["9"]}, "2": {"tasks": [})")
           .bad();
   REQUIRE(problems.size() == 2);
@@ -142,7 +140,7 @@ TEST_CASE("mistakes before a syntax error are reported with it") {
 TEST_CASE("all mistakes of all files are reported in one go") {
   config_folder folder;
   folder
-      .write(file, R"({"phases": {"1": {"timout": 1, "tasks": [{"id": "a", "command": ""}]},
+      .write(plan_file, R"({"phases": {"1": {"timout": 1, "tasks": [{"id": "a", "command": ""}]},
                                 "2": {"dependencies": ["2", "7"], "tasks": [{"id": "a", "command": "x"}]}}})")
       .write("success_criteria.json",
              R"({"7": {}, "1": {"validation_checks": [{"type": "max_age"}]}})")
@@ -151,10 +149,10 @@ TEST_CASE("all mistakes of all files are reported in one go") {
       .write(".env", "?\n");
   folder.variables = {{"EXECUTION_MODE", "x"}, {"GITHUB_TOKEN", "t"}, {"GITHUB_REPO", "o/r"}};
   require_problems(folder.bad(),
-                   {{file, "/phases/1/timout", "did you mean"},
-                    {file, "/phases/1/tasks/0/command", "empty"},
-                    {file, "/phases/2/dependencies/0", "itself"},
-                    {file, "/phases/2/dependencies/1", "there is no phase"},
+                   {{plan_file, "/phases/1/timout", "did you mean"},
+                    {plan_file, "/phases/1/tasks/0/command", "empty"},
+                    {plan_file, "/phases/2/dependencies/0", "itself"},
+                    {plan_file, "/phases/2/dependencies/1", "there is no phase"},
                     {"success_criteria.json", "/7", "there is no phase"},
                     {"success_criteria.json", "/1/validation_checks/0", "\"path\" is missing"},
                     {"success_criteria.json", "/1/validation_checks/0", "\"seconds\" is missing"},
@@ -165,7 +163,7 @@ TEST_CASE("all mistakes of all files are reported in one go") {
 }
 
 TEST_CASE("a key with control characters does not garble the message") {
-  auto problems = config_folder{}.write(file, R"({"phases": {"1\u001b[2J\n": {}}})").bad();
+  auto problems = config_folder{}.write(plan_file, R"({"phases": {"1\u001b[2J\n": {}}})").bad();
   REQUIRE(problems.size() == 2);
   for (const auto& problem : problems) {
     auto text = to_string(problem);

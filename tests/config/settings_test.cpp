@@ -13,13 +13,13 @@ const std::string orchestrator = "orchestrator_config.json";
 const std::string github = "github_config.json";
 
 std::vector<problem> bad_file(const std::string& file, std::string_view text) {
-  return config_folder{}.write("phase_config.json", one_phase).write(file, text).bad();
+  return config_folder{}.write(plan_file, one_phase).write(file, text).bad();
 }
 
 } // namespace
 
 TEST_CASE("without optional files the documented defaults hold") {
-  auto result = config_folder{}.write("phase_config.json", one_phase).good();
+  auto result = config_folder{}.write(plan_file, one_phase).good();
   const auto& options = result.value.options;
   CHECK(options.mode == execution_mode::automated);
   CHECK(options.phase_timeout == milliseconds{3'600'000});
@@ -33,7 +33,7 @@ TEST_CASE("without optional files the documented defaults hold") {
 
 TEST_CASE("the shipped defaults are good and equal the built-in ones") {
   config_folder folder;
-  folder.write("phase_config.json", one_phase);
+  folder.write(plan_file, one_phase);
   for (const auto& name : {orchestrator, github})
     std::filesystem::copy_file(std::filesystem::path{AEO_SOURCE_DIR} / "config" / name,
                                folder.dir / name);
@@ -57,7 +57,7 @@ TEST_CASE("the shipped defaults are good and equal the built-in ones") {
 
 TEST_CASE("every setting arrives in the plan") {
   auto result = config_folder{}
-                    .write("phase_config.json", one_phase)
+                    .write(plan_file, one_phase)
                     .write(orchestrator, R"({"execution_mode": "dry-run", "max_parallel": 4,
       "phase_timeout": "2h", "kill_grace": 0, "max_retries": 0, "retry_delay": 0.25,
       "backoff_multiplier": 1.5, "max_retry_delay": "1d", "jitter": "none",
@@ -141,7 +141,7 @@ TEST_CASE("duplicate keys at the root are refused") {
 
 TEST_CASE("a token in the file works but is warned about") {
   auto result = config_folder{}
-                    .write("phase_config.json", one_phase)
+                    .write(plan_file, one_phase)
                     .write(orchestrator, R"({"github": {"token": "hunter2"}})")
                     .good();
   CHECK(result.github_token == "hunter2");
@@ -155,7 +155,7 @@ TEST_CASE(
   config_folder workspace;
   config_folder folder;
   folder.workspace = workspace.dir;
-  folder.write("phase_config.json", one_phase)
+  folder.write(plan_file, one_phase)
       .write(orchestrator,
              R"({"execution_mode": "manual", "github": {"repo": "r0", "owner": "o0"}})")
       .write(".env",
@@ -182,7 +182,7 @@ TEST_CASE(
 
 TEST_CASE("a .env with a secret that others can read is warned about") {
   config_folder folder;
-  folder.write("phase_config.json", one_phase).write(".env", "GITHUB_TOKEN=hunter2\n");
+  folder.write(plan_file, one_phase).write(".env", "GITHUB_TOKEN=hunter2\n");
   std::filesystem::permissions(folder.dir / ".env", std::filesystem::perms{0644});
   auto result = folder.good();
   REQUIRE(result.warnings.size() == 1);
@@ -192,7 +192,7 @@ TEST_CASE("a .env with a secret that others can read is warned about") {
 
 TEST_CASE("mistakes in .env and in the environment are refused") {
   config_folder folder;
-  folder.write("phase_config.json", one_phase).write(".env", "A=1\nnonsense\n");
+  folder.write(plan_file, one_phase).write(".env", "A=1\nnonsense\n");
   folder.variables = {{"EXECUTION_MODE", "fast"},
                       {"GITHUB_API_URL", "ftp://x"},
                       {"GITHUB_OWNER", "a/b"},
@@ -208,7 +208,7 @@ TEST_CASE("mistakes in .env and in the environment are refused") {
 
 TEST_CASE("GITHUB_REPO may name the owner too") {
   config_folder folder;
-  folder.write("phase_config.json", one_phase).write(github, R"({"enabled": true})");
+  folder.write(plan_file, one_phase).write(github, R"({"enabled": true})");
   folder.variables = {{"GITHUB_REPO", "me/tool"}, {"GITHUB_TOKEN", "t"}};
   auto result = folder.good();
   CHECK(result.value.github.owner == "me");
@@ -224,7 +224,7 @@ TEST_CASE("GitHub without a token or repository cannot be enabled") {
 
 TEST_CASE("empty variables count as not set") {
   config_folder folder;
-  folder.write("phase_config.json", one_phase).write(".env", "EXECUTION_MODE=\nGITHUB_TOKEN=\n");
+  folder.write(plan_file, one_phase).write(".env", "EXECUTION_MODE=\nGITHUB_TOKEN=\n");
   folder.variables = {{"GITHUB_REPO", ""}, {"GITHUB_API_URL", ""}};
   CHECK(folder.good().github_api_url == "https://api.github.com");
 }

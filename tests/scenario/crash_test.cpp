@@ -30,7 +30,7 @@ void lose_outcome(const temp_workspace& w, const std::string& policy) {
   w.write("go", "");
 }
 
-std::size_t runs(const temp_workspace& w) {
+std::size_t times_run(const temp_workspace& w) {
   return count_lines(w.read("ledger"), "ran");
 }
 
@@ -51,7 +51,7 @@ TEST_CASE("a lost outcome is transient by default: the task runs again, not coun
   auto r = run_node(w, {"--resume"});
   INFO(r.output);
   CHECK(statuses(w)["a"] == "approved");
-  CHECK(runs(w) == 2);
+  CHECK(times_run(w) == 2);
   CHECK(contains(r.output, "outcome lost"));
   CHECK(reported(final_report(w), "a")["retry_count"] == 0);
 }
@@ -62,7 +62,7 @@ TEST_CASE("with on_crash rerun a task whose outcome was lost runs again in the s
   auto r = run_node(w, {"--resume"});
   INFO(r.output);
   CHECK(statuses(w)["b"] == "approved");
-  CHECK(runs(w) == 2);
+  CHECK(times_run(w) == 2);
   CHECK(reported(final_report(w), "a")["attempt"] == 1);
 }
 
@@ -75,7 +75,7 @@ TEST_CASE("with on_crash fail a lost outcome fails the phase and says why") {
   CHECK(statuses(w)["a"] == "failed");
   CHECK(statuses(w)["b"] == "blocked");
   CHECK(contains(r.output, "outcome lost: the node died while it ran (on_crash: fail)"));
-  CHECK(runs(w) == 1);
+  CHECK(times_run(w) == 1);
 }
 
 TEST_CASE("with on_crash ask a lost outcome waits for a person, whose --only runs it again") {
@@ -87,12 +87,12 @@ TEST_CASE("with on_crash ask a lost outcome waits for a person, whose --only run
     CHECK(statuses(w)["a"] == "waiting_approval");
     CHECK(contains(r.output, "find out what it did"));
     CHECK(contains(r.output, "--resume --only a"));
-    CHECK(runs(w) == 1);
+    CHECK(times_run(w) == 1);
   }
   auto r = run_node(w, {"--resume", "--only", "a"});
   INFO(r.output);
   CHECK(statuses(w)["a"] == "approved");
-  CHECK(runs(w) == 2);
+  CHECK(times_run(w) == 2);
 }
 
 TEST_CASE("a gate that is being judged when the node stops or dies is judged by the next") {

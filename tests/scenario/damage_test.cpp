@@ -22,7 +22,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-void run_failing(const temp_workspace& w) {
+void run_until_b_fails(const temp_workspace& w) {
   write_plan(w, {{"a", shell_phase({}, "echo a >> ledger")},
                  {"b", shell_phase({"a"}, "echo b >> ledger; test -e fixed")}});
   auto r = run_node(w);
@@ -30,7 +30,6 @@ void run_failing(const temp_workspace& w) {
   REQUIRE(r.exit_code == 1);
 }
 
-const std::string database = "consolidation/execution.db";
 const std::string state = "consolidation/execution_state.json";
 
 /// The bytes of the file that begins with `name` and ends with `suffix`.
@@ -101,7 +100,7 @@ void fill(const fs::path& file) {
 
 TEST_CASE("a database of garbage is named, kept as it is, and set aside by --fresh") {
   temp_workspace w;
-  run_failing(w);
+  run_until_b_fails(w);
   std::string garbage;
   for (int i = 0; i < 3000; ++i)
     garbage += "no database ";
@@ -111,14 +110,14 @@ TEST_CASE("a database of garbage is named, kept as it is, and set aside by --fre
 
 TEST_CASE("a database that was cut off is named, kept as it is, and set aside by --fresh") {
   temp_workspace w;
-  run_failing(w);
+  run_until_b_fails(w);
   fs::resize_file(w.path() / database, fs::file_size(w.path() / database) / 2);
   check_damaged_database(w);
 }
 
 TEST_CASE("a damaged database moved away as advised, the state file alone goes on") {
   temp_workspace w;
-  run_failing(w);
+  run_until_b_fails(w);
   w.write(database, std::string(10'000, 'x'));
   CHECK(run_node(w, {"--resume"}).exit_code == 78);
   fs::rename(w.path() / database, w.path() / "aside.db");
@@ -131,7 +130,7 @@ TEST_CASE("a damaged database moved away as advised, the state file alone goes o
 
 TEST_CASE("a state file that is cut off or edited is named and kept when the database is gone") {
   temp_workspace w;
-  run_failing(w);
+  run_until_b_fails(w);
   for (const auto* part : {"", "-wal", "-shm"})
     fs::remove(w.path() / (database + part));
   auto whole = w.read(state);
@@ -156,7 +155,7 @@ TEST_CASE("a state file that is cut off or edited is named and kept when the dat
 TEST_CASE("a database that lost its newest events is refused, and each way out goes on") {
   for (const std::string way : {"database", "state"}) {
     temp_workspace w;
-    run_failing(w);
+    run_until_b_fails(w);
     fs::copy(w.path() / database, w.path() / "older.db");
     w.write("fixed", "");
     REQUIRE(run_node(w, {"--resume"}).exit_code == 0);
@@ -177,7 +176,7 @@ TEST_CASE("a database that lost its newest events is refused, and each way out g
 
 TEST_CASE("a damaged state file beside a sound database is named, kept and written anew") {
   temp_workspace w;
-  run_failing(w);
+  run_until_b_fails(w);
   auto damaged = w.read(state).substr(0, 100);
   w.write(state, damaged);
   w.write("fixed", "");

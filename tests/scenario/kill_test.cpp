@@ -54,7 +54,7 @@ struct stored_history {
 
 stored_history read_history(const temp_workspace& workspace) {
   stored_history h;
-  auto store = io::open_store_read_only(workspace.path() / "consolidation" / "execution.db");
+  auto store = io::open_store_read_only(workspace.path() / database);
   REQUIRE(store);
   auto last = (*store)->last_execution();
   REQUIRE(last);
@@ -108,7 +108,7 @@ TEST_CASE("killing node, launcher or both at 50 random moments loses and repeats
     do {
       std::vector<std::string> argv{"aeo-node", "--workspace", workspace.path().string(),
                                     "--quiet"};
-      if (!first && workspace.has("consolidation/execution.db"))
+      if (!first && workspace.has(database))
         argv.emplace_back("--resume");
       first = false;
       program node{argv};

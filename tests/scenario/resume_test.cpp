@@ -36,13 +36,9 @@ std::vector<std::size_t> runs(const temp_workspace& w) {
 
 using counts = std::vector<std::size_t>;
 
-fs::path database(const temp_workspace& w) {
-  return w.path() / "consolidation/execution.db";
-}
-
 void remove_database(const temp_workspace& w) {
   for (const auto* part : {"", "-wal", "-shm"})
-    fs::remove(database(w).string() + part);
+    fs::remove(w.path() / (database + part));
 }
 
 } // namespace

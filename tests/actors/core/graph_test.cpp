@@ -21,14 +21,14 @@ plan plan_of(const std::vector<indices>& dependencies) {
 }
 
 /// 0 -> 1, 2; 1, 2 -> 3; 4 alone.
-plan diamond() {
+plan diamond_and_loner() {
   return plan_of({{}, {0}, {0}, {1, 2}, {}});
 }
 
 } // namespace
 
 TEST_CASE("a phase becomes ready with the last of its dependencies, once") {
-  ready_graph g{diamond()};
+  ready_graph g{diamond_and_loner()};
   CHECK(g.initial() == indices{0, 4});
   CHECK(g.open(0) == indices{1, 2});
   CHECK(g.open(0).empty());
@@ -42,7 +42,7 @@ TEST_CASE("a phase becomes ready with the last of its dependencies, once") {
 }
 
 TEST_CASE("a gate that shuts again holds its dependents back") {
-  ready_graph g{diamond()};
+  ready_graph g{diamond_and_loner()};
   g.open(0);
   g.open(1);
   g.open(2);
@@ -60,7 +60,7 @@ TEST_CASE("a gate that shuts again holds its dependents back") {
 }
 
 TEST_CASE("downstream is all that depends on a phase, levels are what may run together") {
-  ready_graph g{diamond()};
+  ready_graph g{diamond_and_loner()};
   CHECK(g.downstream(0) == indices{1, 2, 3});
   CHECK(g.downstream(1) == indices{3});
   CHECK(g.downstream(4).empty());
@@ -69,7 +69,7 @@ TEST_CASE("downstream is all that depends on a phase, levels are what may run to
 }
 
 TEST_CASE("the critical path is the longest chain") {
-  ready_graph g{diamond()};
+  ready_graph g{diamond_and_loner()};
   auto path = g.critical_path([](phase_index p) { return duration{p == 2 ? 5 : 1}; });
   CHECK(path.phases == indices{0, 2, 3});
   CHECK(path.total == duration{7});

@@ -1,4 +1,5 @@
 #include "actors/core/report.hpp"
+#include "tests/fixtures/contains.hpp"
 #include "tests/fixtures/sample_run.hpp"
 
 #include <catch2/catch_test_macros.hpp>
@@ -24,10 +25,6 @@ std::string markdown(const sample_run& r, int exit_code = 0) {
   std::ostringstream out;
   write_final_markdown(out, r.input(exit_code));
   return out.str();
-}
-
-bool contains(const std::string& text, std::string_view part) {
-  return text.find(part) != std::string::npos;
 }
 
 } // namespace

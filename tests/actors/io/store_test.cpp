@@ -60,8 +60,8 @@ public:
 
   void append_five() {
     char byte = 0;
-    REQUIRE(write(ends_[0], "x", 1) == 1);
-    REQUIRE(read(ends_[0], &byte, 1) == 1);
+    REQUIRE(::write(ends_[0], "x", 1) == 1);
+    REQUIRE(::read(ends_[0], &byte, 1) == 1);
     REQUIRE(byte == 'y');
   }
 
@@ -70,9 +70,9 @@ private:
     close(ends_[0]);
     auto store = io::open_store(file);
     char byte = 0;
-    while (store && read(ends_[1], &byte, 1) == 1) {
+    while (store && ::read(ends_[1], &byte, 1) == 1) {
       auto batch = make_events(5);
-      if ((*store)->append("e1", batch) || write(ends_[1], "y", 1) != 1)
+      if ((*store)->append("e1", batch) || ::write(ends_[1], "y", 1) != 1)
         break;
     }
     _exit(0);

@@ -1,3 +1,4 @@
+#include "tests/fixtures/contains.hpp"
 #include "tests/fixtures/sample_run.hpp"
 #include "tools/node/console.hpp"
 #include "tools/node/console_text.hpp"
@@ -21,10 +22,6 @@ using namespace aeo::testing;
 using nlohmann::json;
 
 namespace {
-
-bool contains(const std::string& text, std::string_view part) {
-  return text.find(part) != std::string::npos;
-}
 
 std::size_t count(const std::string& text, std::string_view part) {
   std::size_t n = 0;

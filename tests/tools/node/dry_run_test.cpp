@@ -1,3 +1,4 @@
+#include "tests/fixtures/contains.hpp"
 #include "tests/fixtures/sample_run.hpp"
 #include "tools/node/dry_run.hpp"
 
@@ -13,10 +14,6 @@ using namespace aeo::testing;
 using nlohmann::json;
 
 namespace {
-
-bool contains(const std::string& text, std::string_view part) {
-  return text.find(part) != std::string::npos;
-}
 
 dry_run_input input_of(const plan& p) {
   return {.definition = p,
