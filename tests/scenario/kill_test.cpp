@@ -1,7 +1,7 @@
 // What survives: node, launcher or both are killed with SIGKILL at random moments of a real run.
 
 #include "actors/io/store.hpp"
-#include "tests/fixtures/programs.hpp"
+#include "tests/fixtures/scenario.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 
