@@ -240,7 +240,9 @@ duration backoff(const retry_policy& policy, std::uint32_t retry_number, double 
 }
 
 retry_decision decide(const retry_policy& policy, const retry_question& q) {
-  auto give_up = [](std::string why) { return retry_decision{false, duration{0}, false, why}; };
+  auto give_up = [](std::string why) {
+    return retry_decision{false, duration{0}, false, std::move(why)};
+  };
   if (q.cls != error_class::transient) {
     constexpr std::array<std::string_view, 4> names = {"transient", "permanent", "dependency",
                                                        "configuration"};

@@ -29,8 +29,11 @@ std::vector<problem> bad_task(const std::string& members) {
 std::string chain(const std::vector<std::pair<std::string, std::string>>& dependencies) {
   std::string text = R"({"phases": {)";
   for (const auto& [id, needs] : dependencies)
-    text += (text.back() == '{' ? "\"" : ",\"") + id + R"(": {"dependencies": [)" + needs
-            + R"(], "tasks": [{"id": "a", "command": "true"}]})";
+    text.append(text.back() == '{' ? "\"" : ",\"")
+        .append(id)
+        .append(R"(": {"dependencies": [)")
+        .append(needs)
+        .append(R"(], "tasks": [{"id": "a", "command": "true"}]})");
   return text + "}}";
 }
 
@@ -320,6 +323,7 @@ TEST_CASE("each group of phases that wait for each other is reported once, by a 
 
 TEST_CASE("a cycle through 20,000 phases does not exhaust the stack") {
   std::vector<std::pair<std::string, std::string>> phases;
+  phases.reserve(20'000);
   for (int i = 0; i < 20'000; ++i)
     phases.emplace_back(std::to_string(i), '"' + std::to_string((i + 1) % 20'000) + '"');
   auto problems = bad_phases(chain(phases));

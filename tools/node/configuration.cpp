@@ -1,10 +1,10 @@
 #include "actors/core/text.hpp"
 #include "tools/node/session.hpp"
 
+#include <unistd.h>
+
 #include <cstdlib>
 #include <string_view>
-
-extern char** environ;
 
 namespace aeo::node {
 

@@ -13,8 +13,6 @@ namespace aeo::node {
 
 namespace {
 
-using core::phase_lookup;
-
 bool left_out(const dry_run_input& in, phase_index i) {
   return i < in.selected.size() && !in.selected[i];
 }

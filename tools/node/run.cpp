@@ -65,7 +65,7 @@ private:
 std::vector<std::string> launcher_environment(const configuration& c, const session& s) {
   std::vector<std::string> result;
   for (const auto& [name, value] : c.environment)
-    result.push_back(name + "=" + value);
+    result.emplace_back(name).append("=").append(value);
   result.push_back("AEO_EXECUTION_ID=" + s.context->execution);
   result.push_back("AEO_WORKSPACE=" + s.context->workspace.string());
   return result;

@@ -332,7 +332,7 @@ TEST_CASE("a schema may refer to itself for what is inside a value") {
                                "additionalProperties":false})";
   std::string document = "{}";
   for (int i = 0; i < 100; ++i)
-    document = "{\"c\":" + document + "}";
+    document.insert(0, "{\"c\":").append("}");
   CHECK(check_schema(document, tree).text == "valid");
   std::string chain = R"({"definitions":{"d0":{"type":"string"})";
   for (int i = 1; i <= 40; ++i)

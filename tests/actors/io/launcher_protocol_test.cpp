@@ -1,5 +1,6 @@
 #include "actors/io/codec.hpp"
 #include "actors/io/launcher_protocol.hpp"
+#include "tests/fixtures/temp_dir.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -8,6 +9,7 @@
 
 using namespace aeo;
 using namespace aeo::io;
+using aeo::test::flip_a_bit;
 
 namespace {
 
@@ -142,7 +144,7 @@ TEST_CASE("garbage and flipped bits never crash the decoder") {
   for (int i = 0; i < 20'000; ++i) {
     auto text = valid;
     for (auto flips = random() % 4 + 1; flips > 0; --flips)
-      text[random() % text.size()] ^= static_cast<char>(1U << (random() % 8));
+      flip_a_bit(text, random() % text.size(), random);
     std::vector<wire::message> to;
     std::string why;
     wire::decode(text, to, why);

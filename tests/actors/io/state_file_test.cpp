@@ -61,7 +61,7 @@ std::string refusal(const std::filesystem::path& file, const plan& p) {
   const auto result = io::read_state_file(file, p);
   REQUIRE_FALSE(result);
   CHECK(result.error() == ec::corrupt_state);
-  const auto text = message_of(result.error());
+  auto text = message_of(result.error());
   INFO(text);
   CHECK(text.find(file.string()) != text.npos);
   CHECK(text.find("It is kept as it is") != text.npos);
@@ -254,7 +254,7 @@ TEST_CASE("a damaged byte is never taken for a different state") {
   std::size_t detected = 0;
   for (std::size_t at = 0; at < good.size(); at += 1 + random() % 12) {
     auto bad = good;
-    bad[at] = static_cast<char>(bad[at] ^ (1 << random() % 8));
+    flip_a_bit(bad, at, random);
     write_bytes(file, bad);
     const auto result = io::read_state_file(file, p);
     if (!result)

@@ -136,7 +136,7 @@ TEST_CASE("a damaged byte of the database is detected or harmless") {
   std::size_t tried = 0;
   const auto try_at = [&](std::size_t at) {
     auto bad = good;
-    bad[at] = static_cast<char>(bad[at] ^ (1 << random() % 8));
+    flip_a_bit(bad, at, random);
     remove_companions(f.file);
     write_bytes(f.file, bad);
     const auto result = resume(f.file);
@@ -192,7 +192,7 @@ TEST_CASE("a damaged log loses whole batches at its end at most") {
     if (i % 3 == 0)
       bad.resize(random() % bad.size());
     else
-      bad[random() % bad.size()] ^= static_cast<char>(1 << random() % 8);
+      flip_a_bit(bad, random() % bad.size(), random);
     remove_companions(f.file);
     write_bytes(f.file, db);
     write_bytes(f.file.string() + "-wal", bad);

@@ -161,7 +161,7 @@ TEST_CASE("building again from the same sources gives the same commit") {
   const auto first = ws.merge();
   const auto second = ws.merge();
   CHECK(first["head"] == second["head"]);
-  CHECK(second["kept_previous"] == "");
+  CHECK(second["kept_previous"].get<std::string>().empty());
   CHECK_FALSE(fs::exists(ws.root + "/consolidation/.monorepo.new"));
 }
 

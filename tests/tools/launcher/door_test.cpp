@@ -121,6 +121,7 @@ TEST_CASE("a second launcher does not take the workspace of one that lives") {
   const auto workspace = c.workspace.path().string();
   std::vector<std::string> text = {program, "--workspace", workspace, "--execution", "e-1"};
   std::vector<char*> argv;
+  argv.reserve(text.size() + 1);
   for (auto& x : text)
     argv.push_back(x.data());
   argv.push_back(nullptr);
