@@ -110,7 +110,10 @@ void take(phase_state& p, phase_status to, const event& e) {
     begin_retry_wait(p, e);
   else if (to == failed || (to == blocked && e.data.starts_with("{\"class\"")))
     push_error(p, e, parse_object(e.data));
-  else if (to == pending) {
+  if (is_open(to)) { // What only a next judging would need; large plans have many of these.
+    p.done = {};
+    p.before = {};
+  } else if (to == pending) {
     p.criteria_met = false;
     p.done.clear();
     if (e.kind == event_kind::phase_reset)
