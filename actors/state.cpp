@@ -7,8 +7,6 @@ namespace aeo {
 
 namespace {
 
-// What nobody waits for may share the commit of what comes next.
-constexpr auto linger = std::chrono::milliseconds{5};
 constexpr auto retry_interval = std::chrono::seconds{1};
 constexpr std::int64_t save_interval_us = 1'000'000;
 // A file that takes long to write is written seldom: at most 1/20 of the time goes into it.
@@ -25,7 +23,7 @@ caf::result<void> state_state::record(event_batch batch) {
     return err;
   std::move(batch.begin(), batch.end(), std::back_inserter(gathered));
   if (!self->current_mailbox_element()->mid.is_request()) {
-    commit_soon();
+    commit();
     return caf::unit;
   }
   auto promise = self->make_response_promise<void>();
@@ -55,15 +53,6 @@ caf::error state_state::take(const event_batch& batch) {
                                                 + std::string{to_string(*to)});
   }
   return {};
-}
-
-void state_state::commit_soon() {
-  if (std::exchange(commit_timer, true))
-    return;
-  self->run_delayed(linger, [this] {
-    commit_timer = false;
-    commit();
-  });
 }
 
 void state_state::commit() {

@@ -12,9 +12,8 @@
 namespace aeo {
 
 /// The single writer. Group commit: while one commit is in flight, further events gather and go in
-/// the next; events that nobody waits for stay some milliseconds for company. Listeners and askers
-/// hear of events after their commit, in the order of the store. A failed commit is tried again
-/// until it succeeds; meanwhile the supervisor is told.
+/// the next. Listeners and askers hear of events after their commit, in the order of the store.
+/// A failed commit is tried again until it succeeds; meanwhile the supervisor is told.
 struct state_state {
   static inline const char* name = "state";
 
@@ -35,7 +34,6 @@ struct state_state {
   event_batch in_flight;
   std::vector<caf::typed_response_promise<void>> in_flight_promises;
   bool committing = false;
-  bool commit_timer = false;
   std::vector<event_listener_actor> listeners;
 
   /// Why storing fails; empty while it works. The supervisor hears when both are empty again.
@@ -54,7 +52,6 @@ struct state_state {
 private:
   caf::error take(const event_batch& batch);
   void commit();
-  void commit_soon();
   void send_commit();
   void set_trouble(std::string& slot, std::string text);
   void committed(std::uint64_t first_seq, std::string head);

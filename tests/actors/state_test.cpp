@@ -84,11 +84,6 @@ struct state_fixture : actor_fixture {
   }
 
   void record(event e) {
-    tell(std::move(e));
-    pass(std::chrono::milliseconds{5});
-  }
-  /// Nobody waits for it, and no time passes.
-  void tell(event e) {
     self->send(uut, atom::record_v, event_batch{std::move(e)});
     run();
   }
@@ -120,32 +115,6 @@ TEST_CASE("events that come during a commit go together in the next one") {
   f.run();
   REQUIRE(f.heard->size() == 3);
   CHECK(f.heard->back().seq == 3);
-}
-
-TEST_CASE("events that nobody waits for are committed soon, together") {
-  state_fixture f;
-  f.tell(make_event(event_kind::phase_started, "0"));
-  f.tell(make_event(event_kind::task_started, "0"));
-  CHECK(f.disk->batches.empty());
-  f.pass(std::chrono::milliseconds{5});
-  REQUIRE(f.disk->batches.size() == 1);
-  CHECK(f.disk->batches[0].size() == 2);
-}
-
-TEST_CASE("an event that is waited for takes those before it along, at once and in order") {
-  state_fixture f;
-  f.tell(make_event(event_kind::phase_started, "0"));
-  auto request = f.self->request(f.uut, caf::infinite, atom::record_v,
-                                 event_batch{make_event(event_kind::phase_completed, "0")});
-  f.run();
-  REQUIRE(f.disk->batches.size() == 1);
-  CHECK(kinds(f.disk->batches[0], "0")
-        == std::vector{event_kind::phase_started, event_kind::phase_completed});
-  f.disk->commit_one();
-  f.run();
-  request.receive([] { SUCCEED(); }, [](const caf::error& err) { FAIL(message_of(err)); });
-  f.pass(std::chrono::milliseconds{5});
-  CHECK(f.disk->batches.size() == 1);
 }
 
 TEST_CASE("a batch with an impossible step is refused as a whole") {

@@ -74,7 +74,6 @@ struct supervisor_fixture : actor_fixture {
   }
   std::optional<int> settle() {
     run();
-    pass(std::chrono::milliseconds{5}); // What nobody waits for is durable then.
     while (!self->mailbox().empty())
       self->receive([this](int code) { exit_code = code; });
     return exit_code;
