@@ -78,12 +78,13 @@ void phase_actor_state::start() {
   before = core::take_fingerprints(def(), *deps->files);
   auto e = make_event(event_kind::phase_started, {},
                       before.empty() ? std::string{} : core::to_json(before));
-  if (!is_strict()) {
+  if (!is_strict() && before.empty()) {
+    // Should the node die first, the launcher's word on the task tells of this start.
     record(std::move(e));
     run_ready_tasks();
     return;
   }
-  // Whether a task of this phase may have run must be known after any crash: durable first.
+  // Whether a task may have run, or what was there before, must be known after any crash.
   event_batch batch;
   batch.push_back(std::move(e));
   self->request(deps->store, caf::infinite, atom::record_v, std::move(batch))
@@ -256,10 +257,13 @@ void phase_actor_state::decided(const retry_decision& decision, const core::fail
   if (decision.retry) {
     auto at_us = deps->context->now_us() + decision.delay_ms * us_per_ms;
     ++(decision.counted ? retries : losses);
-    record(
+    auto e =
         make_event(event_kind::phase_retry_wait, task,
-                   core::retry_data(text, *failure, at_us, decision.delay_ms, decision.counted)));
-    wait_for_retry(at_us);
+                   core::retry_data(text, *failure, at_us, decision.delay_ms, decision.counted));
+    // Durable first: whoever finds the next attempt's task running knows how this one ended.
+    self->request(deps->store, caf::infinite, atom::record_v, with_held(std::move(e)))
+        .then([this, at_us] { wait_for_retry(at_us); },
+              [this](const caf::error& err) { fail_on_error(err); });
     return;
   }
   auto blocked = decision.cls == to_string(error_class::dependency);

@@ -101,7 +101,74 @@ phase_origin* supervisor_state::origin_of(const task_key& key) {
   return waits ? &origin : nullptr;
 }
 
+/// phase_started of the attempts that the launcher knows and the log does not: the node that began
+/// them died before they were durable. Their tasks are to be adopted, not run a second time.
+event_batch supervisor_state::unrecorded_starts(const launcher_inventory& inventory) const {
+  std::map<phase_index, event> starts;
+  auto see = [&](const task_key& key, std::int64_t started_us) {
+    auto i = (*deps->context->lookup)(key.phase);
+    if (i == core::phase_lookup::npos)
+      return;
+    const auto& saved = deps->initial->phases[i];
+    auto is_next =
+        (saved.status == phase_status::pending || saved.status == phase_status::retry_wait)
+        && key.attempt == saved.attempt + 1
+        && std::ranges::count(deps->context->phase(i).tasks, key.task, &task_def::id) > 0;
+    if (!is_next)
+      return;
+    event e{.time_us = started_us,
+            .kind = event_kind::phase_started,
+            .phase = key.phase,
+            .task = {},
+            .attempt = key.attempt,
+            .data = {}};
+    auto [start, is_new] = starts.try_emplace(i, std::move(e));
+    if (!is_new)
+      start->second.time_us = std::min(start->second.time_us, started_us);
+  };
+  for (const auto& x : inventory.running)
+    see(x.key, x.started_us);
+  for (const auto& x : inventory.ended)
+    see(x.key, x.started_us);
+  event_batch batch;
+  for (auto& [i, e] : starts)
+    batch.push_back(std::move(e));
+  return batch;
+}
+
 void supervisor_state::connected(launcher_inventory&& inventory) {
+  for (auto listener : {caf::actor_cast<event_listener_actor>(executor),
+                        caf::actor_cast<event_listener_actor>(reporter_)})
+    self->send(store, atom::subscribe_v, listener);
+  auto starts = unrecorded_starts(inventory);
+  if (starts.empty()) {
+    take_over(std::move(inventory));
+    return;
+  }
+  auto fail_on_error = [this](const caf::error& err) {
+    fail(message_of(err), exit_code::internal);
+  };
+  self->request(store, caf::infinite, atom::record_v, starts)
+      .then(
+          [=, this] {
+            self->request(store, caf::infinite, atom::get_v)
+                .then(
+                    [=, this](const snapshot_ptr& current) {
+                      deps->initial = current;
+                      for (const auto& e : starts) {
+                        auto i = (*deps->context->lookup)(e.phase);
+                        deps->origins[i] = {};
+                        deps->origins[i].saved = current->phases[i];
+                      }
+                      take_over(launcher_inventory{inventory});
+                    },
+                    fail_on_error);
+          },
+          fail_on_error);
+}
+
+/// What the launcher knows goes to the phases that wait for it; then the run begins.
+void supervisor_state::take_over(launcher_inventory&& inventory) {
   auto& d = *deps;
   for (auto& [i, origin] : d.origins)
     origin.launcher_found = inventory.found;
@@ -121,10 +188,7 @@ void supervisor_state::connected(launcher_inventory&& inventory) {
                          d.initial, d.slots, d.selected);
   self->monitor(trigger_);
   d.initial.reset();
-  for (auto listener : {caf::actor_cast<event_listener_actor>(trigger_),
-                        caf::actor_cast<event_listener_actor>(executor),
-                        caf::actor_cast<event_listener_actor>(reporter_)})
-    self->send(store, atom::subscribe_v, listener);
+  self->send(store, atom::subscribe_v, caf::actor_cast<event_listener_actor>(trigger_));
   self->send(trigger_, atom::start_v);
 }
 

@@ -73,6 +73,8 @@ private:
   void spawn_actors();
   phase_origin* origin_of(const task_key&);
   void connected(launcher_inventory&&);
+  event_batch unrecorded_starts(const launcher_inventory&) const;
+  void take_over(launcher_inventory&&);
   phase_factory make_phase_factory();
   void conclude(const run_outcome&, const core::execution_state&);
   void record_end(int exit_code, overall_status, const std::string& reason);

@@ -243,6 +243,19 @@ TEST_CASE("a retry waits, asks for a slot, and is the next attempt with its own 
   CHECK(f.store->events.back().attempt == 2);
 }
 
+TEST_CASE("no retry begins before the end of the attempt before it is durable") {
+  phase_fixture f{make_phase("0")};
+  f.begin();
+  f.end("T0.1", 75);
+  f.store->at_once = false;
+  f.retry->decide(again);
+  f.now();
+  CHECK(f.after(60s).empty());
+  f.store->commit();
+  f.now();
+  CHECK(f.after(1us) == lines{"ready 0"});
+}
+
 TEST_CASE("retry hears how many retries counted, how many did not, and for how long it goes") {
   phase_fixture f{make_phase("0")};
   f.begin();
@@ -392,6 +405,16 @@ TEST_CASE("the outputs' fingerprints are taken before the attempt and go to the 
   f.end("T0.1");
   CHECK(f.approval->requests[0].before
         == std::vector<std::pair<std::string, std::string>>{{"a.json", "written:1"}});
+}
+
+TEST_CASE("no task can write an output before what was there is durable") {
+  auto def = make_phase("0");
+  def.tasks[0].outputs = {"a.json"};
+  phase_fixture f{std::move(def)};
+  f.store->at_once = false;
+  CHECK(f.begin() == lines{"phase_started 0"});
+  f.store->commit();
+  CHECK(f.now() == lines{"run T0.1.1"});
 }
 
 TEST_CASE("a cancel while tasks run ends them and gives the phase back") {

@@ -136,6 +136,15 @@ void leave_running(supervisor_fixture& f) {
   f.world->running[{"0", "T0.1", 1}] = {};
 }
 
+/// The earlier node died after the launcher had started T0.1 and before the log knew of it.
+void leave_unrecorded(supervisor_fixture& f, std::uint32_t attempt) {
+  launcher_inventory inventory;
+  inventory.found = true;
+  inventory.running = {{{"0", "T0.1", attempt}, 100, 7, f.now_us - 1}};
+  f.world->inventories.push_back(inventory);
+  f.world->running[{"0", "T0.1", attempt}] = {};
+}
+
 } // namespace
 
 TEST_CASE("a plan whose phases are all approved ends with 0") {
@@ -358,6 +367,60 @@ TEST_CASE("a task that outlived its node is adopted by the next, not started aga
   f.world->end(make_exit({"0", "T0.1", 1}));
   CHECK(f.settle() == exit_code::ok);
   CHECK(f.world->log->take() == lines{"connect", "acknowledge T0.1.1", "close"});
+}
+
+TEST_CASE("a running task whose start was not yet stored is adopted") {
+  supervisor_fixture f{make_plan(make_phase("0"), make_phase("1", {0}))};
+  leave_unrecorded(f, 1);
+  CHECK_FALSE(f.go());
+  CHECK(f.of_phase("0") == std::vector{event_kind::phase_started});
+  CHECK(f.disk->events.front().time_us == f.now_us - 1);
+  f.world->end(make_exit({"0", "T0.1", 1}));
+  CHECK(f.settle() == exit_code::ok);
+  CHECK(f.world->log->take()
+        == lines{"connect", "acknowledge T0.1.1", "start T1.1.1", "acknowledge T1.1.1", "close"});
+  CHECK(f.saved.back()->phases[0].attempt == 1);
+}
+
+TEST_CASE("an ended task whose start was not yet stored is not run again") {
+  supervisor_fixture f{make_plan(make_phase("0"))};
+  launcher_inventory inventory;
+  inventory.found = true;
+  inventory.ended = {make_exit({"0", "T0.1", 1})};
+  f.world->inventories.push_back(inventory);
+  CHECK(f.go() == exit_code::ok);
+  CHECK(f.world->log->take() == lines{"connect", "acknowledge T0.1.1", "close"});
+  CHECK(f.of_phase("0")
+        == std::vector{event_kind::phase_started, event_kind::task_finished,
+                       event_kind::phase_completed, event_kind::phase_approved});
+}
+
+TEST_CASE("a retry whose start was not yet stored is adopted") {
+  supervisor_fixture f{make_plan(make_phase("0"))};
+  auto& phase = f.initial->phases[0];
+  phase.status = phase_status::retry_wait;
+  phase.attempt = 1;
+  phase.retry_count = 1;
+  phase.retry_at_us = f.now_us;
+  f.deps->origins[0].saved = phase;
+  leave_unrecorded(f, 2);
+  CHECK_FALSE(f.go());
+  f.world->end(make_exit({"0", "T0.1", 2}));
+  CHECK(f.settle() == exit_code::ok);
+  CHECK(f.world->log->take() == lines{"connect", "acknowledge T0.1.2", "close"});
+  CHECK(f.saved.back()->phases[0].attempt == 2);
+  CHECK(f.saved.back()->phases[0].retry_count == 1);
+}
+
+TEST_CASE("a task of an attempt that is over is ended, not adopted") {
+  supervisor_fixture f{make_plan(make_phase("0"))};
+  f.initial->phases[0].attempt = 1;
+  f.deps->origins[0].saved = f.initial->phases[0];
+  leave_unrecorded(f, 1);
+  CHECK(f.go() == exit_code::ok);
+  CHECK(f.world->log->take()
+        == lines{"connect", "cancel T0.1.1", "acknowledge T0.1.1", "start T0.1.2",
+                 "acknowledge T0.1.2", "close"});
 }
 
 TEST_CASE("a task to be repeated starts only when the launcher may forget its first end") {

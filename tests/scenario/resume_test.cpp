@@ -4,6 +4,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <SQLiteCpp/SQLiteCpp.h>
+
 #include <csignal>
 
 using namespace aeo;
@@ -230,4 +232,33 @@ TEST_CASE("a task that ends while no node runs is not run again, whatever its en
   CHECK(statuses(w) == std::map<std::string, std::string>{{"good", "approved"}, {"bad", "failed"}});
   CHECK(contains(r.output, "exited with 3"));
   CHECK(lines_of(w.read("ledger")).size() == 4);
+}
+
+TEST_CASE("a task that was started before the log knew of it is not started again") {
+  temp_workspace w;
+  write_plan(w,
+             {{"a", shell_phase({}, "mkfifo one; echo a >> ledger; read x < one")},
+              {"b", shell_phase({}, "mkfifo two; echo b >> ledger; read x < two")}},
+             {{"max_parallel", 1}});
+  program node{{"aeo-node", "--workspace", w.path().string()}};
+  wait_for_text(w.path() / "ledger", "a");
+  {
+    SQLite::Database other{(w.path() / database).string(), SQLite::OPEN_READWRITE, 10'000};
+    SQLite::Transaction lock{other, SQLite::TransactionBehavior::IMMEDIATE};
+    run_program({"/bin/sh", "-c", "echo go > " + (w.path() / "one").string()});
+    wait_for_text(w.path() / "ledger", "b");
+    node.signal(SIGKILL);
+    node.wait();
+  }
+  REQUIRE(count_events(stored_events(w), event_kind::phase_started, "b") == 0);
+  auto launcher = launcher_pid(w);
+  run_program({"/bin/sh", "-c", "echo go > " + (w.path() / "two").string()});
+  if (launcher > 0)
+    wait_until_gone(launcher);
+
+  auto r = run_node(w, {"--resume"});
+  INFO(r.output);
+  CHECK(r.exit_code == 0);
+  CHECK(lines_of(w.read("ledger")) == std::vector<std::string>{"a", "b"});
+  CHECK(count_events(stored_events(w), event_kind::task_finished, "b") == 1);
 }
