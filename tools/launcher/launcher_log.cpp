@@ -15,7 +15,7 @@ void launcher_log::note(const std::string& text) {
     return;
   last_ = text;
   std::error_code error;
-  std::filesystem::create_directories(path_.parent_path(), error);
+  std::filesystem::create_directory(path_.parent_path(), error); // A removed workspace stays so.
   io::unique_fd fd{::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY,
                           S_IRUSR | S_IWUSR)};
   if (!fd)

@@ -3,6 +3,7 @@
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -37,6 +38,12 @@ io::unique_fd make_signalfd() {
   sigset_t handled;
   ::sigprocmask(SIG_SETMASK, nullptr, &handled); // prepare_process() blocked exactly these.
   return io::unique_fd{::signalfd(-1, &handled, SFD_CLOEXEC | SFD_NONBLOCK)};
+}
+
+/// The workspace is no more: nobody will ever ask for what could not be recorded.
+bool is_removed(int folder) {
+  struct stat info {};
+  return ::fstat(folder, &info) == 0 && info.st_nlink == 0;
 }
 
 } // namespace
@@ -352,7 +359,7 @@ void server::look_at_time(std::int64_t now) {
 
 bool server::may_end(std::int64_t now) {
   const auto& ended = own_.records->state().ended;
-  if (!tasks_.empty() || (node_ == nullptr && !records_safe_)) {
+  if (!tasks_.empty() || (node_ == nullptr && !records_safe_ && !is_removed(own_.folder.get()))) {
     idle_until_ms_ = 0;
     return false;
   }

@@ -205,3 +205,21 @@ TEST_CASE("an idle launcher ends by itself and leaves nothing to talk to") {
   CHECK_FALSE(std::filesystem::exists(workspace.path() / "consolidation/.aeo/launcher.sock"));
   CHECK_FALSE(std::filesystem::exists(workspace.path() / "consolidation/logs"));
 }
+
+TEST_CASE("a launcher whose workspace is removed does not make it again") {
+  const scratch_folder workspace{"there"};
+  heard said;
+  auto link = io::connect_launcher(launcher_of(workspace.path()), said.callbacks());
+  REQUIRE(link);
+  auto launcher = launcher_process(workspace.path());
+  REQUIRE(launcher);
+  std::filesystem::remove_all(workspace.path());
+  // Its end has to be recorded, which is not possible any more; that is worth a note.
+  auto spec = make_task(workspace.path(), "t", {"true"});
+  spec.cwd = "/";
+  REQUIRE_FALSE(link->client->start({spec}));
+  CHECK(said.exit_of(spec.key).ok());
+  link->client->close();
+  CHECK(ends(launcher));
+  CHECK_FALSE(std::filesystem::exists(workspace.path()));
+}
