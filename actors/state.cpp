@@ -56,8 +56,20 @@ caf::error state_state::take(const event_batch& batch) {
 }
 
 void state_state::commit() {
-  if (committing || gathered.empty())
+  if (committing || commit_timer || gathered.empty())
     return;
+  auto now = context->now_us();
+  auto next = last_commit_us + commit_interval.count();
+  // A clock that was set back is no reason to wait.
+  if (last_commit_us <= now && now < next) {
+    commit_timer = true;
+    self->run_delayed(std::chrono::microseconds{next - now}, [this] {
+      commit_timer = false;
+      commit();
+    });
+    return;
+  }
+  last_commit_us = now;
   committing = true;
   in_flight.swap(gathered);
   in_flight_promises.swap(gathered_promises);
@@ -184,13 +196,15 @@ void state_state::save_ended(const caf::error& err, std::int64_t took_us) {
 state_actor::behavior_type state(state_actor::stateful_pointer<state_state> self,
                                  context_ptr context, writer_actor store, supervisor_actor boss,
                                  core::execution_state initial,
-                                 std::function<std::string(std::string_view)> mask) {
+                                 std::function<std::string(std::string_view)> mask,
+                                 std::chrono::microseconds commit_interval) {
   auto& st = self->state;
   st.self = self;
   st.context = std::move(context);
   st.store = std::move(store);
   st.boss = std::move(boss);
   st.mask = std::move(mask);
+  st.commit_interval = commit_interval;
   st.current = std::move(initial);
   for (const auto& phase : st.current.phases)
     st.accepted.push_back(phase.status);

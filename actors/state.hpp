@@ -11,9 +11,10 @@
 
 namespace aeo {
 
-/// The single writer. Group commit: while one commit is in flight, further events gather and go in
-/// the next. Listeners and askers hear of events after their commit, in the order of the store.
-/// A failed commit is tried again until it succeeds; meanwhile the supervisor is told.
+/// The single writer. Group commit: while one commit is in flight, and until `commit_interval`
+/// after its beginning, further events gather and go in the next. Listeners and askers hear of
+/// events after their commit, in the order of the store. A failed commit is tried again until it
+/// succeeds; meanwhile the supervisor is told.
 struct state_state {
   static inline const char* name = "state";
 
@@ -34,6 +35,9 @@ struct state_state {
   event_batch in_flight;
   std::vector<caf::typed_response_promise<void>> in_flight_promises;
   bool committing = false;
+  std::chrono::microseconds commit_interval{};
+  std::int64_t last_commit_us = 0; ///< When it was begun.
+  bool commit_timer = false;
   std::vector<event_listener_actor> listeners;
 
   /// Why storing fails; empty while it works. The supervisor hears when both are empty again.
@@ -64,9 +68,11 @@ private:
 };
 
 /// `initial` is the state that the store's events gave. `mask` is applied to every event's data.
+/// Not more than one commit is begun per `commit_interval`.
 state_actor::behavior_type state(state_actor::stateful_pointer<state_state> self,
                                  context_ptr context, writer_actor store, supervisor_actor boss,
                                  core::execution_state initial,
-                                 std::function<std::string(std::string_view)> mask);
+                                 std::function<std::string(std::string_view)> mask,
+                                 std::chrono::microseconds commit_interval);
 
 } // namespace aeo

@@ -43,7 +43,8 @@ void supervisor_state::spawn_actors() {
   storage = d.detached ? self->spawn<caf::detached>(writer, std::move(d.store),
                                                     d.context->execution, d.save)
                        : self->spawn(writer, std::move(d.store), d.context->execution, d.save);
-  store = self->spawn(state, d.context, storage, supervisor_actor{self}, *d.initial, d.mask_data);
+  store = self->spawn(state, d.context, storage, supervisor_actor{self}, *d.initial, d.mask_data,
+                      d.commit_interval);
   executor = self->spawn(aeo::executor, std::move(d.connect_launcher), d.slots);
   retry_ = self->spawn(retry, d.context, std::move(d.rules), std::move(d.random01));
   approval = self->spawn(
@@ -237,26 +238,31 @@ void supervisor_state::record_end(int code, overall_status status, const std::st
                    .task = {},
                    .data = end_data(code, status, reason)});
   self->request(store, end_patience, atom::record_v, std::move(batch))
-      .then(
-          [this, code] {
-            self->request(store, end_patience, atom::save_v)
-                .then([this, code] { report(code); },
-                      [this, code](const caf::error&) { report(code); });
-          },
-          [this](const caf::error& err) {
-            fail("the end of the run could not be stored: " + message_of(err), exit_code::internal);
-          });
+      .then([this, code] { report(code); },
+            [this](const caf::error& err) {
+              fail("the end of the run could not be stored: " + message_of(err),
+                   exit_code::internal);
+            });
 }
 
+/// The state file and the reports are written at once; the end waits for both.
 void supervisor_state::report(int code) {
+  auto one_done = [this, code, left = std::make_shared<int>(2)] {
+    if (--*left == 0)
+      detach(code);
+  };
+  // Of a file that cannot be written the operator has heard from the state actor.
+  self->request(store, end_patience, atom::save_v).then(one_done, [one_done](const caf::error&) {
+    one_done();
+  });
   self->request(reporter_, caf::infinite, atom::finish_v, code)
-      .then(
-          [this, code] {
-            self->request(executor, caf::infinite, atom::detach_v)
-                .then([this, code] { leave(code); },
-                      [this, code](const caf::error&) { leave(code); });
-          },
-          [this](const caf::error& err) { fail(message_of(err), exit_code::internal); });
+      .then(one_done,
+            [this](const caf::error& err) { fail(message_of(err), exit_code::internal); });
+}
+
+void supervisor_state::detach(int code) {
+  self->request(executor, caf::infinite, atom::detach_v)
+      .then([this, code] { leave(code); }, [this, code](const caf::error&) { leave(code); });
 }
 
 /// Nothing said is lost by this: what was acknowledged is durable.

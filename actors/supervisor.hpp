@@ -38,6 +38,7 @@ struct supervisor_deps {
   file_writer write_file;
   std::string workspace; ///< As the operator would type it.
   std::size_t slots = 1;
+  std::chrono::microseconds commit_interval{}; ///< See state_state.
   std::vector<bool> selected; ///< Phases that may start (--only, --from); empty: all.
   bool manual = false;
   bool detach_on_stop = false; ///< A signal leaves running tasks to the launcher.
@@ -79,6 +80,7 @@ private:
   void conclude(const run_outcome&, const core::execution_state&);
   void record_end(int exit_code, overall_status, const std::string& reason);
   void report(int exit_code);
+  void detach(int exit_code);
   void leave(int exit_code);
   void fail(const std::string& text, int exit_code);
 };

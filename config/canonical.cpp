@@ -19,6 +19,13 @@ using json = nlohmann::ordered_json;
 constexpr std::string_view head = "{\"aeo_plan\":1,\"phases\":[\n";
 constexpr std::string_view tail = "]}\n";
 
+/// An object with room for its members: without it each growth copies those that are there.
+json object_of(std::size_t members) {
+  auto result = json::object();
+  result.get_ref<json::object_t&>().reserve(members);
+  return result;
+}
+
 void put(json& out, const char* key, duration value, duration standard = duration{0}) {
   if (value != standard)
     out[key] = format_duration(value);
@@ -31,7 +38,9 @@ void put(json& out, const char* key, const std::vector<std::string>& value) {
 
 json task_json(const phase_def& phase, task_index index) {
   const auto& task = phase.tasks[index];
-  json out = {{"id", task.id}, {"command", task.command}};
+  auto out = object_of(9);
+  out["id"] = task.id;
+  out["command"] = task.command;
   put(out, "outputs", task.outputs);
   auto usual = index > 0 ? std::vector<task_index>{index - 1} : std::vector<task_index>{};
   if (task.needs != usual) {
@@ -116,7 +125,8 @@ json criteria_json(const criteria_def& criteria) {
 }
 
 json phase_json(const plan& p, const phase_def& phase) {
-  json out = {{"id", phase.id}};
+  auto out = object_of(8);
+  out["id"] = phase.id;
   if (!phase.dependencies.empty()) {
     auto& ids = out["dependencies"] = json::array();
     for (auto i : phase.dependencies)

@@ -19,6 +19,10 @@ std::string started_data(const task_start&);
 /// task_finished: {"ok", "kind", "code", "pid", "ms", "cpu_ms", "peak_rss_kb", "started_us",
 /// "ended_us", "log_bytes"} and, where there are any, "leftovers" and "detail". "ok" comes first.
 std::string finished_data(const task_exit&);
+/// Whether a task_finished event tells of a good exit: a look at the text, no parsing.
+inline bool tells_ok(const event& e) {
+  return e.data.starts_with(R"({"ok":true)");
+}
 /// The exit that a task_finished event tells; nullopt when its data is not what finished_data
 /// makes.
 std::optional<task_exit> exit_from_data(const event&);

@@ -1,5 +1,6 @@
 #include "actors/core/execution_state.hpp"
 
+#include "actors/core/event_data.hpp"
 #include "actors/core/phase_json.hpp"
 
 #include <nlohmann/json.hpp>
@@ -123,7 +124,7 @@ void take(phase_state& p, phase_status to, const event& e) {
 
 bool apply_to_phase(phase_state& p, const event& e) {
   if (e.kind == event_kind::task_finished) {
-    if (p.status == in_progress && e.attempt == p.attempt && e.data.starts_with("{\"ok\":true")
+    if (p.status == in_progress && e.attempt == p.attempt && tells_ok(e)
         && std::find(p.done.begin(), p.done.end(), e.task) == p.done.end())
       p.done.push_back(e.task);
     return true;

@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <ctime>
+#include <future>
 #include <map>
 #include <ostream>
+#include <utility>
 
 namespace aeo::core {
 
@@ -15,6 +17,7 @@ namespace {
 using nlohmann::ordered_json;
 
 constexpr std::size_t indented_up_to = 200; ///< Larger plans: one phase per line.
+constexpr std::size_t block = 500;          ///< Phases that are written in one go.
 constexpr std::size_t status_lists_all_up_to = 1000;
 
 ordered_json time_or_null(std::int64_t us) {
@@ -47,7 +50,7 @@ public:
   }
   void member(const char* key, ordered_json value) {
     begin(key);
-    write(std::move(value), "\n  ");
+    out_ << text_of(std::move(value), "\n  ");
   }
   void begin_array(const char* key) {
     begin(key);
@@ -55,9 +58,28 @@ public:
     first_element_ = true;
   }
   void element(ordered_json value) {
-    out_ << (first_element_ ? "\n    " : ",\n    ");
-    first_element_ = false;
-    write(std::move(value), "\n    ");
+    out_ << (std::exchange(first_element_, false) ? "\n    " : ",\n    ")
+         << text_of(std::move(value), "\n    ");
+  }
+  /// The elements make(0) to make(count - 1). Large plans: two threads work at them, for the end of
+  /// the run waits for this.
+  template <class Make>
+  void elements(std::size_t count, const Make& make) {
+    auto text_of_block = [&](std::size_t from) {
+      std::string text;
+      for (auto i = from; i < std::min(from + block, count); ++i)
+        text += (i == 0 ? "\n    " : ",\n    ") + text_of(make(i), "\n    ");
+      return text;
+    };
+    for (std::size_t from = 0; from < count; from += 2 * block) {
+      std::future<std::string> second;
+      if (from + block < count)
+        second = std::async(text_of_block, from + block);
+      out_ << text_of_block(from);
+      if (second.valid())
+        out_ << second.get();
+    }
+    first_element_ = first_element_ && count == 0;
   }
   void end_array() { out_ << (first_element_ ? "]" : "\n  ]"); }
   void end() { out_ << "\n}\n"; }
@@ -67,16 +89,13 @@ private:
     out_ << (first_ ? "\n  \"" : ",\n  \"") << key << "\": ";
     first_ = false;
   }
-  void write(ordered_json value, const char* line_start) {
+  std::string text_of(ordered_json value, std::string_view line_start) const {
     lenient::mask_strings(value, mask_);
     auto text = lenient::dump(value, indent_ ? 2 : -1);
     // A line end in the dump is always between values: strings have theirs escaped.
-    for (std::size_t from = 0; from <= text.size();) {
-      auto end = std::min(text.find('\n', from), text.size());
-      out_ << (from == 0 ? "" : line_start);
-      out_.write(text.data() + from, static_cast<std::streamsize>(end - from));
-      from = end + 1;
-    }
+    for (auto at = text.find('\n'); at != text.npos; at = text.find('\n', at + line_start.size()))
+      text.replace(at, 1, line_start);
+    return text;
   }
 
   std::ostream& out_;
@@ -366,8 +385,8 @@ void write_final_json(std::ostream& stream, const report_input& in) {
   out.member("critical_path", path_json(in));
   out.member("next_steps", steps_json(in));
   out.begin_array("phases");
-  for (phase_index i = 0; i < in.state.phases.size(); ++i)
-    out.element(phase_json(in, i));
+  out.elements(in.state.phases.size(),
+               [&in](std::size_t i) { return phase_json(in, static_cast<phase_index>(i)); });
   out.end_array();
   out.end();
 }

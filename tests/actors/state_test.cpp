@@ -66,7 +66,7 @@ struct state_fixture : actor_fixture {
   context_ptr context;
   state_actor uut;
 
-  state_fixture() {
+  explicit state_fixture(std::chrono::microseconds commit_interval = {}) {
     context = make_context(make_plan(make_phase("0"), make_phase("1", {0})));
     core::execution_state initial;
     initial.phases.resize(2);
@@ -78,7 +78,7 @@ struct state_fixture : actor_fixture {
         s.replace(at, 7, "***");
       return s;
     };
-    uut = spawn(state, context, writer, boss, initial, mask);
+    uut = spawn(state, context, writer, boss, initial, mask, commit_interval);
     self->send(uut, atom::subscribe_v, spawn(event_listener_mock, heard));
     run();
   }
@@ -115,6 +115,34 @@ TEST_CASE("events that come during a commit go together in the next one") {
   f.run();
   REQUIRE(f.heard->size() == 3);
   CHECK(f.heard->back().seq == 3);
+}
+
+TEST_CASE("not more than one commit is begun per interval, and none waits that need not") {
+  state_fixture f{2ms};
+  f.record(make_event(event_kind::phase_started, "0"));
+  REQUIRE(f.disk->batches.size() == 1);
+  f.disk->commit_one();
+  f.record(make_event(event_kind::task_started, "0"));
+  f.record(make_event(event_kind::task_finished, "0"));
+  CHECK(f.disk->batches.size() == 1);
+  f.pass(2ms);
+  REQUIRE(f.disk->batches.size() == 2);
+  CHECK(f.disk->batches[1].size() == 2);
+  f.disk->commit_one();
+  f.run();
+  f.pass(2ms);
+  f.record(make_event(event_kind::phase_completed, "0"));
+  CHECK(f.disk->batches.size() == 3);
+}
+
+TEST_CASE("a clock that is set back holds up no commit") {
+  state_fixture f{2ms};
+  f.record(make_event(event_kind::phase_started, "0"));
+  f.disk->commit_one();
+  f.run();
+  f.now_us -= 3'600'000'000;
+  f.record(make_event(event_kind::task_started, "0"));
+  CHECK(f.disk->batches.size() == 2);
 }
 
 TEST_CASE("a batch with an impossible step is refused as a whole") {

@@ -1,3 +1,4 @@
+#include "actors/io/scheduling.hpp"
 #include "tools/launcher/server.hpp"
 
 #include <CLI/CLI.hpp>
@@ -47,6 +48,7 @@ int main(int argc, char** argv) {
       log.note(problem.text);
     return problem.exit_code;
   }
+  aeo::io::prefer_short_waits(aeo::io::heirs::nobody);
   server{std::move(own), workspace, execution, log}.run();
   return 0;
 }

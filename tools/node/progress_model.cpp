@@ -1,5 +1,6 @@
 #include "tools/node/progress_model.hpp"
 
+#include "actors/core/event_data.hpp"
 #include "actors/core/graph.hpp"
 #include "actors/core/lenient_json.hpp"
 
@@ -65,7 +66,7 @@ void progress_model::apply(const event& e) {
       return;
     if (e.kind == event_kind::task_started)
       view.task = static_cast<task_index>(t - tasks.begin());
-    else if (core::lenient::flag(core::lenient::object(e.data), "ok") || t->continue_on_error)
+    else if (core::tells_ok(e) || t->continue_on_error)
       ++view.tasks_done;
     return;
   } else if (e.kind == event_kind::phase_retry_wait) {

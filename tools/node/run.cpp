@@ -1,6 +1,7 @@
 #include "tools/node/run.hpp"
 
 #include "actors/io/file_access.hpp"
+#include "actors/io/scheduling.hpp"
 #include "actors/io/state_file.hpp"
 #include "actors/supervisor.hpp"
 #include "tools/node/console_view.hpp"
@@ -97,6 +98,9 @@ std::size_t slots_of(const options& o, const plan& p) {
   return std::max(1u, std::thread::hardware_concurrency());
 }
 
+/// A wait that nobody notices, and that makes one commit of many where many phases end at once.
+constexpr std::chrono::milliseconds commit_interval{2};
+
 console_options console_for(const options& o, const configuration& c) {
   auto result = console_options_for(STDOUT_FILENO, o.json, o.quiet);
   result.mask = mask_of(c);
@@ -137,6 +141,7 @@ std::shared_ptr<supervisor_deps> make_deps(const options& o, const configuration
   deps->write_file = write_report;
   deps->workspace = o.workspace_as_typed;
   deps->slots = slots_of(o, p);
+  deps->commit_interval = commit_interval;
   deps->manual = p.options.mode == execution_mode::manual;
   deps->detach_on_stop = o.detach_on_stop;
   return deps;
@@ -145,6 +150,7 @@ std::shared_ptr<supervisor_deps> make_deps(const options& o, const configuration
 } // namespace
 
 int run_session(const options& o, const configuration& c, session&& s) {
+  io::prefer_short_waits(io::heirs::threads_and_children);
   signal_watch signals;
   auto lock = std::move(s.lock); // Held until everything has ended.
   node_config config;
