@@ -97,6 +97,7 @@ void state_state::set_trouble(std::string& slot, std::string text) {
 
 void state_state::committed(std::uint64_t first_seq, std::string head) {
   committing = false;
+  copy.reset();
   set_trouble(commit_trouble, {});
   auto seq = first_seq;
   for (auto& e : in_flight) {
@@ -135,6 +136,12 @@ caf::result<void> state_state::save() {
   return promise;
 }
 
+snapshot_ptr state_state::snapshot() {
+  if (!copy)
+    copy = std::make_shared<const core::execution_state>(current);
+  return copy;
+}
+
 void state_state::save_if_due() {
   if (saving || !dirty)
     return;
@@ -159,8 +166,7 @@ void state_state::start_save() {
   saving = true;
   dirty = false;
   auto begin = context->now_us();
-  self->request(store, caf::infinite, atom::save_v,
-                std::make_shared<const core::execution_state>(current))
+  self->request(store, caf::infinite, atom::save_v, snapshot())
       .then([this, begin] { save_ended({}, context->now_us() - begin); },
             [this, begin](const caf::error& err) { save_ended(err, context->now_us() - begin); });
 }
@@ -213,9 +219,7 @@ state_actor::behavior_type state(state_actor::stateful_pointer<state_state> self
       [self](atom::subscribe, const event_listener_actor& listener) {
         self->state.listeners.push_back(listener);
       },
-      [self](atom::get) -> snapshot_ptr {
-        return std::make_shared<const core::execution_state>(self->state.current);
-      },
+      [self](atom::get) { return self->state.snapshot(); },
       [self](atom::save) { return self->state.save(); },
   };
 }

@@ -28,6 +28,7 @@ struct state_state {
   std::function<std::string(std::string_view)> mask; ///< Null: nothing is secret.
 
   core::execution_state current;      ///< As of the last commit.
+  snapshot_ptr copy;                  ///< Of `current`, if somebody has asked since.
   std::vector<phase_status> accepted; ///< As of the last event taken, by phase_index.
 
   event_batch gathered;
@@ -52,6 +53,8 @@ struct state_state {
 
   caf::result<void> record(event_batch batch);
   caf::result<void> save();
+  /// The state as of the last commit. Large plans have large states: askers share one copy.
+  snapshot_ptr snapshot();
 
 private:
   caf::error take(const event_batch& batch);

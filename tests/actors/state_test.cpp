@@ -224,18 +224,27 @@ TEST_CASE("secrets are masked before an event is stored") {
   CHECK(f.disk->batches[0][0].data == R"({"text":"password ***"})");
 }
 
-TEST_CASE("a snapshot shows the last commit and the head of the chain") {
+TEST_CASE("a snapshot shows the last commit and the head of the chain, and stays as it is") {
   state_fixture f;
+  auto ask = [&f] {
+    snapshot_ptr result;
+    auto request = f.self->request(f.uut, caf::infinite, atom::get_v);
+    f.run();
+    request.receive([&result](const snapshot_ptr& s) { result = s; },
+                    [](const caf::error& err) { FAIL(message_of(err)); });
+    return result;
+  };
   f.record(make_event(event_kind::phase_started, "0"));
   f.disk->commit_one();
   f.run();
-  auto request = f.self->request(f.uut, caf::infinite, atom::get_v);
+  auto first = ask();
+  CHECK(first->phases[0].status == phase_status::in_progress);
+  CHECK(first->last_seq == 1);
+  CHECK(first->chain_head == std::string(64, 'a'));
+  f.record(make_event(event_kind::phase_completed, "0"));
+  CHECK(ask() == first);
+  f.disk->commit_one();
   f.run();
-  request.receive(
-      [](const snapshot_ptr& s) {
-        CHECK(s->phases[0].status == phase_status::in_progress);
-        CHECK(s->last_seq == 1);
-        CHECK(s->chain_head == std::string(64, 'a'));
-      },
-      [](const caf::error& err) { FAIL(message_of(err)); });
+  CHECK(ask()->phases[0].status == phase_status::completed);
+  CHECK(first->phases[0].status == phase_status::in_progress);
 }
