@@ -246,7 +246,8 @@ retry_decision decide(const retry_policy& policy, const retry_question& q) {
   if (q.cls != error_class::transient) {
     constexpr std::array<std::string_view, 4> names = {"transient", "permanent", "dependency",
                                                        "configuration"};
-    return give_up(std::string{names.at(static_cast<std::size_t>(q.cls))} + " error");
+    return give_up(std::string{names.at(static_cast<std::size_t>(q.cls))}
+                   + " errors are not retried");
   }
   const auto used = q.lost ? q.lost_retries : q.retries;
   const auto most = q.lost ? max_lost_retries : policy.max_retries;

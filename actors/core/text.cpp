@@ -105,7 +105,7 @@ std::string print(const char* format, Args... args) {
 std::string format_duration(duration d) {
   auto ms = std::max<std::int64_t>(d.count(), 0);
   if (ms < 10'000)
-    return print("%.1f s", static_cast<double>(ms / 100) / 10);
+    return print("%d.%d s", static_cast<int>(ms / 1000), static_cast<int>(ms % 1000 / 100));
   auto s = static_cast<long long>(ms / 1000);
   if (s < 60)
     return print("%lld s", s);

@@ -33,8 +33,8 @@ TEST_CASE("plain values are trimmed and end at a comment") {
   CHECK(value_of("  export K=v # comment") == "v");
   CHECK(value_of("K=v#w") == "v#w");
   CHECK(value_of("K=a=b") == "a=b");
-  CHECK(value_of("K=") == "");
-  CHECK(value_of("K= # comment") == "");
+  CHECK(value_of("K=").empty());
+  CHECK(value_of("K= # comment").empty());
   CHECK(value_of("# comment\n\n   # another\nK=v\n") == "v");
 }
 

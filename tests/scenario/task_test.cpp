@@ -60,6 +60,7 @@ TEST_CASE("a background child of a task that has exited is ended") {
   auto r = run_node(w);
   INFO(r.output);
   CHECK(r.exit_code == 0);
+  CHECK(contains(r.output, "task t: 1 process that it left running was ended"));
   CHECK_FALSE(is_alive(w.read("pid")));
   check_nothing_left(w);
 }

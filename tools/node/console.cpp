@@ -158,7 +158,9 @@ private:
     if (e.kind == event_kind::task_started)
       return false;
     if (e.kind == event_kind::task_finished)
-      return e.data.find("\"detail\"") != std::string::npos; // Rare; the rest is not parsed.
+      // Rare; the rest is not parsed.
+      return e.data.find("\"detail\"") != std::string::npos
+             || e.data.find("\"leftovers\"") != std::string::npos;
     if (is_urgent(e.kind))
       return true;
     if (options_.mode == console_mode::quiet)

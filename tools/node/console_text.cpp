@@ -62,8 +62,10 @@ std::string by_text(const json& detail) {
 }
 
 std::string failure_text(const json& detail) {
-  auto text = joined({core::lenient::text(detail, "class"), core::lenient::text(detail, "message"),
-                      core::lenient::text(detail, "why")});
+  auto cls = core::lenient::text(detail, "class");
+  // Of another class, that is why.
+  auto why = cls == to_string(error_class::transient) ? core::lenient::text(detail, "why") : "";
+  auto text = joined({cls, core::lenient::text(detail, "message"), why});
   auto log = core::lenient::text(detail, "log");
   return with_colon(text) + (log.empty() ? "" : "; log " + log);
 }
@@ -80,15 +82,27 @@ std::string approved_text(const progress_model& m, phase_index i, const event& e
   return rest.empty() ? text : text + ", " + rest;
 }
 
+/// A task that ended by itself has something said of it only when its log is not complete, or when
+/// it left processes behind.
+std::string odd_end_text(const event& e) {
+  auto detail = core::lenient::object(e.data);
+  if (core::lenient::text(detail, "kind") != to_string(exit_kind::exited))
+    return {};
+  auto what = core::lenient::text(detail, "detail");
+  if (auto left = core::lenient::number(detail, "leftovers").value_or(0); left > 0)
+    what = joined({fmt::format("{} process{} that it left running {} ended", left,
+                               left == 1 ? "" : "es", left == 1 ? "was" : "were"),
+                   what});
+  return what.empty() ? what : "task " + e.task + ": " + what;
+}
+
 line phase_line(const progress_model& m, phase_index i, const event& e) {
+  if (e.kind == event_kind::task_started || e.kind == event_kind::phase_completed)
+    return {};
+  if (e.kind == event_kind::task_finished)
+    return {odd_end_text(e), tone::attention};
   auto detail = core::lenient::object(e.data);
   switch (e.kind) {
-  case event_kind::task_finished: {
-    // A task that ended by itself has something said of it only when its log is not complete.
-    auto odd = core::lenient::text(detail, "kind") == to_string(exit_kind::exited);
-    auto what = core::lenient::text(detail, "detail");
-    return {odd && !what.empty() ? "task " + e.task + ": " + what : std::string{}, tone::attention};
-  }
   case event_kind::phase_started:
     return {e.attempt > 1 ? fmt::format("started, attempt {}", e.attempt) : "started"};
   case event_kind::phase_approved:

@@ -222,7 +222,7 @@ TEST_CASE("only transient failures are retried, as often and as long as allowed"
     CHECK_FALSE(decide(p, q).retry);
   }
   q.cls = error_class::permanent;
-  CHECK(decide(p, q).reason == "permanent error");
+  CHECK(decide(p, q).reason == "permanent errors are not retried");
   p.max_retries = 0;
   q.cls = error_class::transient;
   CHECK(decide(p, q).reason == "no retries allowed (max_retries is 0)");

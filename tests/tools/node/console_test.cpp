@@ -145,6 +145,18 @@ TEST_CASE("a pipe gets one line per transition and no control sequence") {
   CHECK(text[2] == ':');
 }
 
+TEST_CASE("that a task left processes behind, or a part of its output, is told") {
+  screen s{diamond(), console_mode::plain};
+  s.on(2, event_kind::task_finished, "0", R"({"ok":true,"kind":"exited","leftovers":2})", "T0");
+  s.on(2, event_kind::task_finished, "1",
+       R"({"ok":true,"kind":"exited","leftovers":1,"detail":"the log is cut"})", "T1");
+  s.on(2, event_kind::task_finished, "2", R"({"ok":false,"kind":"cancelled","leftovers":1})", "T2");
+  auto text = s.text();
+  CHECK(contains(text, "task T0: 2 processes that it left running were ended\n"));
+  CHECK(contains(text, "task T1: 1 process that it left running was ended, the log is cut\n"));
+  CHECK(count(text, "\n") == 2);
+}
+
 TEST_CASE("large plans on a pipe are summed up each second, failures one by one") {
   screen s{wide_plan(1000), console_mode::plain};
   for (int i = 0; i < 500; ++i) {
