@@ -19,13 +19,6 @@ using json = nlohmann::ordered_json;
 constexpr std::string_view head = "{\"aeo_plan\":1,\"phases\":[\n";
 constexpr std::string_view tail = "]}\n";
 
-/// An object with room for its members: without it each growth copies those that are there.
-json object_of(std::size_t members) {
-  auto result = json::object();
-  result.get_ref<json::object_t&>().reserve(members);
-  return result;
-}
-
 void put(json& out, const char* key, duration value, duration standard = duration{0}) {
   if (value != standard)
     out[key] = format_duration(value);
@@ -36,31 +29,85 @@ void put(json& out, const char* key, const std::vector<std::string>& value) {
     out[key] = value;
 }
 
-json task_json(const phase_def& phase, task_index index) {
+std::string dumped(const json& value) {
+  return value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+/// A JSON object member by member: large plans have too many for values of their own.
+class object_text {
+public:
+  void put(std::string_view key, std::string_view value) {
+    begin(key);
+    append(value);
+  }
+  void put(std::string_view key, const std::vector<std::string>& values) {
+    if (values.empty())
+      return;
+    begin(key);
+    text_ += '[';
+    for (const auto& value : values) {
+      append(value);
+      text_ += ',';
+    }
+    text_.back() = ']';
+  }
+  void put(std::string_view key, duration value) {
+    if (value != duration{0})
+      put(key, format_duration(value));
+  }
+  void put_json(std::string_view key, std::string_view json_text) {
+    begin(key);
+    text_ += json_text;
+  }
+  std::string end() && {
+    text_ += '}';
+    return std::move(text_);
+  }
+
+private:
+  void begin(std::string_view key) {
+    text_.append(text_.size() == 1 ? "\"" : ",\"").append(key).append("\":");
+  }
+  void append(std::string_view value) {
+    auto plain = [](unsigned char c) { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\'; };
+    if (std::all_of(value.begin(), value.end(), plain))
+      text_.append(1, '"').append(value).append(1, '"');
+    else
+      text_ += dumped(value);
+  }
+
+  std::string text_ = "{";
+};
+
+std::string task_text(const phase_def& phase, task_index index) {
   const auto& task = phase.tasks[index];
-  auto out = object_of(9);
-  out["id"] = task.id;
-  out["command"] = task.command;
-  put(out, "outputs", task.outputs);
+  object_text out;
+  out.put("id", task.id);
+  out.put("command", task.command);
+  out.put("outputs", task.outputs);
   auto usual = index > 0 ? std::vector<task_index>{index - 1} : std::vector<task_index>{};
   if (task.needs != usual) {
     std::vector<std::string> needs;
+    needs.reserve(task.needs.size());
     for (auto i : task.needs)
       needs.push_back(phase.tasks[i].id);
     std::sort(needs.begin(), needs.end());
-    out["needs"] = needs;
+    out.put_json("needs", dumped(needs)); // Also where there are none.
   }
+  json env;
   for (const auto& [name, value] :
        std::map<std::string, std::string>(task.env.begin(), task.env.end()))
-    out["env"][name] = is_secret_name(name) ? "(secret)" : value;
+    env[name] = is_secret_name(name) ? "(secret)" : value;
+  if (!env.empty())
+    out.put_json("env", dumped(env));
   if (!task.cwd.empty())
-    out["cwd"] = task.cwd;
-  put(out, "timeout", task.timeout);
+    out.put("cwd", task.cwd);
+  out.put("timeout", task.timeout);
   if (task.on_crash != crash_policy::adopt)
-    out["on_crash"] = to_string(task.on_crash);
+    out.put("on_crash", to_string(task.on_crash));
   if (task.continue_on_error)
-    out["continue_on_error"] = true;
-  return out;
+    out.put_json("continue_on_error", "true");
+  return std::move(out).end();
 }
 
 json approval_json(const approval_policy& policy) {
@@ -121,31 +168,6 @@ json criteria_json(const criteria_def& criteria) {
   put(out, "required_outputs", criteria.required_outputs);
   for (const auto& check : criteria.checks)
     out["validation_checks"].push_back(check_json(check));
-  return out;
-}
-
-json phase_json(const plan& p, const phase_def& phase) {
-  auto out = object_of(8);
-  out["id"] = phase.id;
-  if (!phase.dependencies.empty()) {
-    auto& ids = out["dependencies"] = json::array();
-    for (auto i : phase.dependencies)
-      ids.push_back(p.phases[i].id);
-  }
-  put(out, "timeout", phase.timeout);
-  put(out, "total_timeout", phase.total_timeout);
-  if (phase.approval)
-    out["approval"] = approval_json(*phase.approval);
-  if (phase.approval && out["approval"] == json{{"mode", "auto"}})
-    out.erase("approval");
-  if (phase.retry)
-    if (auto retry = retry_json(*phase.retry, p.options.retry); !retry.empty())
-      out["retry"] = std::move(retry);
-  auto& tasks = out["tasks"] = json::array();
-  for (task_index i = 0; i < phase.tasks.size(); ++i)
-    tasks.push_back(task_json(phase, i));
-  if (phase.criteria && !phase.criteria->empty())
-    out["criteria"] = criteria_json(*phase.criteria);
   return out;
 }
 
@@ -286,7 +308,28 @@ void diff_phase(const std::string& id, std::string_view old_line, std::string_vi
 } // namespace
 
 std::string canonical_phase(const plan& p, const phase_def& phase) {
-  return phase_json(p, phase).dump(-1, ' ', false, json::error_handler_t::replace);
+  object_text out;
+  out.put("id", phase.id);
+  std::vector<std::string> ids;
+  ids.reserve(phase.dependencies.size());
+  for (auto i : phase.dependencies)
+    ids.push_back(p.phases[i].id);
+  out.put("dependencies", ids);
+  out.put("timeout", phase.timeout);
+  out.put("total_timeout", phase.total_timeout);
+  if (phase.approval)
+    if (auto approval = approval_json(*phase.approval); approval != json{{"mode", "auto"}})
+      out.put_json("approval", dumped(approval));
+  if (phase.retry)
+    if (auto retry = retry_json(*phase.retry, p.options.retry); !retry.empty())
+      out.put_json("retry", dumped(retry));
+  std::string tasks = "[";
+  for (task_index i = 0; i < phase.tasks.size(); ++i)
+    tasks.append(i == 0 ? "" : ",").append(task_text(phase, i));
+  out.put_json("tasks", tasks += ']');
+  if (phase.criteria && !phase.criteria->empty())
+    out.put_json("criteria", dumped(criteria_json(*phase.criteria)));
+  return std::move(out).end();
 }
 
 void write_canonical(const plan& p, const text_sink& sink) {

@@ -1,5 +1,7 @@
 #include "actors/core/text.hpp"
 
+#include "actors/core/timestamp.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cstdio>
@@ -130,13 +132,9 @@ std::string format_bytes(std::uint64_t n) {
 std::string short_time(std::int64_t time_us) {
   if (time_us == 0)
     return {};
-  auto seconds = static_cast<std::time_t>(time_us / 1'000'000);
-  std::tm parts{};
-  if (gmtime_r(&seconds, &parts) == nullptr)
-    return {};
-  std::array<char, 32> buffer{};
-  auto n = std::strftime(buffer.data(), buffer.size(), "%Y-%m-%dT%H:%M:%SZ", &parts);
-  return {buffer.data(), n};
+  auto text = format_time(time_us);
+  constexpr std::string_view fraction = ".000000";
+  return text.erase(text.size() - 1 - fraction.size(), fraction.size());
 }
 
 std::string format_clock(std::int64_t time_us) {

@@ -99,7 +99,7 @@ std::size_t slots_of(const options& o, const plan& p) {
 }
 
 /// A wait that nobody notices, and that makes one commit of many where many phases end at once.
-constexpr std::chrono::milliseconds commit_interval{2};
+constexpr std::chrono::milliseconds commit_interval{4};
 
 console_options console_for(const options& o, const configuration& c) {
   auto result = console_options_for(STDOUT_FILENO, o.json, o.quiet);
