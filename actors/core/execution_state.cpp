@@ -168,14 +168,16 @@ bool belongs_to_phase(event_kind kind) {
 } // namespace
 
 phase_lookup::phase_lookup(const plan& p) {
-  index_.reserve(p.phases.size());
+  std::unordered_map<std::string_view, phase_index> index;
+  index.reserve(p.phases.size());
   for (std::size_t i = 0; i < p.phases.size(); ++i)
-    index_.emplace(p.phases[i].id, static_cast<phase_index>(i));
+    index.emplace(p.phases[i].id, static_cast<phase_index>(i));
+  index_ = std::make_shared<const decltype(index)>(std::move(index));
 }
 
 phase_index phase_lookup::operator()(std::string_view id) const {
-  auto i = index_.find(id);
-  return i == index_.end() ? npos : i->second;
+  auto i = index_->find(id);
+  return i == index_->end() ? npos : i->second;
 }
 
 bool can_transition(phase_status from, phase_status to) {

@@ -3,10 +3,12 @@
 // The state of an execution as it follows from its events: `apply` is the only code that changes
 // it, used by the state actor while events happen and by a resume that reads them back.
 
+#include "actors/core/phase_table.hpp"
 #include "config/plan.hpp"
 #include "messages/execution.hpp"
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -20,13 +22,13 @@ struct execution_state {
   std::int64_t updated_us = 0;
   overall_status overall = overall_status::pending;
   std::uint64_t last_seq = 0;
-  std::string started_by;          ///< user@host
-  std::string chain_head;          ///< Of the event log at last_seq (hex); empty: not known.
-  std::vector<phase_state> phases; ///< By phase_index.
+  std::string started_by; ///< user@host
+  std::string chain_head; ///< Of the event log at last_seq (hex); empty: not known.
+  phase_table phases;     ///< By phase_index.
   bool operator==(const execution_state&) const = default;
 };
 
-/// Finds phases by id; built once per plan.
+/// Finds phases by id; built once per plan, whose ids it borrows. Copies share what was built.
 class phase_lookup {
 public:
   explicit phase_lookup(const plan&);
@@ -35,7 +37,7 @@ public:
   static constexpr phase_index npos = 0xffffffff;
 
 private:
-  std::unordered_map<std::string_view, phase_index> index_;
+  std::shared_ptr<const std::unordered_map<std::string_view, phase_index>> index_;
 };
 
 /// True when `from` -> `to` is an arrow of the drawing at phase_status, or one of these:

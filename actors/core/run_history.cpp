@@ -44,8 +44,8 @@ bool is_person(std::string_view by) {
   return std::find(engine_names.begin(), engine_names.end(), by) == engine_names.end();
 }
 
-run_history::run_history(const plan& p)
-    : plan_(&p), lookup_(p), last_attempt_(p.phases.size(), none),
+run_history::run_history(const plan& p, phase_lookup lookup)
+    : plan_(&p), lookup_(std::move(lookup)), last_attempt_(p.phases.size(), none),
       last_task_(p.phases.size(), none), imported_(p.phases.size(), false) {}
 
 void run_history::add(const event& e) {

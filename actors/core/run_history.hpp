@@ -61,7 +61,8 @@ struct session_record {
 /// Accumulates; about 40 bytes per attempt and 64 per task. The plan must outlive it.
 class run_history {
 public:
-  explicit run_history(const plan&);
+  explicit run_history(const plan& p) : run_history(p, phase_lookup{p}) {}
+  run_history(const plan&, phase_lookup);
   /// Takes one durable event, in order of the log. Unknown phases and unreadable data are passed
   /// over: a report shows what is known.
   void add(const event&);

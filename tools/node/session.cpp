@@ -123,7 +123,7 @@ private:
       found_ = true;
     }
     replay_.state.phases.resize(the_plan().phases.size());
-    history_ = std::make_unique<core::run_history>(the_plan());
+    history_ = std::make_unique<core::run_history>(the_plan(), lookup_);
     return {};
   }
 
@@ -415,7 +415,7 @@ private:
     context.execution = replay_.row.id;
     context.workspace = options_.workspace;
     context.now_us = system_now_us;
-    context.lookup = std::make_shared<const core::phase_lookup>(the_plan());
+    context.lookup = std::make_shared<const core::phase_lookup>(lookup_);
     return session{.lock = std::move(lock),
                    .store = std::move(store_),
                    .context = std::make_shared<const run_context>(std::move(context)),
