@@ -291,9 +291,16 @@ void supervisor_state::leave(int code) {
 void supervisor_state::interrupt(int signo) {
   if (over)
     return;
-  if (++signals > 1 || !trigger_) {
+  if (++signals > 1) {
     // The launcher goes on ending what it was told to end.
     fail("stopped at once by a second " + signal_name(signo) + "; the launcher ends the tasks",
+         exit_code::interrupted);
+    return;
+  }
+  if (!trigger_) {
+    fail(signal_name(signo)
+             + ": leaving before anything was started; tasks of an earlier node go "
+               "on, --resume adopts them",
          exit_code::interrupted);
     return;
   }

@@ -412,6 +412,17 @@ TEST_CASE("a retry whose start was not yet stored is adopted") {
   CHECK(f.saved.back()->phases[0].retry_count == 1);
 }
 
+TEST_CASE("a signal while an adopted start cannot be stored leaves at once and ends no task") {
+  supervisor_fixture f{make_plan(make_phase("0"))};
+  leave_unrecorded(f, 1);
+  f.disk->trouble = caf::make_error(ec::storage_failed, "disk full");
+  CHECK_FALSE(f.go());
+  CHECK(f.saw("say storage fails: disk full"));
+  CHECK(f.interrupt() == exit_code::interrupted);
+  CHECK(f.saw("say SIGINT: leaving before anything was started"));
+  CHECK(f.world->running.size() == 1);
+}
+
 TEST_CASE("a task of an attempt that is over is ended, not adopted") {
   supervisor_fixture f{make_plan(make_phase("0"))};
   f.initial->phases[0].attempt = 1;
