@@ -49,7 +49,7 @@ TEST_CASE("single quotes are literal, double quotes have escapes") {
   CHECK(value_of(R"(K="a\n\t\"b\" \\ \$c" # comment)") == "a\n\t\"b\" \\ $c");
   CHECK(value_of(R"(K="a\qb")") == R"(a\qb)");
   CHECK(value_of("K=\"two\nlines\"") == "two\nlines");
-  CHECK(value_of("K=''") == "");
+  CHECK(value_of("K=''").empty());
 }
 
 TEST_CASE("the last definition wins") {

@@ -107,12 +107,12 @@ TEST_CASE("the system calls of a dry run change no file, also where an execution
   auto before = tree_of(w.path());
   auto trace = (outside.path() / "trace").string();
   // LeakSanitizer cannot work where somebody else traces.
+  constexpr const char* calls =
+      "trace=open,openat,creat,mkdir,mkdirat,rename,renameat,renameat2,unlink,unlinkat,link,linkat,"
+      "symlink,symlinkat,truncate,ftruncate,chmod,fchmodat,socket,execve";
   auto r = run_program({"env", "ASAN_OPTIONS=detect_leaks=0", "strace", "-f", "-o", trace, "-e",
-                        "trace=open,openat,creat,mkdir,mkdirat,rename,renameat,renameat2,unlink,"
-                        "unlinkat,link,linkat,symlink,symlinkat,truncate,ftruncate,chmod,fchmodat,"
-                        "socket,execve",
-                        std::string{AEO_BIN_DIR} + "/aeo-node", "--workspace", w.path().string(),
-                        "--mode", "dry-run"});
+                        calls, std::string{AEO_BIN_DIR} + "/aeo-node", "--workspace",
+                        w.path().string(), "--mode", "dry-run"});
   INFO(r.output);
   CHECK(r.exit_code == 0);
   CHECK(contains(r.output, "--resume"));

@@ -15,8 +15,6 @@
 #include <map>
 #include <utility>
 
-extern char** environ;
-
 namespace aeo::consolidate {
 
 namespace {
@@ -35,6 +33,7 @@ std::vector<std::string> child_environment(const std::vector<std::string>& chang
       values[name] = change;
   }
   std::vector<std::string> result;
+  result.reserve(values.size());
   for (auto& [name, text] : values)
     result.push_back(std::move(text));
   return result;
@@ -42,6 +41,7 @@ std::vector<std::string> child_environment(const std::vector<std::string>& chang
 
 std::vector<char*> pointers(std::vector<std::string>& texts) {
   std::vector<char*> result;
+  result.reserve(texts.size() + 1);
   for (auto& text : texts)
     result.push_back(text.data());
   result.push_back(nullptr);
