@@ -233,6 +233,31 @@ const json* member(const json& object, const std::string& key) {
   return found == object.end() ? nullptr : &*found;
 }
 
+bool is_list_of_objects(const json& x) {
+  return x.is_array() && !x.empty() && std::all_of(x.begin(), x.end(), [](const json& element) {
+           return element.is_object();
+         });
+}
+
+/// One line per element that only one of them has.
+void diff_elements(const std::string& prefix, const json& before, const json& after,
+                   std::vector<std::string>& out) {
+  auto name_missing = [&](const json& from, const json& in, const char* what) {
+    auto named = false;
+    for (const auto& element : from)
+      if (std::find(in.begin(), in.end(), element) == in.end()) {
+        out.push_back(prefix + value_text(&element) + what);
+        named = true;
+      }
+    return named;
+  };
+  auto removed = name_missing(before, after, " removed");
+  auto added = name_missing(after, before, " added");
+  if (!removed && !added)
+    out.push_back(prefix + (before.size() == after.size() ? "order" : "number of equal elements")
+                  + " changed");
+}
+
 /// One line per member that differs, but for those in `skip`.
 void diff_members(const std::string& prefix, const json& before, const json& after,
                   std::string_view skip, std::vector<std::string>& out) {
@@ -244,7 +269,13 @@ void diff_members(const std::string& prefix, const json& before, const json& aft
   for (const auto& key : keys) {
     const auto* a = member(before, key);
     const auto* b = member(after, key);
-    if (a == nullptr || b == nullptr || *a != *b)
+    if (a != nullptr && b != nullptr && *a == *b)
+      continue;
+    if (a != nullptr && b != nullptr && a->is_object() && b->is_object())
+      diff_members(prefix + key + ": ", *a, *b, {}, out);
+    else if (a != nullptr && b != nullptr && is_list_of_objects(*a) && is_list_of_objects(*b))
+      diff_elements(prefix + key + ": ", *a, *b, out);
+    else
       out.push_back(prefix + key + " changed: " + value_text(a) + " → " + value_text(b));
   }
 }

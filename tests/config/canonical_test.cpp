@@ -126,6 +126,25 @@ TEST_CASE("differences are lines that a person understands") {
         == lines{R"(phase 3: criteria changed: (none) → {"required_outputs":["o"]})"});
 }
 
+TEST_CASE("of success criteria those are named that differ") {
+  auto with = [](const std::string& outputs, const std::string& checks) {
+    return text_of(phase_3(R"("command": ["a"])"), R"({"3": {"required_outputs": [)" + outputs
+                                                       + R"(], "validation_checks": [)" + checks
+                                                       + "]}}");
+  };
+  const std::string one = R"({"type": "json_valid", "path": "one"})";
+  const std::string two = R"({"type": "json_valid", "path": "two"})";
+  const std::string three = R"({"type": "json_valid", "path": "three"})";
+  const std::string criteria = "phase 3: criteria: ";
+  CHECK(diff_plans(with(R"("o")", one + "," + two), with(R"("o")", two + "," + three))
+        == lines{criteria + R"(validation_checks: {"type":"json_valid","path":"one"} removed)",
+                 criteria + R"(validation_checks: {"type":"json_valid","path":"three"} added)"});
+  CHECK(diff_plans(with(R"("o")", one + "," + two), with(R"("o")", two + "," + one))
+        == lines{criteria + "validation_checks: order changed"});
+  CHECK(diff_plans(with(R"("o")", one), with(R"("p")", one))
+        == lines{criteria + R"(required_outputs changed: ["o"] → ["p"])"});
+}
+
 TEST_CASE("added and removed phases and tasks are named") {
   auto task = [](const std::string& id) { return R"({"id": ")" + id + R"(", "command": "x"})"; };
   auto before = text_of(R"({"phases": {"2": {"tasks": [)" + task("a") + "," + task("b")
