@@ -226,6 +226,16 @@ progress_counts count_phases(const execution_state& state) {
   return result;
 }
 
+std::optional<duration> worked(const report_input& in, phase_index i) {
+  const auto& s = in.state.phases[i];
+  if (s.started_us == 0 || !in.history || in.history->imported(i))
+    return std::nullopt;
+  std::int64_t us = 0;
+  for (const auto& a : in.history->attempts(i))
+    us += std::max<std::int64_t>((a.ended_us > 0 ? a.ended_us : in.now_us) - a.started_us, 0);
+  return duration{us / 1000};
+}
+
 std::vector<path_step> taken_path(const report_input& in) {
   constexpr auto npos = phase_lookup::npos;
   auto latest = [&in](phase_index best, phase_index i) {

@@ -40,6 +40,10 @@ struct progress_counts {
 };
 progress_counts count_phases(const execution_state&);
 
+/// How long the phase's attempts took together: without waits between them, for a person, or while
+/// no node ran. Nullopt: it did not run, or nobody here measured it.
+std::optional<duration> worked(const report_input&, phase_index);
+
 /// One step of the critical path as measured.
 struct path_step {
   phase_index phase = 0;

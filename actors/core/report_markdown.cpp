@@ -147,12 +147,12 @@ void write_phase_table(std::ostream& out, const report_input& in) {
     }
     const auto& p = in.definition.phases[i];
     const auto& s = phases[i];
-    auto never = s.started_us == 0;
+    auto measured = worked(in, i);
     out << "| " << cell(in, p.id) << " | " << cell(in, p.label()) << " | " << status_word(s.status)
         << " | " << s.attempt << " | "
-        << (never || imported(in, i)
-                ? (never ? "did not run" : "not measured")
-                : took(s.started_us, is_active(s.status) ? in.now_us : s.ended_us))
+        << (measured            ? format_duration(*measured)
+            : s.started_us == 0 ? "did not run"
+                                : "not measured")
         << " | " << cell(in, evidence_text(in, i)) << " |\n";
   }
   if (left_out > 0)

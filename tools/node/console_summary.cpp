@@ -45,11 +45,8 @@ tone tone_of(phase_status s) {
 }
 
 std::string took(const report_input& in, phase_index i) {
-  const auto& s = in.state.phases[i];
-  if (s.started_us == 0 || (in.history && in.history->imported(i)))
-    return "-";
-  auto end = is_active(s.status) || s.ended_us < s.started_us ? in.now_us : s.ended_us;
-  return format_duration(duration{(end - s.started_us) / 1000});
+  auto measured = core::worked(in, i);
+  return measured ? format_duration(*measured) : "-";
 }
 
 /// The rows of the table: all phases, of large plans those that are not approved.

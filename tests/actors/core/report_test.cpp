@@ -250,6 +250,22 @@ TEST_CASE("percent is 100 only when every gate is open") {
   CHECK(c.percent() == 100);
 }
 
+TEST_CASE("how long a phase took is the sum of its attempts, not what lay between") {
+  sample_run r{diamond()};
+  r.on(0, event_kind::phase_started, "0", 1);
+  r.on(5, event_kind::phase_failed, "0", 1, R"({"class":"permanent"})");
+  r.on(1000, event_kind::phase_reset, "0", 1);
+  r.on(1001, event_kind::phase_started, "0", 2);
+  r.on(1003, event_kind::phase_completed, "0", 2);
+  r.on(2000, event_kind::phase_approved, "0", 2, R"({"by":"user:alice"})");
+  CHECK(worked(r.input(), 0) == duration{7000});
+  CHECK(contains(markdown(r, 0), "| approved | 2 | 7.0 s |"));
+  CHECK_FALSE(worked(r.input(), 1));
+  r.on(2000, event_kind::phase_started, "1", 1);
+  r.on(2010, event_kind::task_started, "1", 1, "{}", "T1");
+  CHECK(worked(r.input(), 1) == duration{10'000});
+}
+
 TEST_CASE("a status report's name is its time in UTC") {
   CHECK(status_report_name(t0) == "status_report_20231114_221320.json");
 }

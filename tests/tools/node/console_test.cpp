@@ -145,6 +145,14 @@ TEST_CASE("a pipe gets one line per transition and no control sequence") {
   CHECK(text[2] == ':');
 }
 
+TEST_CASE("an approval tells how long its attempt took") {
+  screen s{diamond(), console_mode::plain};
+  s.on(0, event_kind::phase_started, "0").on(1, event_kind::phase_failed, "0", failure);
+  s.on(500, event_kind::phase_reset, "0").on(500, event_kind::phase_started, "0", {}, {}, 2);
+  s.on(502, event_kind::phase_completed, "0").on(502, event_kind::phase_approved, "0");
+  CHECK(contains(s.text(), "0 Phase | 0: approved in 2.0 s\n"));
+}
+
 TEST_CASE("that a task left processes behind, or a part of its output, is told") {
   screen s{diamond(), console_mode::plain};
   s.on(2, event_kind::task_finished, "0", R"({"ok":true,"kind":"exited","leftovers":2})", "T0");
