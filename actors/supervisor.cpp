@@ -62,7 +62,7 @@ void supervisor_state::spawn_actors() {
                         .workspace = d.workspace,
                         .mask = d.mask};
   reporter_ = self->spawn(reporter, std::move(reports), d.initial);
-  for (auto handle :
+  for (const auto& handle :
        {caf::actor_cast<caf::actor_addr>(storage), caf::actor_cast<caf::actor_addr>(store),
         caf::actor_cast<caf::actor_addr>(executor), caf::actor_cast<caf::actor_addr>(retry_),
         caf::actor_cast<caf::actor_addr>(approval), caf::actor_cast<caf::actor_addr>(reporter_)})
@@ -138,8 +138,8 @@ event_batch supervisor_state::unrecorded_starts(const launcher_inventory& invent
 }
 
 void supervisor_state::connected(launcher_inventory&& inventory) {
-  for (auto listener : {caf::actor_cast<event_listener_actor>(executor),
-                        caf::actor_cast<event_listener_actor>(reporter_)})
+  for (const auto& listener : {caf::actor_cast<event_listener_actor>(executor),
+                               caf::actor_cast<event_listener_actor>(reporter_)})
     self->send(store, atom::subscribe_v, listener);
   auto starts = unrecorded_starts(inventory);
   if (starts.empty()) {
@@ -279,10 +279,11 @@ void supervisor_state::leave(int code) {
     return;
   promise.deliver(code);
   // First those who speak, then those who listen; phases go with the trigger.
-  for (auto handle : {caf::actor_cast<caf::actor>(trigger_), caf::actor_cast<caf::actor>(approval),
-                      caf::actor_cast<caf::actor>(retry_), caf::actor_cast<caf::actor>(executor),
-                      caf::actor_cast<caf::actor>(store), caf::actor_cast<caf::actor>(reporter_),
-                      caf::actor_cast<caf::actor>(storage)})
+  for (const auto& handle :
+       {caf::actor_cast<caf::actor>(trigger_), caf::actor_cast<caf::actor>(approval),
+        caf::actor_cast<caf::actor>(retry_), caf::actor_cast<caf::actor>(executor),
+        caf::actor_cast<caf::actor>(store), caf::actor_cast<caf::actor>(reporter_),
+        caf::actor_cast<caf::actor>(storage)})
     if (handle)
       self->send_exit(handle, caf::exit_reason::user_shutdown);
   self->quit();

@@ -24,10 +24,16 @@ ordered_json time_or_null(std::int64_t us) {
   return us > 0 ? ordered_json(short_time(us)) : ordered_json();
 }
 
+/// To the millisecond.
+double seconds(std::int64_t us) {
+  const auto ms = us / 1000;
+  return static_cast<double>(ms) / 1000;
+}
+
 ordered_json seconds_or_null(std::int64_t from_us, std::int64_t to_us) {
   if (from_us <= 0 || to_us < from_us)
     return {};
-  return static_cast<double>((to_us - from_us) / 1000) / 1000;
+  return seconds(to_us - from_us);
 }
 
 ordered_json text_or_null(const std::string& text) {
@@ -164,6 +170,10 @@ ordered_json errors_json(const std::vector<phase_error>& errors) {
   return result;
 }
 
+bool says_something(const ordered_json& x) {
+  return x.is_string() ? !x.get_ref<const std::string&>().empty() : !x.is_null() && x != false;
+}
+
 /// Who let the phase through, or did not, and why: from the last decision's event.
 ordered_json decision_json(const phase_state& s, const ordered_json& detail) {
   auto result = object_for(8);
@@ -173,7 +183,7 @@ ordered_json decision_json(const phase_state& s, const ordered_json& detail) {
   if (s.status == phase_status::approved)
     result["kind"] = by.empty() ? "not_recorded" : is_person(by) ? "person" : "criteria";
   for (const char* key : {"reason", "comment", "override", "approvals", "role"})
-    if (const auto& x = lenient::member(detail, key); !x.is_null() && x != "" && x != false)
+    if (const auto& x = lenient::member(detail, key); says_something(x))
       result[key] = x;
   return result;
 }
@@ -301,7 +311,7 @@ ordered_json path_json(const report_input& in) {
     steps.push_back({{"id", in.definition.phases[step.phase].id},
                      {"started_at", time_or_null(step.started_us)},
                      {"duration_seconds", seconds_or_null(step.started_us, step.ended_us)},
-                     {"waited_seconds", static_cast<double>(step.waited_us / 1000) / 1000}});
+                     {"waited_seconds", seconds(step.waited_us)}});
   return {{"duration_seconds",
            path.empty() ? ordered_json()
                         : seconds_or_null(path.front().started_us, path.back().ended_us)},

@@ -5,6 +5,7 @@
 
 using namespace aeo;
 using namespace aeo::testing;
+using namespace std::chrono_literals;
 
 namespace {
 

@@ -108,8 +108,9 @@ duplicate_lists find_duplicates(const step_context& context, const survey& all,
            {"reason", "each component stays complete on its own; git stores the content once"}});
   }
   for (const auto& [path, files] : by_path) {
-    const bool differ = std::any_of(files.begin(), files.end(), [&](const auto* file) {
-      return file->facts.oid != files[0]->facts.oid;
+    const auto& first = files[0]->facts.oid;
+    const bool differ = std::any_of(files.begin(), files.end(), [&first](const auto* file) {
+      return file->facts.oid != first;
     });
     if (differ && across(files) && !std::all_of(files.begin(), files.end(), collides))
       result.diverging.push_back(

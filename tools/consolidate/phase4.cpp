@@ -100,7 +100,12 @@ void write_commit_map(const step_context& context, const survey& all, const buil
     const std::map<std::string, std::string> sorted(built.imports[s].commits.begin(),
                                                     built.imports[s].commits.end());
     for (const auto& [original, made] : sorted)
-      text += all.sources[s].name + '\t' + original + '\t' + made + '\n';
+      text.append(all.sources[s].name)
+          .append("\t")
+          .append(original)
+          .append("\t")
+          .append(made)
+          .append("\n");
   }
   write_durably(context.consolidation() + "/repository_consolidation/commit_map.tsv", text);
 }

@@ -213,7 +213,7 @@ TEST_CASE("a stream says the same as the whole text, cut anywhere") {
   auto mask = secret_mask{{{"GITHUB_TOKEN", token}, {"B_KEY", "aaaaab"}, {"C_KEY", "\\\\x\\\\"}}};
   std::string text = "aaaaaaaaabaaaaab\\\\\\x\\\\\\\\x\\\\ ";
   for (const auto& form : written_forms(token))
-    text += form + "\\" + wrapped(form, 20, "\\n") + form;
+    text.append(form).append("\\").append(wrapped(form, 20, "\\n")).append(form);
   const auto whole = mask.mask(text);
   for (std::size_t cut = 0; cut <= text.size(); ++cut)
     REQUIRE(piecewise(mask, text, {cut}) == whole);

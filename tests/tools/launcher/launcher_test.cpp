@@ -178,7 +178,7 @@ TEST_CASE("a log that cannot be written costs its bytes, not the task") {
   CHECK(x.detail.find("the log lacks 588895 bytes of output: /dev/full: No space left")
         != std::string::npos);
   auto barred = c.script("T2", "echo lost");
-  std::ofstream{c.workspace.path() / "file"};
+  std::ofstream(c.workspace.path() / "file").close();
   barred.log = (c.workspace.path() / "file/T2.log").string();
   x = c.run(barred);
   CHECK(x.ok());
@@ -321,6 +321,7 @@ TEST_CASE("more tasks at once than files may be open still run, with their own l
   {
     connected c;
     std::vector<task_spec> specs;
+    specs.reserve(60);
     for (int i = 0; i < 60; ++i)
       specs.push_back(c.script("T" + std::to_string(i), "ulimit -n >>limits; sleep 1000"));
     REQUIRE_FALSE(c.link.client->start(specs));
