@@ -1,5 +1,6 @@
 #include "config/config.hpp"
 #include "config/env_file.hpp"
+#include "config/json_text.hpp"
 #include "config/values.hpp"
 
 #include <nlohmann/json.hpp>
@@ -38,7 +39,7 @@ class object_text {
 public:
   void put(std::string_view key, std::string_view value) {
     begin(key);
-    append(value);
+    append_json_string(text_, value);
   }
   void put(std::string_view key, const std::vector<std::string>& values) {
     if (values.empty())
@@ -46,7 +47,7 @@ public:
     begin(key);
     text_ += '[';
     for (const auto& value : values) {
-      append(value);
+      append_json_string(text_, value);
       text_ += ',';
     }
     text_.back() = ']';
@@ -68,14 +69,6 @@ private:
   void begin(std::string_view key) {
     text_.append(text_.size() == 1 ? "\"" : ",\"").append(key).append("\":");
   }
-  void append(std::string_view value) {
-    auto plain = [](unsigned char c) { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\'; };
-    if (std::all_of(value.begin(), value.end(), plain))
-      text_.append(1, '"').append(value).append(1, '"');
-    else
-      text_ += dumped(value);
-  }
-
   std::string text_ = "{";
 };
 

@@ -2,6 +2,7 @@
 
 #include "actors/core/lenient_json.hpp"
 #include "actors/core/timestamp.hpp"
+#include "config/json_text.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -15,14 +16,6 @@ namespace aeo::core {
 namespace {
 
 using nlohmann::ordered_json;
-
-void append_quoted(std::string& out, const std::string& text) {
-  const auto plain = [](unsigned char c) { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\'; };
-  if (std::all_of(text.begin(), text.end(), plain))
-    out.append(1, '"').append(text).append(1, '"');
-  else
-    out += lenient::dump(ordered_json(text));
-}
 
 void append_time_or_null(std::string& out, std::int64_t time_us) {
   if (time_us == 0) {
@@ -39,7 +32,7 @@ void append_raw(std::string& out, const std::string& text) {
   if (ordered_json::accept(text))
     out += text;
   else
-    append_quoted(out, text);
+    config::append_json_string(out, text);
 }
 
 bool has_ended(phase_status x) {
@@ -52,13 +45,13 @@ void append_errors(std::string& out, const std::vector<phase_error>& errors) {
   out += '[';
   for (const auto& e : errors) {
     out += &e == errors.data() ? "{\"message\":" : ",{\"message\":";
-    append_quoted(out, e.message);
+    config::append_json_string(out, e.message);
     out += ",\"timestamp\":";
     append_time_or_null(out, e.time_us);
     out += ",\"class\":";
-    append_quoted(out, e.cls);
+    config::append_json_string(out, e.cls);
     out += ",\"task\":";
-    append_quoted(out, e.task);
+    config::append_json_string(out, e.task);
     out += ",\"attempt\":" + std::to_string(e.attempt) + '}';
   }
   out += ']';
@@ -85,7 +78,7 @@ void append_metadata(std::string& out, const phase_state& p) {
     for (const auto& task : p.done) {
       if (&task != p.done.data())
         out += ',';
-      append_quoted(out, task);
+      config::append_json_string(out, task);
     }
     out += ']';
   }

@@ -8,6 +8,7 @@
 #include <iterator>
 #include <memory>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace aeo::core {
@@ -19,7 +20,6 @@ class phase_table {
 public:
   std::size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
-  void reserve(std::size_t count) { blocks_.reserve((count + block_size - 1) / block_size); }
   void resize(std::size_t count) {
     while (size_ > count)
       pop_back();

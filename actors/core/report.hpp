@@ -40,8 +40,9 @@ struct progress_counts {
 };
 progress_counts count_phases(const execution_state&);
 
-/// How long the phase's attempts took together: without waits between them, for a person, or while
-/// no node ran. Nullopt: it did not run, or nobody here measured it.
+/// How long the phase's attempts took together: without waits between them or for a person. An
+/// attempt that a later node took up counts until that node saw its end. Nullopt: it did not run,
+/// or nobody here measured it.
 std::optional<duration> worked(const report_input&, phase_index);
 
 /// One step of the critical path as measured.

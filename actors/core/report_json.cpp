@@ -85,7 +85,7 @@ public:
       if (second.valid())
         out_ << second.get();
     }
-    first_element_ = first_element_ && count == 0;
+    first_element_ = count == 0;
   }
   void end_array() { out_ << (first_element_ ? "]" : "\n  ]"); }
   void end() { out_ << "\n}\n"; }
@@ -98,10 +98,16 @@ private:
   std::string text_of(ordered_json value, std::string_view line_start) const {
     lenient::mask_strings(value, mask_);
     auto text = lenient::dump(value, indent_ ? 2 : -1);
+    if (!indent_)
+      return text;
     // A line end in the dump is always between values: strings have theirs escaped.
-    for (auto at = text.find('\n'); at != text.npos; at = text.find('\n', at + line_start.size()))
-      text.replace(at, 1, line_start);
-    return text;
+    std::string result;
+    for (std::size_t from = 0; from <= text.size();) {
+      auto end = std::min(text.find('\n', from), text.size());
+      result.append(from == 0 ? "" : line_start).append(text, from, end - from);
+      from = end + 1;
+    }
+    return result;
   }
 
   std::ostream& out_;

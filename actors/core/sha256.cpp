@@ -8,21 +8,18 @@
 
 namespace aeo::core {
 
-namespace {
-
-// Looked up by name once: that costs more than hashing a short text.
-const EVP_MD* algorithm() {
+const evp_md_st* sha256_algorithm() {
   static const std::unique_ptr<EVP_MD, decltype(&EVP_MD_free)> found{
       EVP_MD_fetch(nullptr, "SHA256", nullptr), &EVP_MD_free};
+  if (!found)
+    throw std::bad_alloc{}; // The only way in which that fails.
   return found.get();
 }
-
-} // namespace
 
 struct sha256::context {
   EVP_MD_CTX* evp = EVP_MD_CTX_new();
   context() {
-    if (!evp || EVP_DigestInit_ex(evp, algorithm(), nullptr) != 1)
+    if (!evp || EVP_DigestInit_ex(evp, sha256_algorithm(), nullptr) != 1)
       throw std::bad_alloc{}; // The only way in which these fail.
   }
   ~context() { EVP_MD_CTX_free(evp); }

@@ -4,7 +4,12 @@
 #include <string>
 #include <string_view>
 
+struct evp_md_st;
+
 namespace aeo::core {
+
+/// OpenSSL's SHA-256, looked up by name once: that costs more than hashing a short text. Not null.
+const evp_md_st* sha256_algorithm();
 
 /// SHA-256, fed piece by piece.
 class sha256 {

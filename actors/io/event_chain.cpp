@@ -1,5 +1,7 @@
 #include "actors/io/event_chain.hpp"
 
+#include "actors/core/sha256.hpp"
+
 #include <openssl/evp.h>
 
 #include <initializer_list>
@@ -23,18 +25,13 @@ void put_text(std::string& out, std::string_view text) {
 
 } // namespace
 
-// Fetched once: looking it up by name costs more than hashing a row.
 struct chain_hasher::algorithm {
-  EVP_MD* md = EVP_MD_fetch(nullptr, "SHA256", nullptr);
   EVP_MD_CTX* context = EVP_MD_CTX_new();
   algorithm() {
-    if (!md || !context)
+    if (!context)
       throw std::bad_alloc{};
   }
-  ~algorithm() {
-    EVP_MD_CTX_free(context);
-    EVP_MD_free(md);
-  }
+  ~algorithm() { EVP_MD_CTX_free(context); }
   algorithm(const algorithm&) = delete;
   algorithm& operator=(const algorithm&) = delete;
 };
@@ -57,7 +54,7 @@ chain_hasher::~chain_hasher() = default;
 row_hash chain_hasher::digest() {
   row_hash result{};
   auto* context = algorithm_->context;
-  if (EVP_DigestInit_ex(context, algorithm_->md, nullptr) != 1
+  if (EVP_DigestInit_ex(context, core::sha256_algorithm(), nullptr) != 1
       || EVP_DigestUpdate(context, bytes_.data(), bytes_.size()) != 1
       || EVP_DigestFinal_ex(context, result.data(), nullptr) != 1)
     throw std::bad_alloc{}; // The only way in which these fail.

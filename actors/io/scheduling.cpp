@@ -21,19 +21,25 @@ struct scheduling {
   std::uint64_t period = 0;
 };
 
-constexpr std::uint64_t reset_on_fork = 1; // SCHED_FLAG_RESET_ON_FORK
 constexpr std::uint64_t shortest_slice_ns = 100'000;
+constexpr std::uint64_t usual_slice = 0;
+
+void set_slice(std::uint64_t ns) {
+  scheduling wish; // What else is set stays so, the niceness first of all.
+  if (::syscall(SYS_sched_getattr, 0, &wish, sizeof wish, 0) != 0)
+    return;
+  wish.runtime = ns;
+  ::syscall(SYS_sched_setattr, 0, &wish, 0);
+}
 
 } // namespace
 
-void prefer_short_waits(heirs who) {
-  scheduling wish;
-  if (::syscall(SYS_sched_getattr, 0, &wish, sizeof wish, 0) != 0)
-    return;
-  wish.runtime = shortest_slice_ns;
-  if (who == heirs::nobody)
-    wish.flags |= reset_on_fork;
-  ::syscall(SYS_sched_setattr, 0, &wish, 0);
+void prefer_short_waits() {
+  set_slice(shortest_slice_ns);
+}
+
+void prefer_usual_waits() {
+  set_slice(usual_slice);
 }
 
 } // namespace aeo::io

@@ -48,7 +48,7 @@ int main(int argc, char** argv) {
       log.note(problem.text);
     return problem.exit_code;
   }
-  aeo::io::prefer_short_waits(aeo::io::heirs::nobody);
+  aeo::io::prefer_short_waits();
   server{std::move(own), workspace, execution, log}.run();
   return 0;
 }

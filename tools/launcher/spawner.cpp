@@ -1,6 +1,7 @@
 #include "tools/launcher/spawner.hpp"
 
 #include "actors/io/process_table.hpp"
+#include "actors/io/scheduling.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -73,6 +74,7 @@ struct child_setup {
     // Only system calls from here on.
     sigset_t none;
     ::sigemptyset(&none);
+    io::prefer_usual_waits();
     if (::setpgid(0, 0) == 0 && ::signal(SIGPIPE, SIG_DFL) != SIG_ERR
         && ::signal(SIGXFSZ, SIG_DFL) != SIG_ERR && ::chdir(setup.cwd) == 0
         && ::dup2(setup.output, STDOUT_FILENO) >= 0 && ::dup2(setup.output, STDERR_FILENO) >= 0

@@ -150,7 +150,7 @@ std::shared_ptr<supervisor_deps> make_deps(const options& o, const configuration
 } // namespace
 
 int run_session(const options& o, const configuration& c, session&& s) {
-  io::prefer_short_waits(io::heirs::threads_and_children);
+  io::prefer_short_waits();
   signal_watch signals;
   auto lock = std::move(s.lock); // Held until everything has ended.
   node_config config;

@@ -5,7 +5,9 @@
 #include <poll.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <fstream>
@@ -73,6 +75,21 @@ TEST_CASE("a start is told with pid and start time") {
   CHECK(info->start_ticks == start.start_ticks);
   REQUIRE_FALSE(c.link.client->cancel({spec.key}));
   CHECK(c.said.exit_of(spec.key).kind == exit_kind::cancelled);
+}
+
+TEST_CASE("a task is scheduled as what the operator starts, not as the launcher is") {
+  // struct sched_attr: size and policy, flags, niceness and priority, slice, ...
+  auto scheduling_of = [](pid_t pid) {
+    std::array<std::uint64_t, 6> attributes{};
+    REQUIRE(::syscall(SYS_sched_getattr, pid, attributes.data(), sizeof attributes, 0) == 0);
+    return attributes;
+  };
+  connected c;
+  auto spec = c.script("T1", "echo >>started; sleep 1000");
+  REQUIRE_FALSE(c.link.client->start({spec}));
+  const auto start = c.said.start_of(spec.key);
+  REQUIRE(start.pid > 0);
+  CHECK(scheduling_of(static_cast<pid_t>(start.pid)) == scheduling_of(::getpid()));
 }
 
 TEST_CASE("start times are right for many tasks, also across the clock's ticks") {
