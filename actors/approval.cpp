@@ -1,6 +1,8 @@
 #include "actors/approval.hpp"
 
+#include "actors/core/decisions.hpp"
 #include "actors/core/event_data.hpp"
+#include "actors/core/timestamp.hpp"
 #include "actors/phase.hpp"
 
 #include <algorithm>
@@ -22,7 +24,7 @@ judge_actor::behavior_type judge_gate(judge_actor::pointer self,
         self->quit();
         const auto& phase = deps->context->phase(request.phase);
         auto gate = core::evaluate(phase, request.before, results, *deps->files);
-        return judge(phase, gate, deps->manual);
+        return judge(phase, gate, deps->manual, request.waited, deps->context->now_us());
       },
   };
 }
@@ -55,6 +57,15 @@ std::string waiting_reason(const phase_def& phase, bool manual_mode) {
 
 } // namespace
 
+verdict judge(const phase_def& phase, const core::gate_result& gate, bool manual_mode,
+              std::string_view waited, std::int64_t now_us) {
+  auto result = judge(phase, gate, manual_mode);
+  if (result.kind == verdict_kind::waiting)
+    result.detail = core::keep_waiting(
+        result.detail, waited, phase.approval ? *phase.approval : approval_policy{}, now_us);
+  return result;
+}
+
 verdict judge(const phase_def& phase, const core::gate_result& gate, bool manual_mode) {
   if (!gate.passed) {
     auto summary = failed_checks(gate);
@@ -70,7 +81,8 @@ verdict judge(const phase_def& phase, const core::gate_result& gate, bool manual
 caf::result<verdict> approval_state::begin(review_request request) {
   const auto& phase = deps->context->phase(request.phase);
   if (core::has_empty_gate(phase))
-    return judge(phase, core::evaluate(phase, request.before, {}, *deps->files), deps->manual);
+    return judge(phase, core::evaluate(phase, request.before, {}, *deps->files), deps->manual,
+                 request.waited, deps->context->now_us());
   review next;
   next.request = std::move(request);
   next.promise = self->make_response_promise<verdict>();
@@ -138,6 +150,217 @@ void approval_state::evaluate(review&& r) {
   r.promise.delegate(judge, atom::review_v);
 }
 
+void approval_state::hear(const event_batch& batch) {
+  for (const auto& e : batch)
+    if (e.kind == event_kind::phase_waiting)
+      if (auto i = (*deps->context->lookup)(e.phase); i != core::phase_lookup::npos)
+        arm(i, core::read_waiting(e.data).deadline_us);
+}
+
+approval_policy approval_state::policy_of(phase_index i) const {
+  const auto& phase = deps->context->phase(i);
+  return phase.approval ? *phase.approval : approval_policy{};
+}
+
+caf::result<std::string> approval_state::act(const operator_decision& decision) {
+  const auto& id = decision.request.phase;
+  auto i = (*deps->context->lookup)(id);
+  if (i == core::phase_lookup::npos)
+    return caf::make_error(ec::not_found, "the plan has no phase " + id);
+  if (!deciding.insert(i).second)
+    return caf::make_error(ec::wrong_state, "another decision on phase " + id
+                                                + " is being looked at: ask again");
+  auto promise = self->make_response_promise<std::string>();
+  self->request(deps->store, caf::infinite, atom::get_v)
+      .then(
+          [this, i, decision, promise](const snapshot_ptr& s) {
+            decide(i, s->phases[i], decision, promise);
+          },
+          [this, i, promise](const caf::error& err) {
+            refuse(i, promise, ec::internal, message_of(err));
+          });
+  return promise;
+}
+
+void approval_state::refuse(phase_index i, answer promise, ec code, const std::string& why) {
+  deciding.erase(i);
+  promise.deliver(caf::make_error(code, why));
+}
+
+void approval_state::decide(phase_index i, const phase_state& p, const operator_decision& decision,
+                            answer promise) {
+  const auto& id = decision.request.phase;
+  const auto approves = decision.request.command == control_command::approve;
+  if (approves && p.status == phase_status::failed) {
+    override_failed(i, p, decision, promise);
+  } else if (p.status != phase_status::waiting_approval) {
+    refuse(i, promise, ec::wrong_state,
+           "phase " + id + " is " + std::string{to_string(p.status)}
+               + (p.status == phase_status::completed ? ": its criteria are being judged, ask again"
+                                                      : ": it does not wait for an approval"));
+  } else if (core::is_ask(p.detail)) {
+    refuse(i, promise, ec::wrong_state,
+           "phase " + id + " does not wait for an approval but for what became of a task: find "
+                           "that out, then retry or skip the phase");
+  } else if (approves) {
+    approve_waiting(i, p, decision, promise);
+  } else if (decision.request.reason.empty()) {
+    refuse(i, promise, ec::wrong_state, "a rejection needs a reason");
+  } else {
+    auto policy = policy_of(i);
+    policy.allow_self = true; // Whoever started the run may stop it.
+    if (auto why = core::why_not_counted(policy, {}, decision, {}); !why.empty())
+      refuse(i, promise, ec::not_permitted, why);
+    else
+      settle(i, decision, event_kind::phase_rejected, core::decided_data(decision),
+             "phase " + id + " is rejected; what depends on it is blocked", promise);
+  }
+}
+
+void approval_state::override_failed(phase_index i, const phase_state& p,
+                                     const operator_decision& decision, answer promise) {
+  const auto& id = decision.request.phase;
+  const auto policy = policy_of(i);
+  const auto why = core::why_not_counted(policy, {}, decision, deps->context->started_by);
+  if (!decision.request.override_criteria)
+    refuse(i, promise, ec::wrong_state,
+           "phase " + id + " has failed: mend the cause and retry it, or approve it with "
+                           "--override and a --reason");
+  else if (decision.request.reason.empty())
+    refuse(i, promise, ec::wrong_state, "an override needs a reason");
+  else if (!why.empty())
+    refuse(i, promise, ec::not_permitted, why);
+  else if (policy.required > 1)
+    refuse(i, promise, ec::not_permitted,
+           "the plan wants " + std::to_string(policy.required) + " people for phase " + id
+               + ": one cannot override its failure; mend the cause and retry it");
+  else
+    settle(i, decision, event_kind::phase_approved, core::overridden_data(p.detail, decision),
+           "phase " + id + " is approved although it failed; every report says so", promise);
+}
+
+/// What was reviewed must be what is there now: the gate is judged once more.
+void approval_state::approve_waiting(phase_index i, const phase_state& p,
+                                     const operator_decision& decision, answer promise) {
+  const auto gate = core::read_waiting(p.detail);
+  const auto& digest = decision.request.digest;
+  if (auto why = core::why_not_counted(policy_of(i), gate, decision, deps->context->started_by);
+      !why.empty())
+    return refuse(i, promise, ec::not_permitted, why);
+  if (!digest.empty() && !gate.digest.starts_with(digest))
+    return refuse(i, promise, ec::wrong_state,
+                  "what waits for approval is not what was reviewed (its digest is " + gate.digest
+                      + "): review it again");
+  review_request again{.phase = i, .attempt = p.attempt, .before = {}, .waited = p.detail};
+  if (auto read = core::fingerprints_from_json(p.before))
+    again.before = *read;
+  self->request(caf::actor_cast<approval_actor>(self), caf::infinite, atom::review_v,
+                std::move(again))
+      .then(
+          [this, i, decision, promise, waited = p.detail](const verdict& v) {
+            count_voice(i, waited, v, decision, promise);
+          },
+          [this, i, promise](const caf::error& err) {
+            refuse(i, promise, ec::internal, message_of(err));
+          });
+}
+
+void approval_state::count_voice(phase_index i, const std::string& waiting_data, const verdict& v,
+                                 const operator_decision& decision, answer promise) {
+  const auto& id = decision.request.phase;
+  const auto gate = core::read_waiting(waiting_data);
+  if (v.kind == verdict_kind::failed)
+    return refuse(i, promise, ec::wrong_state,
+                  "phase " + id + " no longer meets its criteria: " + v.summary
+                      + "; retry it, or put right what was changed");
+  if (v.kind == verdict_kind::waiting && core::read_waiting(v.detail).digest != gate.digest) {
+    // What is there now is what the next one reviews.
+    event_batch batch;
+    batch.push_back({.time_us = deps->context->now_us(),
+                     .kind = event_kind::phase_waiting,
+                     .phase = id,
+                     .task = {},
+                     .data = v.detail});
+    self->send(deps->store, atom::record_v, std::move(batch));
+    return refuse(i, promise, ec::wrong_state,
+                  "the outputs of phase " + id
+                      + " have changed since they were judged: the evidence was taken anew and "
+                        "earlier approvals do not count; review it, then approve again");
+  }
+  const auto required = policy_of(i).required;
+  auto data = core::add_voice(
+      waiting_data, {decision.by, decision.request.reason, deps->context->now_us()});
+  const auto voices = gate.voices.size() + 1;
+  if (voices < required)
+    settle(i, decision, event_kind::phase_waiting, std::move(data),
+           std::to_string(voices) + " of " + std::to_string(required) + " approvals of phase " + id
+               + ": it waits for " + std::to_string(required - voices) + " more",
+           promise);
+  else
+    settle(i, decision, event_kind::phase_approved, core::approved_by_people(data),
+           "phase " + id + " is approved", promise);
+}
+
+/// Durable together with its audit, then the answer.
+void approval_state::settle(phase_index i, const operator_decision& decision, event_kind kind,
+                            std::string data, std::string text, answer promise) {
+  const auto now = deps->context->now_us();
+  event_batch batch;
+  batch.push_back({.time_us = now,
+                   .kind = kind,
+                   .phase = decision.request.phase,
+                   .task = {},
+                   .data = std::move(data)});
+  batch.push_back(core::make_audit(decision, true, text, now));
+  self->request(deps->store, caf::infinite, atom::record_v, std::move(batch))
+      .then(
+          [this, i, promise, text]() mutable {
+            deciding.erase(i);
+            promise.deliver(text);
+          },
+          [this, i, promise](const caf::error& err) {
+            refuse(i, promise, ec::wrong_state, message_of(err));
+          });
+}
+
+void approval_state::arm(phase_index i, std::int64_t deadline_us) {
+  auto& armed = deadlines[i];
+  if (deadline_us == 0 || armed == deadline_us)
+    return;
+  armed = deadline_us;
+  const auto left = std::max<std::int64_t>(deadline_us - deps->context->now_us(), 0);
+  self->run_delayed(std::chrono::microseconds{left},
+                    [this, i, deadline_us] { deadline_passed(i, deadline_us); });
+}
+
+void approval_state::deadline_passed(phase_index i, std::int64_t deadline_us) {
+  if (deadlines[i] != deadline_us)
+    return;
+  deadlines.erase(i);
+  if (deps->context->now_us() < deadline_us) {
+    arm(i, deadline_us); // The clock was set back.
+    return;
+  }
+  self->request(deps->store, caf::infinite, atom::get_v)
+      .then([this, i, deadline_us](const snapshot_ptr& s) {
+        const auto& p = s->phases[i];
+        if (p.status != phase_status::waiting_approval
+            || core::read_waiting(p.detail).deadline_us != deadline_us)
+          return;
+        const auto rejects = policy_of(i).on_deadline == deadline_action::reject;
+        const auto text = "nobody decided until " + core::format_time(deadline_us);
+        event_batch batch;
+        batch.push_back(
+            {.time_us = deps->context->now_us(),
+             .kind = rejects ? event_kind::phase_rejected : event_kind::note,
+             .phase = deps->context->phase(i).id,
+             .task = {},
+             .data = rejects ? core::decision_data("deadline", text)
+                             : core::warning_data(text + "; it goes on waiting")});
+        self->send(deps->store, atom::record_v, std::move(batch));
+      });
+}
+
 approval_actor::behavior_type approval(approval_actor::stateful_pointer<approval_state> self,
                                        std::shared_ptr<const approval_deps> deps) {
   self->state.self = self;
@@ -148,6 +371,8 @@ approval_actor::behavior_type approval(approval_actor::stateful_pointer<approval
       [self](atom::review, review_request& request) {
         return self->state.begin(std::move(request));
       },
+      [self](atom::publish, const event_batch& batch) { self->state.hear(batch); },
+      [self](atom::act, const operator_decision& decision) { return self->state.act(decision); },
   };
 }
 

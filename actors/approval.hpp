@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@ namespace aeo {
 
 struct approval_deps {
   context_ptr context;
+  state_actor store;
   executor_actor executor;
   std::shared_ptr<core::file_access> files;
   std::function<std::string(const std::string& log)> tail; ///< As in phase_deps.
@@ -20,7 +22,9 @@ struct approval_deps {
   bool detached = true; ///< Read files on a thread of their own; tests want one order.
 };
 
-/// Judges gates: runs the criteria's commands, has the criteria evaluated, says what follows.
+/// Judges gates: runs the criteria's commands, has the criteria evaluated, says what follows. Counts
+/// what people say about gates that wait for them, and keeps to their deadlines. Nothing of that is
+/// kept here alone: voices and deadlines are in phase_waiting's data.
 struct approval_state {
   static inline const char* name = "approval";
 
@@ -37,10 +41,27 @@ struct approval_state {
   std::map<std::pair<std::string, std::uint32_t>, review> reviews; ///< By phase id and attempt.
   std::vector<caf::typed_response_promise<verdict>> abandoned;     ///< Their check was cancelled.
 
+  std::set<phase_index> deciding; ///< A decision on them is being looked at.
+  std::map<phase_index, std::int64_t> deadlines; ///< The one that its timer is for.
+
   caf::result<verdict> begin(review_request request);
   void command_ended(const task_exit&);
+  void hear(const event_batch&);
+  caf::result<std::string> act(const operator_decision&);
 
 private:
+  using answer = caf::typed_response_promise<std::string>;
+  approval_policy policy_of(phase_index) const;
+  void decide(phase_index, const phase_state&, const operator_decision&, answer);
+  void approve_waiting(phase_index, const phase_state&, const operator_decision&, answer);
+  void count_voice(phase_index, const std::string& waiting_data, const verdict&,
+                   const operator_decision&, answer);
+  void override_failed(phase_index, const phase_state&, const operator_decision&, answer);
+  void refuse(phase_index, answer, ec, const std::string& why);
+  void settle(phase_index, const operator_decision&, event_kind, std::string data,
+              std::string text, answer);
+  void arm(phase_index, std::int64_t deadline_us);
+  void deadline_passed(phase_index, std::int64_t deadline_us);
   void run_commands(review&, const phase_def&);
   void evaluate(review&&);
 };
@@ -50,5 +71,8 @@ approval_actor::behavior_type approval(approval_actor::stateful_pointer<approval
 
 /// What follows from evaluated criteria under the phase's policy.
 verdict judge(const phase_def&, const core::gate_result&, bool manual_mode);
+/// The same, taking over from what it waited for before (phase_waiting's data, or empty).
+verdict judge(const phase_def&, const core::gate_result&, bool manual_mode,
+              std::string_view waited, std::int64_t now_us);
 
 } // namespace aeo

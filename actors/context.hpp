@@ -20,6 +20,7 @@ struct run_context {
   std::shared_ptr<const plan> the_plan;
   std::string execution;           ///< UUID.
   std::filesystem::path workspace; ///< Absolute.
+  std::string started_by;          ///< user@host
   /// Microseconds since the epoch, UTC. Injected so that tests own the time.
   std::function<std::int64_t()> now_us;
 

@@ -1,5 +1,6 @@
 #include "actors/phase.hpp"
 
+#include "actors/core/decisions.hpp"
 #include "actors/core/retry_rules.hpp"
 
 #include <algorithm>
@@ -180,7 +181,7 @@ void phase_actor_state::proceed() {
     return;
   if (cancelled) {
     self->send(trigger, atom::release_v, index);
-    finish(make_event(event_kind::phase_reset, {}, core::decision_data("node", *cancelled)));
+    finish_cancelled();
   } else if (!asking.empty()) {
     ask();
   } else if (failure) {
@@ -207,7 +208,7 @@ void phase_actor_state::complete(event_batch&& batch) {
 
 void phase_actor_state::review() {
   self->request(deps->approval, caf::infinite, atom::review_v,
-                review_request{index, attempt, before})
+                review_request{index, attempt, before, waited})
       .then([this](const verdict& v) { judged(v); },
             [this](const caf::error& err) { fail_on_error(err); });
 }
@@ -286,13 +287,25 @@ void phase_actor_state::cancel(const std::string& reason) {
   auto waits = ended ? failure.has_value() : stages.empty();
   if (waits) {
     // Between attempts, or before the first: no process to end.
-    finish(make_event(event_kind::phase_reset, {}, core::decision_data("node", reason)));
+    finish_cancelled();
     return;
   }
   for (task_index i = 0; i < stages.size(); ++i)
     if (stages[i] == stage::running || stages[i] == stage::repeating)
       self->send(deps->executor, atom::cancel_v, task_key{def().id, def().tasks[i].id, attempt});
   proceed();
+}
+
+void phase_actor_state::cancel(const operator_decision& decision) {
+  if (!cancelled)
+    canceller = decision;
+  cancel("cancelled by " + decision.by);
+}
+
+void phase_actor_state::finish_cancelled() {
+  finish(canceller
+             ? make_event(event_kind::phase_cancelled, {}, core::decided_data(*canceller))
+             : make_event(event_kind::phase_reset, {}, core::decision_data("node", *cancelled)));
 }
 
 void phase_actor_state::restore(phase_origin origin) {
@@ -314,6 +327,7 @@ void phase_actor_state::restore(phase_origin origin) {
     break;
   case phase_status::waiting_approval:
     ended = true;
+    waited = saved.detail;
     if (!core::is_ask(saved.detail))
       review();
     break;
@@ -413,6 +427,7 @@ phase_actor::behavior_type phase(phase_actor::stateful_pointer<phase_actor_state
       [self](const task_exit& exit) { self->state.heard_exit(exit); },
       [self](atom::start) { self->state.start(); },
       [self](atom::cancel, const std::string& reason) { self->state.cancel(reason); },
+      [self](atom::cancel, const operator_decision& decision) { self->state.cancel(decision); },
   };
 }
 

@@ -56,6 +56,8 @@ struct phase_actor_state {
   std::vector<stage> stages;        ///< By task_index.
   std::optional<task_exit> failure; ///< The first one of the attempt.
   std::optional<std::string> cancelled;
+  std::optional<operator_decision> canceller; ///< Null: the node cancels, the phase stays pending.
+  std::string waited; ///< phase_waiting's data of the gate that is being judged again.
   std::string asking; ///< A task whose outcome a person must find out.
   bool ended = false; ///< The attempt has ended; late answers change nothing.
 
@@ -63,6 +65,7 @@ struct phase_actor_state {
   void heard_start(const task_start&);
   void heard_exit(const task_exit&);
   void cancel(const std::string& reason);
+  void cancel(const operator_decision&);
   void restore(phase_origin origin);
 
 private:
@@ -85,6 +88,7 @@ private:
   void restore_task(const phase_origin&, task_index);
   void outcome_lost(task_index);
   void ask();
+  void finish_cancelled();
   bool needs_done(const task_def&) const;
   bool is_strict() const;
   void record(event&&);

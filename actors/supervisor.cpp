@@ -49,6 +49,7 @@ void supervisor_state::spawn_actors() {
   retry_ = self->spawn(retry, d.context, std::move(d.rules), std::move(d.random01));
   approval = self->spawn(
       aeo::approval, std::make_shared<const approval_deps>(approval_deps{.context = d.context,
+                                                                         .store = store,
                                                                          .executor = executor,
                                                                          .files = d.files,
                                                                          .tail = d.tail,
@@ -62,6 +63,14 @@ void supervisor_state::spawn_actors() {
                         .workspace = d.workspace,
                         .mask = d.mask};
   reporter_ = self->spawn(reporter, std::move(reports), d.initial);
+  if (d.remote) {
+    archive_ = d.detached ? self->spawn<caf::detached>(archive, d.remote->archive)
+                          : self->spawn(archive, d.remote->archive);
+    feed_ = self->spawn(feed, d.context, store, archive_, std::move(d.remote->typical_ms),
+                        d.initial->last_seq);
+    self->monitor(archive_);
+    self->monitor(feed_);
+  }
   for (const auto& handle :
        {caf::actor_cast<caf::actor_addr>(storage), caf::actor_cast<caf::actor_addr>(store),
         caf::actor_cast<caf::actor_addr>(executor), caf::actor_cast<caf::actor_addr>(retry_),
@@ -77,8 +86,11 @@ phase_factory supervisor_state::make_phase_factory() {
                                                               .retry = retry_,
                                                               .files = deps->files,
                                                               .tail = deps->tail});
-  return [shared, all = deps, system = &self->system()](trigger_actor trigger, phase_index i) {
+  return [shared, all = deps, system = &self->system()](trigger_actor trigger, phase_index i,
+                                                        std::uint32_t attempt) {
     std::optional<phase_origin> origin;
+    if (attempt > 0)
+      origin.emplace().saved.attempt = attempt; // It goes on counting.
     if (auto found = all->origins.find(i); found != all->origins.end()) {
       origin = std::move(found->second);
       all->origins.erase(found);
@@ -139,8 +151,11 @@ event_batch supervisor_state::unrecorded_starts(const launcher_inventory& invent
 
 void supervisor_state::connected(launcher_inventory&& inventory) {
   for (const auto& listener : {caf::actor_cast<event_listener_actor>(executor),
-                               caf::actor_cast<event_listener_actor>(reporter_)})
-    self->send(store, atom::subscribe_v, listener);
+                               caf::actor_cast<event_listener_actor>(reporter_),
+                               caf::actor_cast<event_listener_actor>(approval),
+                               caf::actor_cast<event_listener_actor>(feed_)})
+    if (listener)
+      self->send(store, atom::subscribe_v, listener);
   auto starts = unrecorded_starts(inventory);
   if (starts.empty()) {
     take_over(std::move(inventory));
@@ -191,6 +206,28 @@ void supervisor_state::take_over(launcher_inventory&& inventory) {
   d.initial.reset();
   self->send(store, atom::subscribe_v, caf::actor_cast<event_listener_actor>(trigger_));
   self->send(trigger_, atom::start_v);
+  if (d.remote)
+    open_door();
+}
+
+void supervisor_state::open_door() {
+  auto& remote = *deps->remote;
+  gateway_ = self->spawn(gateway, gateway_deps{.context = deps->context,
+                                               .store = store,
+                                               .feed = feed_,
+                                               .archive = archive_,
+                                               .approval = approval,
+                                               .trigger = trigger_,
+                                               .find = remote.find,
+                                               .address = remote.address,
+                                               .program = remote.program});
+  self->monitor(gateway_);
+  auto opened = remote.publish(gateway_);
+  if (opened)
+    door = std::move(*opened);
+  else
+    self->send(reporter_, atom::say_v,
+               "nobody can attach to this node: " + message_of(opened.error()));
 }
 
 void supervisor_state::done(const run_outcome& outcome) {
@@ -202,10 +239,24 @@ void supervisor_state::done(const run_outcome& outcome) {
           [this, outcome] {
             self->request(store, end_patience, atom::get_v)
                 .then(
-                    [this, outcome](const snapshot_ptr& s) { conclude(outcome, *s); },
+                    [this, outcome](const snapshot_ptr& s) { end_or_wait(outcome, *s); },
                     [this](const caf::error& err) { fail(message_of(err), exit_code::internal); });
           },
           [this](const caf::error& err) { fail(message_of(err), exit_code::internal); });
+}
+
+/// The trigger says again when it is done after a person has changed something.
+void supervisor_state::end_or_wait(const run_outcome& outcome, const core::execution_state& s) {
+  const auto shut = std::ranges::any_of(s.phases, is_shut, &phase_state::status);
+  const auto helpless = outcome.interrupted || outcome.configuration || outcome.stuck;
+  if (!deps->wait || helpless || !(outcome.waiting || shut)) {
+    conclude(outcome, s);
+    return;
+  }
+  ending = false;
+  self->send(reporter_, atom::say_v,
+             "nothing goes on without a person: waiting (--wait); see what for with aeo-control "
+             "status, then approve, reject, retry or skip; SIGINT ends the node");
 }
 
 void supervisor_state::conclude(const run_outcome& outcome, const core::execution_state& s) {
@@ -278,9 +329,12 @@ void supervisor_state::leave(int code) {
   if (std::exchange(over, true))
     return;
   promise.deliver(code);
+  door.reset();
   // First those who speak, then those who listen; phases go with the trigger.
   for (const auto& handle :
-       {caf::actor_cast<caf::actor>(trigger_), caf::actor_cast<caf::actor>(approval),
+       {caf::actor_cast<caf::actor>(gateway_), caf::actor_cast<caf::actor>(feed_),
+        caf::actor_cast<caf::actor>(archive_), caf::actor_cast<caf::actor>(trigger_),
+        caf::actor_cast<caf::actor>(approval),
         caf::actor_cast<caf::actor>(retry_), caf::actor_cast<caf::actor>(executor),
         caf::actor_cast<caf::actor>(store), caf::actor_cast<caf::actor>(reporter_),
         caf::actor_cast<caf::actor>(storage)})
@@ -333,6 +387,12 @@ void supervisor_state::heard_stalled(const std::string& text) {
 void supervisor_state::down(const caf::down_msg& msg) {
   if (over)
     return;
+  if (msg.source == gateway_ || msg.source == feed_ || msg.source == archive_) {
+    door.reset();
+    self->send(reporter_, atom::say_v,
+               "remote access ended (" + message_of(msg.reason) + "); the run goes on without it");
+    return;
+  }
   fail("an actor ended unexpectedly (" + message_of(msg.reason)
            + "); what was reported is stored, continue with --resume",
        exit_code::internal);

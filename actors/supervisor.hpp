@@ -1,7 +1,10 @@
 #pragma once
 
 #include "actors/approval.hpp"
+#include "actors/archive.hpp"
 #include "actors/executor.hpp"
+#include "actors/feed.hpp"
+#include "actors/gateway.hpp"
 #include "actors/phase.hpp"
 #include "actors/reporter.hpp"
 #include "actors/retry.hpp"
@@ -16,6 +19,17 @@
 #include <string>
 
 namespace aeo {
+
+/// What remote nodes are served with.
+struct remote_service {
+  archive_deps archive;
+  std::vector<std::int64_t> typical_ms; ///< See feed_state.
+  std::function<caf::expected<io::credential_book::lookup>(const std::string& token)> find;
+  std::function<std::string(const caf::node_id&)> address;
+  std::string program;
+  /// Opens the door; it is closed when what this returns goes. May block.
+  std::function<caf::expected<std::shared_ptr<void>>(const gateway_actor&)> publish;
+};
 
 /// What one execution is started with; the supervisor takes all of it.
 struct supervisor_deps {
@@ -40,7 +54,9 @@ struct supervisor_deps {
   std::size_t slots = 1;
   std::chrono::microseconds commit_interval{}; ///< See state_state.
   std::vector<bool> selected; ///< Phases that may start (--only, --from); empty: all.
+  std::unique_ptr<remote_service> remote; ///< Null: nobody can attach.
   bool manual = false;
+  bool wait = false; ///< Where only a person can help, waits for one instead of ending.
   bool detach_on_stop = false; ///< A signal leaves running tasks to the launcher.
   bool detached = true;        ///< Blocking actors get threads of their own; tests want one order.
 };
@@ -58,6 +74,10 @@ struct supervisor_state {
   retry_actor retry_;
   reporter_actor reporter_;
   trigger_actor trigger_;
+  archive_actor archive_;
+  feed_actor feed_;
+  gateway_actor gateway_;
+  std::shared_ptr<void> door;
   caf::typed_response_promise<int> promise;
   bool stalled = false;
   bool ending = false;
@@ -72,6 +92,8 @@ struct supervisor_state {
 
 private:
   void spawn_actors();
+  void open_door();
+  void end_or_wait(const run_outcome&, const core::execution_state&);
   phase_origin* origin_of(const task_key&);
   void connected(launcher_inventory&&);
   event_batch unrecorded_starts(const launcher_inventory&) const;

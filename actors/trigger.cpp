@@ -1,5 +1,6 @@
 #include "actors/trigger.hpp"
 
+#include "actors/core/decisions.hpp"
 #include "actors/core/event_data.hpp"
 #include "actors/core/execution_state.hpp"
 
@@ -31,6 +32,7 @@ void trigger_state::restore(const core::execution_state& initial) {
     // Its actor has a waiting gate judged again: until then it is under way.
     auto judged = saved.status == phase_status::waiting_approval && !core::is_ask(saved.detail);
     status.push_back(judged ? phase_status::completed : saved.status);
+    attempts.push_back(saved.attempt);
     if (is_open(status[i]))
       graph->open(i);
   }
@@ -59,7 +61,7 @@ void trigger_state::start() {
 phase_actor& trigger_state::phase(phase_index i) {
   auto found = live.find(i);
   if (found == live.end()) {
-    found = live.emplace(i, spawn_phase(self, i)).first;
+    found = live.emplace(i, spawn_phase(self, i, attempts[i])).first;
     self->link_to(found->second);
   }
   return found->second;
@@ -76,20 +78,37 @@ void trigger_state::proceed() {
   report_if_done();
 }
 
+void trigger_state::hear_of_run(const event& e) {
+  if (e.kind == event_kind::execution_paused || e.kind == event_kind::execution_continued)
+    paused = e.kind == event_kind::execution_paused;
+}
+
 void trigger_state::hear(const event& e) {
   auto to = core::status_after(e.kind);
-  if (!to)
+  if (!to) {
+    hear_of_run(e);
     return;
+  }
   auto i = (*context->lookup)(e.phase);
   if (i == core::phase_lookup::npos)
     return;
   auto from = std::exchange(status[i], *to);
-  if (from == phase_status::waiting_approval) {
+  if (from == phase_status::waiting_approval)
     --waiting;
+  if (from == phase_status::waiting_approval || is_shut(from) || is_open(from))
     reported = false; // A person has decided: what is left to do is to be said anew.
-  }
-  if (*to == phase_status::waiting_approval)
+  if (*to == phase_status::in_progress)
+    attempts[i] = e.attempt;
+  if (is_open(from) && !is_open(*to))
+    graph->shut(i);
+  if (e.kind == event_kind::phase_blocked && !e.task.empty())
+    self_blocked.insert(i);
+  else
+    self_blocked.erase(i);
+  if (*to == phase_status::waiting_approval) {
     ++waiting;
+    answer_cancel(i); // All tasks had ended well before they could be cancelled.
+  }
   // It wanted a slot, and a person decided otherwise.
   if ((from == phase_status::pending || from == phase_status::retry_wait)
       && *to != phase_status::in_progress)
@@ -100,8 +119,30 @@ void trigger_state::hear(const event& e) {
     shut(i, e);
   else if (*to == phase_status::pending)
     ended(i);
+  if (is_shut(from) && !is_shut(*to) && e.kind != event_kind::phase_unblocked)
+    unblock_dependents(i);
   if (graph->is_ready(i))
     enqueue(i);
+}
+
+/// What was blocked by this phase waits again, unless something else blocks it still.
+void trigger_state::unblock_dependents(phase_index mended) {
+  std::vector<bool> held(status.size());
+  for (phase_index i = 0; i < status.size(); ++i)
+    if (is_shut(status[i]) && (status[i] != phase_status::blocked || self_blocked.contains(i)))
+      for (auto d : graph->downstream(i))
+        held[d] = true;
+  event_batch batch;
+  for (auto d : graph->downstream(mended))
+    if (status[d] == phase_status::blocked && !held[d] && !self_blocked.contains(d))
+      batch.push_back({.time_us = context->now_us(),
+                       .kind = event_kind::phase_unblocked,
+                       .phase = context->phase(d).id,
+                       .task = {},
+                       .data = core::decision_data(
+                           "node", "phase " + context->phase(mended).id + " blocks it no more")});
+  if (!batch.empty())
+    self->send(store, atom::record_v, std::move(batch));
 }
 
 void trigger_state::opened(phase_index i) {
@@ -151,6 +192,14 @@ void trigger_state::ended(phase_index i) {
     self->unlink_from(found->second);
     live.erase(found);
   }
+  answer_cancel(i);
+}
+
+void trigger_state::answer_cancel(phase_index i) {
+  auto [first, last] = cancelling.equal_range(i);
+  for (auto at = first; at != last; ++at)
+    at->second.deliver("phase " + context->phase(i).id + " is " + state_of(i));
+  cancelling.erase(first, last);
 }
 
 void trigger_state::release(phase_index i) {
@@ -159,6 +208,8 @@ void trigger_state::release(phase_index i) {
 }
 
 void trigger_state::want_slot(phase_index i) {
+  if (status[i] != phase_status::retry_wait)
+    return; // A person decided otherwise meanwhile.
   ready.push_back(i);
   proceed();
 }
@@ -191,7 +242,7 @@ std::size_t trigger_state::under_way() const {
 void trigger_state::report_if_done() {
   auto more = may_start() && !ready.empty();
   // While storage fails nothing ends: what is ready goes on when it works again.
-  auto held = stalled && !stopping && !ready.empty();
+  auto held = (stalled || paused) && !stopping && !ready.empty();
   if (!started || reported || more || held || under_way() > 0)
     return;
   reported = true;
@@ -202,6 +253,179 @@ void trigger_state::report_if_done() {
   for (phase_index i = 0; i < status.size() && !stopping && !configuration && waiting == 0; ++i)
     outcome.stuck = outcome.stuck || (selected.empty() && !is_terminal(status[i]));
   self->send(boss, atom::done_v, outcome);
+}
+
+caf::result<std::string> trigger_state::act(const operator_decision& decision) {
+  const auto& asked = decision.request;
+  if (stopping)
+    return caf::make_error(ec::wrong_state, "the node is stopping: nothing is decided any more");
+  if (asked.command == control_command::pause || asked.command == control_command::resume)
+    return pause(asked.command == control_command::pause, decision);
+  if (asked.command == control_command::cancel && asked.phase.empty())
+    return cancel_all(decision);
+  auto i = (*context->lookup)(asked.phase);
+  if (i == core::phase_lookup::npos)
+    return caf::make_error(ec::not_found, "the plan has no phase " + asked.phase);
+  switch (asked.command) {
+  case control_command::retry:
+    return retry(i, decision);
+  case control_command::skip:
+    return skip(i, decision);
+  case control_command::cancel:
+    return cancel(i, decision);
+  default:
+    return caf::make_error(ec::internal, "the trigger does not decide this");
+  }
+}
+
+std::string trigger_state::state_of(phase_index i) const {
+  return std::string{to_string(status[i])};
+}
+
+/// Its actor has nothing more to say: a person has said the last word.
+void trigger_state::drop(phase_index i) {
+  if (auto found = live.find(i); found != live.end()) {
+    self->unlink_from(found->second);
+    self->send_exit(found->second, caf::exit_reason::user_shutdown);
+  }
+}
+
+/// The events and their audit become durable together, then comes the answer.
+caf::result<std::string> trigger_state::settle(event_batch&& batch,
+                                               const operator_decision& decision,
+                                               std::string text) {
+  batch.push_back(core::make_audit(decision, true, text, context->now_us()));
+  auto promise = self->make_response_promise<std::string>();
+  self->request(store, caf::infinite, atom::record_v, std::move(batch))
+      .then([promise, text]() mutable { promise.deliver(text); },
+            [promise](const caf::error& err) mutable { promise.deliver(err); });
+  return promise;
+}
+
+caf::result<std::string> trigger_state::retry(phase_index i, const operator_decision& decision) {
+  const auto& id = context->phase(i).id;
+  auto all = decision.request.downstream ? graph->downstream(i) : std::vector<phase_index>{};
+  all.insert(all.begin(), i);
+  event_batch batch;
+  for (auto p : all) {
+    const auto name = "phase " + context->phase(p).id;
+    const auto s = status[p];
+    const auto idle = is_shut(s) || is_open(s) || s == phase_status::waiting_approval;
+    if (running.contains(p) || (!idle && s != phase_status::pending))
+      return caf::make_error(ec::wrong_state,
+                             name + " is " + state_of(p) + ": cancel it first, or wait for its end");
+    if (p == i && s == phase_status::pending)
+      return caf::make_error(ec::wrong_state, name + " is pending: it starts by itself");
+    if (p == i && s == phase_status::blocked && !self_blocked.contains(p))
+      return caf::make_error(ec::wrong_state,
+                             name + " is blocked by a phase that it depends on: retry that one");
+    if (!selected.empty() && !selected[p])
+      return caf::make_error(ec::wrong_state, name + " was not selected for this run (--only or "
+                                                     "--from): run it with --resume --only");
+    // What a dependency blocks is given back by itself when that is mended.
+    if (s == phase_status::waiting_approval)
+      drop(p);
+    if (s != phase_status::pending && (p == i || s != phase_status::blocked))
+      batch.push_back({.time_us = context->now_us(),
+                       .kind = event_kind::phase_reset,
+                       .phase = context->phase(p).id,
+                       .task = {},
+                       .data = core::decided_data(decision)});
+  }
+  const auto others = batch.size() - 1;
+  return settle(std::move(batch), decision,
+                "phase " + id + " is tried again (attempt " + std::to_string(attempts[i] + 1) + ")"
+                    + (others > 0 ? ", and " + std::to_string(others) + " that depend on it" : ""));
+}
+
+caf::result<std::string> trigger_state::skip(phase_index i, const operator_decision& decision) {
+  const auto& id = context->phase(i).id;
+  if (decision.request.reason.empty())
+    return caf::make_error(ec::wrong_state, "skipping needs a reason");
+  if (running.contains(i) || !core::can_transition(status[i], phase_status::skipped)
+      || status[i] == phase_status::completed)
+    return caf::make_error(ec::wrong_state,
+                           "phase " + id + " is " + (running.contains(i) ? "running" : state_of(i))
+                               + ": it cannot be skipped"
+                               + (running.contains(i) ? "; cancel it first" : ""));
+  drop(i);
+  event_batch batch;
+  batch.push_back({.time_us = context->now_us(),
+                   .kind = event_kind::phase_skipped,
+                   .phase = id,
+                   .task = {},
+                   .data = core::decided_data(decision)});
+  return settle(std::move(batch), decision,
+                "phase " + id + " is skipped; what depends on it goes on");
+}
+
+caf::result<std::string> trigger_state::cancel(phase_index i, const operator_decision& decision) {
+  const auto& id = context->phase(i).id;
+  auto found = live.find(i);
+  if (found != live.end() && (running.contains(i) || status[i] == phase_status::retry_wait)) {
+    auto promise = self->make_response_promise<std::string>();
+    cancelling.emplace(i, promise);
+    self->send(found->second, atom::cancel_v, decision);
+    event_batch batch;
+    batch.push_back(core::make_audit(decision, true, "its processes are being ended", context->now_us()));
+    self->send(store, atom::record_v, std::move(batch));
+    return promise;
+  }
+  if (!core::can_transition(status[i], phase_status::cancelled)
+      || status[i] == phase_status::completed)
+    return caf::make_error(ec::wrong_state, "phase " + id + " is " + state_of(i)
+                                                + ": there is nothing to cancel");
+  drop(i);
+  event_batch batch;
+  batch.push_back({.time_us = context->now_us(),
+                   .kind = event_kind::phase_cancelled,
+                   .phase = id,
+                   .task = {},
+                   .data = core::decided_data(decision)});
+  return settle(std::move(batch), decision,
+                "phase " + id + " is cancelled; what depends on it is blocked");
+}
+
+caf::result<std::string> trigger_state::cancel_all(const operator_decision& decision) {
+  event_batch batch;
+  std::size_t ending = 0;
+  for (phase_index i = 0; i < status.size(); ++i) {
+    auto found = live.find(i);
+    if (found != live.end() && (running.contains(i) || status[i] == phase_status::retry_wait)) {
+      self->send(found->second, atom::cancel_v, decision);
+      ++ending;
+    } else if (status[i] != phase_status::completed
+               && core::can_transition(status[i], phase_status::cancelled)) {
+      drop(i);
+      batch.push_back({.time_us = context->now_us(),
+                       .kind = event_kind::phase_cancelled,
+                       .phase = context->phase(i).id,
+                       .task = {},
+                       .data = core::decided_data(decision)});
+    }
+  }
+  const auto others = batch.size();
+  if (ending + others == 0)
+    return caf::make_error(ec::wrong_state, "there is nothing left to cancel");
+  return settle(std::move(batch), decision,
+                "the run is cancelled: " + std::to_string(ending) + " phases are being ended, "
+                    + std::to_string(others) + " will not start");
+}
+
+caf::result<std::string> trigger_state::pause(bool on, const operator_decision& decision) {
+  if (paused == on)
+    return caf::make_error(ec::wrong_state,
+                           on ? "the run is paused already" : "the run is not paused");
+  event_batch batch;
+  batch.push_back({.time_us = context->now_us(),
+                   .kind = on ? event_kind::execution_paused : event_kind::execution_continued,
+                   .phase = {},
+                   .task = {},
+                   .data = core::decided_data(decision)});
+  return settle(std::move(batch), decision,
+                on ? "the run is paused: " + std::to_string(running.size())
+                         + " running phases go on, nothing more is started"
+                   : std::string{"the run goes on"});
 }
 
 trigger_actor::behavior_type trigger(trigger_actor::stateful_pointer<trigger_state> self,
@@ -232,6 +456,7 @@ trigger_actor::behavior_type trigger(trigger_actor::stateful_pointer<trigger_sta
         self->state.stalled = stalled;
         self->state.proceed();
       },
+      [self](atom::act, const operator_decision& decision) { return self->state.act(decision); },
   };
 }
 

@@ -3,6 +3,8 @@
 #include "actors/context.hpp"
 #include "actors/core/graph.hpp"
 
+#include <caf/typed_response_promise.hpp>
+
 #include <deque>
 #include <functional>
 #include <string>
@@ -12,8 +14,9 @@
 
 namespace aeo {
 
-/// Makes the actor of one phase; the supervisor's, so that actors need not know each other.
-using phase_factory = std::function<phase_actor(trigger_actor, phase_index)>;
+/// Makes the actor of one phase, which has had that many attempts; the supervisor's, so that actors
+/// need not know each other.
+using phase_factory = std::function<phase_actor(trigger_actor, phase_index, std::uint32_t)>;
 
 /// The graph and the slots. A phase holds a slot from its start until its last process is gone;
 /// slots are the set `running`, never a count kept beside it. Phases become ready only through
@@ -35,8 +38,13 @@ struct trigger_state {
   std::unordered_set<phase_index> running;           ///< Hold a slot.
   std::deque<phase_index> ready;                     ///< Want a slot, in order.
   std::size_t waiting = 0;                           ///< Of `live`: wait for a person.
+  std::vector<std::uint32_t> attempts;               ///< By phase, so far.
+  std::unordered_set<phase_index> self_blocked;      ///< By what they lack, not by a dependency.
+  /// Who waits to hear that a running phase is cancelled.
+  std::unordered_multimap<phase_index, caf::typed_response_promise<std::string>> cancelling;
   bool started = false;
   bool stalled = false;       ///< Storage fails.
+  bool paused = false;        ///< By an operator.
   bool configuration = false; ///< A configuration error: nothing new starts.
   bool stopping = false;
   bool reported = false;
@@ -48,6 +56,7 @@ struct trigger_state {
   void want_slot(phase_index);
   void stop(const std::string& reason);
   void proceed();
+  caf::result<std::string> act(const operator_decision&);
 
 private:
   phase_actor& phase(phase_index);
@@ -58,7 +67,20 @@ private:
   void ended(phase_index);
   std::size_t under_way() const;
   void report_if_done();
-  bool may_start() const { return started && !stalled && !configuration && !stopping; }
+  void hear_of_run(const event&);
+  void unblock_dependents(phase_index);
+  caf::result<std::string> retry(phase_index, const operator_decision&);
+  caf::result<std::string> skip(phase_index, const operator_decision&);
+  caf::result<std::string> cancel(phase_index, const operator_decision&);
+  caf::result<std::string> cancel_all(const operator_decision&);
+  caf::result<std::string> pause(bool on, const operator_decision&);
+  caf::result<std::string> settle(event_batch&&, const operator_decision&, std::string text);
+  std::string state_of(phase_index) const;
+  void drop(phase_index);
+  void answer_cancel(phase_index);
+  bool may_start() const {
+    return started && !stalled && !paused && !configuration && !stopping;
+  }
 };
 
 /// `initial` is the state the execution starts from; phases that it shows as under way get their

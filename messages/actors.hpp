@@ -54,14 +54,18 @@ using trigger_actor = event_listener_actor::extend<
     // Starts nothing more; running phases are cancelled for the reason.
     caf::result<void>(atom::stop, std::string),
     // Storage fails (true) or works again (false): starts nothing meanwhile.
-    caf::result<void>(atom::stalled, bool)>;
+    caf::result<void>(atom::stalled, bool),
+    // retry, skip, cancel, pause or resume; answers what that changed, once it is durable.
+    caf::result<std::string>(atom::act, operator_decision)>;
 
 /// One phase's attempts.
 using phase_actor = task_listener_actor::extend<
     // A slot is granted: begins the next attempt.
     caf::result<void>(atom::start),
     // Ends the attempt's processes; the phase goes back to pending for the reason.
-    caf::result<void>(atom::cancel, std::string)>;
+    caf::result<void>(atom::cancel, std::string),
+    // The same at a person's word: the phase becomes cancelled.
+    caf::result<void>(atom::cancel, operator_decision)>;
 
 /// Runs OS processes through the launcher, at most max_parallel at once.
 using executor_actor = event_listener_actor::extend<
@@ -87,10 +91,14 @@ using executor_actor = event_listener_actor::extend<
     // INTERNAL: the launcher is gone.
     caf::result<void>(atom::gone, std::string)>;
 
-/// Judges gates.
+/// Judges gates, and hears people's decisions about them.
 using approval_actor = task_listener_actor::extend<
     // Evaluates the phase's criteria; answers with the evidence.
-    caf::result<verdict>(atom::review, review_request)>;
+    caf::result<verdict>(atom::review, review_request),
+    // The events of one commit: a phase that waits has a deadline.
+    caf::result<void>(atom::publish, event_batch),
+    // approve or reject; answers what that changed, once it is durable.
+    caf::result<std::string>(atom::act, operator_decision)>;
 
 /// Judges one gate, reading files on a thread of its own; only the approval actor talks to it.
 using judge_actor = caf::typed_actor<
@@ -109,6 +117,42 @@ using reporter_actor = event_listener_actor::extend<
     // Answers when the final report is written and the console is done.
     caf::result<void>(atom::finish, int)>;
 
+/// Has the run as remote nodes see it; only the gateway talks to it.
+using feed_actor = event_listener_actor::extend<
+    // The whole run as of now.
+    caf::result<run_view>(atom::get),
+    // The events from this number on, waiting for one if there is none yet.
+    caf::result<event_page>(atom::next, std::uint64_t),
+    // Nothing more will come: whoever waits gets what there is.
+    caf::result<void>(atom::finish)>;
+
+/// Reads what has become history, on a thread of its own: the event log and tasks' logs.
+using archive_actor = caf::typed_actor<
+    // Stored events from this number on.
+    caf::result<event_page>(atom::next, std::uint64_t),
+    // A part of a task's log.
+    caf::result<log_page>(atom::read, log_request),
+    // "why" a phase is as it is, "graph", "history", "verify": JSON.
+    caf::result<std::string>(atom::ask, std::string, std::string)>;
+
+/// The only actor that remote nodes reach. Each message but the first has a credential's token.
+using gateway_actor = caf::typed_actor<
+    // Protocol version and name of the asking program; answers with this program's name.
+    // wrong_state: they do not speak the same.
+    caf::result<std::string>(std::uint32_t, std::string),
+    // Whom the token belongs to, and what runs here.
+    caf::result<remote_welcome>(atom::hello, std::string),
+    // The whole run as of now.
+    caf::result<run_view>(atom::get, std::string),
+    // The events from this number on; waits for one if there is none yet.
+    caf::result<event_page>(atom::next, std::string, std::uint64_t),
+    // A part of a task's log.
+    caf::result<log_page>(atom::read, std::string, log_request),
+    // See archive_actor.
+    caf::result<std::string>(atom::ask, std::string, std::string, std::string),
+    // Does what an operator asks for; answers what that changed, once it is durable.
+    caf::result<std::string>(atom::act, control_request)>;
+
 /// Starts and stops the others.
 using supervisor_actor = caf::typed_actor<
     // Runs the execution to its end; answers with the exit code.
@@ -124,8 +168,11 @@ using supervisor_actor = caf::typed_actor<
 
 CAF_BEGIN_TYPE_ID_BLOCK(aeo_actors, aeo_atoms_last_type_id + 1)
 CAF_ADD_TYPE_ID(aeo_actors, (aeo::approval_actor))
+CAF_ADD_TYPE_ID(aeo_actors, (aeo::archive_actor))
 CAF_ADD_TYPE_ID(aeo_actors, (aeo::event_listener_actor))
 CAF_ADD_TYPE_ID(aeo_actors, (aeo::executor_actor))
+CAF_ADD_TYPE_ID(aeo_actors, (aeo::feed_actor))
+CAF_ADD_TYPE_ID(aeo_actors, (aeo::gateway_actor))
 CAF_ADD_TYPE_ID(aeo_actors, (aeo::judge_actor))
 CAF_ADD_TYPE_ID(aeo_actors, (aeo::phase_actor))
 CAF_ADD_TYPE_ID(aeo_actors, (aeo::reporter_actor))

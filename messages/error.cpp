@@ -10,7 +10,7 @@ namespace aeo {
 
 namespace {
 
-constexpr std::array<std::string_view, 12> code_names = {"none",
+constexpr std::array<std::string_view, 13> code_names = {"none",
                                                          "bad_configuration",
                                                          "corrupt_state",
                                                          "newer_schema",
@@ -21,7 +21,8 @@ constexpr std::array<std::string_view, 12> code_names = {"none",
                                                          "launcher_failed",
                                                          "not_found",
                                                          "wrong_state",
-                                                         "internal"};
+                                                         "internal",
+                                                         "not_permitted"};
 
 } // namespace
 

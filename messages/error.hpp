@@ -34,7 +34,9 @@ enum class ec : std::uint8_t {
   /// The request does not fit the present state.
   wrong_state,
   /// An error of our own making; exit 70.
-  internal
+  internal,
+  /// The credential does not allow it, or is none; exit 77.
+  not_permitted
 };
 
 std::string to_string(ec);

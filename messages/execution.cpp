@@ -14,7 +14,7 @@ constexpr std::array<std::string_view, 8> overall_names = {
     "pending",   "in_progress", "paused",      "waiting_approval",
     "completed", "failed",      "interrupted", "cancelled"};
 
-constexpr std::array<std::string_view, 19> event_names = {"execution_started",
+constexpr std::array<std::string_view, 22> event_names = {"execution_started",
                                                           "execution_resumed",
                                                           "execution_ended",
                                                           "phase_started",
@@ -32,7 +32,10 @@ constexpr std::array<std::string_view, 19> event_names = {"execution_started",
                                                           "phase_cancelled",
                                                           "phase_reset",
                                                           "state_imported",
-                                                          "note"};
+                                                          "note",
+                                                          "audit",
+                                                          "execution_paused",
+                                                          "execution_continued"};
 
 template <class Enum, std::size_t N>
 std::optional<Enum> find_name(const std::array<std::string_view, N>& names, std::string_view text) {

@@ -83,7 +83,10 @@ enum class event_kind : std::uint8_t {
   phase_cancelled = 15,  ///< data: {by, reason}
   phase_reset = 16,      ///< a person asked to run it again: back to pending; data: {by, reason}
   state_imported = 17, ///< a phase's state taken from execution_state.json; data: the phase object
-  note = 18            ///< something an operator should find later; data: {text, level}
+  note = 18,           ///< something an operator should find later; data: {text, level}
+  audit = 19, ///< what a person asked for; data: {by, role, from, command, outcome, done, ...}
+  execution_paused = 20,   ///< nothing more is started; data: {by, reason}
+  execution_continued = 21 ///< after a pause; data: {by, reason}
 };
 std::string_view to_string(event_kind);
 std::optional<event_kind> event_kind_from_string(std::string_view);
@@ -105,7 +108,7 @@ template <class Inspector>
 bool inspect(Inspector& f, event& x) {
   auto get = [&x] { return static_cast<std::uint8_t>(x.kind); };
   auto set = [&x](std::uint8_t v) {
-    if (v > static_cast<std::uint8_t>(event_kind::note))
+    if (v > static_cast<std::uint8_t>(event_kind::execution_continued))
       return false;
     x.kind = static_cast<event_kind>(v);
     return true;

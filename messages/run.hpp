@@ -27,12 +27,14 @@ struct review_request {
   std::uint32_t attempt = 0;
   /// Fingerprints of the outputs before the attempt; what still has the same one is stale.
   std::vector<std::pair<std::string, std::string>> before;
+  /// phase_waiting's data when the gate was judged before and waits for people, else empty.
+  std::string waited;
 };
 
 template <class Inspector>
 bool inspect(Inspector& f, review_request& x) {
   return f.object(x).fields(f.field("phase", x.phase), f.field("attempt", x.attempt),
-                            f.field("before", x.before));
+                            f.field("before", x.before), f.field("waited", x.waited));
 }
 
 enum class verdict_kind : std::uint8_t {

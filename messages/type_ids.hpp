@@ -6,6 +6,7 @@
 
 #include "messages/error.hpp"
 #include "messages/execution.hpp"
+#include "messages/remote.hpp"
 #include "messages/run.hpp"
 #include "messages/task.hpp"
 
@@ -21,15 +22,23 @@ using task_exits = std::vector<task_exit>;
 
 CAF_BEGIN_TYPE_ID_BLOCK(aeo_types, first_custom_type_id)
 CAF_ADD_TYPE_ID(aeo_types, (aeo::attempt_failure))
+CAF_ADD_TYPE_ID(aeo_types, (aeo::control_request))
 CAF_ADD_TYPE_ID(aeo_types, (aeo::ec))
 CAF_ADD_TYPE_ID(aeo_types, (aeo::event))
 CAF_ADD_TYPE_ID(aeo_types, (aeo::event_batch))
+CAF_ADD_TYPE_ID(aeo_types, (aeo::event_page))
 CAF_ADD_TYPE_ID(aeo_types, (aeo::launcher_inventory))
+CAF_ADD_TYPE_ID(aeo_types, (aeo::log_page))
+CAF_ADD_TYPE_ID(aeo_types, (aeo::log_request))
+CAF_ADD_TYPE_ID(aeo_types, (aeo::operator_decision))
 CAF_ADD_TYPE_ID(aeo_types, (aeo::phase_error))
 CAF_ADD_TYPE_ID(aeo_types, (aeo::phase_state))
+CAF_ADD_TYPE_ID(aeo_types, (aeo::phase_view))
+CAF_ADD_TYPE_ID(aeo_types, (aeo::remote_welcome))
 CAF_ADD_TYPE_ID(aeo_types, (aeo::retry_decision))
 CAF_ADD_TYPE_ID(aeo_types, (aeo::review_request))
 CAF_ADD_TYPE_ID(aeo_types, (aeo::run_outcome))
+CAF_ADD_TYPE_ID(aeo_types, (aeo::run_view))
 CAF_ADD_TYPE_ID(aeo_types, (aeo::snapshot_ptr))
 CAF_ADD_TYPE_ID(aeo_types, (aeo::task_exit))
 CAF_ADD_TYPE_ID(aeo_types, (aeo::task_exits))
@@ -44,7 +53,9 @@ CAF_END_TYPE_ID_BLOCK(aeo_types)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(aeo::snapshot_ptr)
 
 CAF_BEGIN_TYPE_ID_BLOCK(aeo_atoms, aeo_types_last_type_id + 1)
+CAF_ADD_ATOM(aeo_atoms, aeo::atom, act)
 CAF_ADD_ATOM(aeo_atoms, aeo::atom, adopt)
+CAF_ADD_ATOM(aeo_atoms, aeo::atom, ask)
 CAF_ADD_ATOM(aeo_atoms, aeo::atom, cancel)
 CAF_ADD_ATOM(aeo_atoms, aeo::atom, connect)
 CAF_ADD_ATOM(aeo_atoms, aeo::atom, decide)
@@ -54,8 +65,11 @@ CAF_ADD_ATOM(aeo_atoms, aeo::atom, done)
 CAF_ADD_ATOM(aeo_atoms, aeo::atom, finish)
 CAF_ADD_ATOM(aeo_atoms, aeo::atom, get)
 CAF_ADD_ATOM(aeo_atoms, aeo::atom, gone)
+CAF_ADD_ATOM(aeo_atoms, aeo::atom, hello)
 CAF_ADD_ATOM(aeo_atoms, aeo::atom, interrupt)
+CAF_ADD_ATOM(aeo_atoms, aeo::atom, next)
 CAF_ADD_ATOM(aeo_atoms, aeo::atom, publish)
+CAF_ADD_ATOM(aeo_atoms, aeo::atom, read)
 CAF_ADD_ATOM(aeo_atoms, aeo::atom, ready)
 CAF_ADD_ATOM(aeo_atoms, aeo::atom, record)
 CAF_ADD_ATOM(aeo_atoms, aeo::atom, release)

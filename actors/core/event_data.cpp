@@ -152,6 +152,10 @@ std::string decision_data(std::string_view by, std::string_view reason) {
   return lenient::dump(ordered_json{{"by", by}, {"reason", reason}});
 }
 
+std::string warning_data(std::string_view text) {
+  return lenient::dump(ordered_json{{"level", "warning"}, {"text", text}});
+}
+
 std::string ask_data(const std::string& reason) {
   return lenient::dump(ordered_json{{"ask", true}, {"reason", reason}});
 }

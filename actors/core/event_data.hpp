@@ -54,6 +54,9 @@ std::string waiting_data(const std::string& reason, const gate_result&);
 /// {"by", "reason"}: who did it and why.
 std::string decision_data(std::string_view by, std::string_view reason);
 
+/// A note that an operator should find later: {"level": "warning", "text"}.
+std::string warning_data(std::string_view text);
+
 /// A waiting phase that asks about a lost outcome, not about its criteria.
 std::string ask_data(const std::string& reason);
 bool is_ask(std::string_view data);

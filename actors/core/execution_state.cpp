@@ -152,8 +152,11 @@ void apply_to_execution(execution_state& s, const event& e) {
     const auto user = text_of(data, "user");
     const auto host = text_of(data, "host");
     s.started_by = host.empty() || user.find('@') != user.npos ? user : user + "@" + host;
-  } else if (e.kind == event_kind::execution_resumed) {
+  } else if (e.kind == event_kind::execution_resumed
+             || e.kind == event_kind::execution_continued) {
     s.overall = overall_status::in_progress;
+  } else if (e.kind == event_kind::execution_paused) {
+    s.overall = overall_status::paused;
   } else if (e.kind == event_kind::execution_ended) {
     const auto named = overall_status_from_string(text_of(parse_object(e.data), "status"));
     s.overall = named ? *named : conclude(s);
@@ -161,8 +164,18 @@ void apply_to_execution(execution_state& s, const event& e) {
 }
 
 bool belongs_to_phase(event_kind kind) {
-  return kind != event_kind::execution_started && kind != event_kind::execution_resumed
-         && kind != event_kind::execution_ended && kind != event_kind::note;
+  switch (kind) {
+  case event_kind::execution_started:
+  case event_kind::execution_resumed:
+  case event_kind::execution_ended:
+  case event_kind::execution_paused:
+  case event_kind::execution_continued:
+  case event_kind::audit:
+  case event_kind::note:
+    return false;
+  default:
+    return true;
+  }
 }
 
 } // namespace
@@ -215,7 +228,7 @@ std::optional<phase_status> status_after(event_kind kind) {
 }
 
 bool apply(execution_state& s, const phase_lookup& find, const event& e) {
-  // A note may be about a phase that the plan no longer has.
+  // A note or an audit may be about a phase that the plan does not have.
   if (belongs_to_phase(e.kind)) {
     const auto index = find(e.phase);
     if (index == phase_lookup::npos || index >= s.phases.size()

@@ -180,7 +180,7 @@ caf::error read_events(SQLite::Database& db, const std::filesystem::path& file,
     if (r.e.seq != last.seq + 1 || r.before != last.head)
       throw damage("event " + std::to_string(last.seq + 1)
                    + " or the one before it was edited, deleted or reordered");
-    if (r.e.kind > event_kind::note)
+    if (r.e.kind > event_kind::execution_continued)
       return caf::make_error(ec::newer_schema, file.string() + " has events of a kind ("
                                                    + std::to_string(static_cast<int>(r.e.kind))
                                                    + ") that this program does not know");

@@ -1,4 +1,5 @@
 #include "actors/approval.hpp"
+#include "actors/core/decisions.hpp"
 #include "tests/fixtures/fake_files.hpp"
 #include "tests/fixtures/mock_actors.hpp"
 
@@ -25,14 +26,18 @@ struct approval_fixture : actor_fixture {
   std::shared_ptr<mock_executor> processes = std::make_shared<mock_executor>();
   std::shared_ptr<fixtures::fake_files> files = std::make_shared<fixtures::fake_files>();
   std::map<std::string, std::string> tails;
+  std::shared_ptr<mock_state> store = std::make_shared<mock_state>();
+  std::shared_ptr<core::execution_state> state = std::make_shared<core::execution_state>();
   plan the_plan;
   bool manual = false;
   approval_actor uut;
   std::vector<verdict> verdicts;
 
   approval_fixture() {
-    processes->log = log;
+    processes->log = store->log = log;
     the_plan.phases.push_back(make_phase("0"));
+    state->phases.resize(1);
+    store->snapshot = state;
   }
   ~approval_fixture() override { processes->listeners.clear(); }
 
@@ -51,16 +56,59 @@ struct approval_fixture : actor_fixture {
 
   /// Asks for a verdict; returns what the executor heard.
   lines review(core::fingerprints before = {}, std::uint32_t attempt = 1) {
-    if (!uut)
-      uut = spawn(approval, std::make_shared<const approval_deps>(approval_deps{
-                                .context = make_context(std::move(the_plan)),
-                                .executor = spawn(executor_mock, processes),
-                                .files = files,
-                                .tail = [this](const std::string& path) { return tails[path]; },
-                                .manual = manual,
-                                .detached = false}));
-    self->send(uut, atom::review_v, review_request{0, attempt, std::move(before)});
+    begin();
+    self->send(uut, atom::review_v, review_request{0, attempt, std::move(before), {}});
     return collect();
+  }
+  void begin() {
+    if (uut)
+      return;
+    auto context = std::make_shared<run_context>(*make_context(std::move(the_plan)));
+    context->started_by = "carol@host";
+    uut = spawn(approval, std::make_shared<const approval_deps>(approval_deps{
+                              .context = context,
+                              .store = spawn(state_mock, store),
+                              .executor = spawn(executor_mock, processes),
+                              .files = files,
+                              .tail = [this](const std::string& path) { return tails[path]; },
+                              .manual = manual,
+                              .detached = false}));
+  }
+  /// The phase waits, as the event log has it.
+  void wait_for_people(core::fingerprints before = {}) {
+    review(before);
+    REQUIRE(only_verdict().kind == verdict_kind::waiting);
+    auto& p = state->phases[0];
+    p.status = phase_status::waiting_approval;
+    p.attempt = 1;
+    p.detail = verdicts.back().detail;
+    p.before = core::to_json(before);
+    self->send(uut, atom::publish_v, event_batch{make_event(event_kind::phase_waiting, "0", p.detail)});
+    run();
+  }
+  /// What a person's word is answered with.
+  std::string say(const std::string& by, control_command command = control_command::approve,
+                  const std::string& reason = {}, bool over = false, std::string digest = {}) {
+    begin();
+    operator_decision d;
+    d.request.command = command;
+    d.request.phase = "0";
+    d.request.reason = reason;
+    d.request.override_criteria = over;
+    d.request.digest = std::move(digest);
+    d.by = by;
+    d.role = access_role::operator_;
+    std::string answer = "no answer";
+    auto handle = self->request(uut, caf::infinite, atom::act_v, d);
+    run();
+    handle.receive([&](const std::string& text) { answer = text; },
+                   [&](const caf::error& err) { answer = "refused: " + message_of(err); });
+    for (const auto& e : store->events)
+      if (auto to = core::status_after(e.kind)) {
+        state->phases[0].status = *to;
+        state->phases[0].detail = e.data;
+      }
+    return answer;
   }
   lines end(const task_exit& exit) {
     self->send(uut, exit);
@@ -192,4 +240,164 @@ TEST_CASE("a cancelled command says nothing about the phase: there is no verdict
   f.end(make_exit({"0", "criteria.0", 1}, exit_kind::cancelled));
   f.end(make_exit({"0", "criteria.1", 1}, 0));
   CHECK(f.verdicts.empty());
+}
+
+TEST_CASE("one person's word opens a gate that wants one, with the evidence") {
+  approval_fixture f;
+  f.ask_people(1, {"operator"});
+  f.criteria().required_outputs = {"a"};
+  f.files->write("a", "text");
+  f.wait_for_people({{"a", ""}});
+  CHECK(f.say("alice", control_command::approve, "looks good") == "phase 0 is approved");
+  auto data = json::parse(f.store->last(event_kind::phase_approved).data);
+  CHECK(data["by"] == "alice");
+  CHECK(data["comment"] == "looks good");
+  CHECK(data["criteria"][0]["passed"] == true);
+  CHECK(data["outputs"][0]["path"] == "a");
+  auto audit = json::parse(f.store->last(event_kind::audit).data);
+  CHECK(audit["command"] == "approve");
+  CHECK(audit["done"] == true);
+}
+
+TEST_CASE("a gate that wants two opens at the second person, and one person counts once") {
+  approval_fixture f;
+  f.ask_people(2, {"operator"});
+  f.wait_for_people();
+  CHECK(f.say("alice") == "1 of 2 approvals of phase 0: it waits for 1 more");
+  CHECK(f.say("alice") == "refused: alice has approved already; 2 different people must");
+  CHECK(f.say("bob") == "phase 0 is approved");
+  CHECK(json::parse(f.store->last(event_kind::phase_approved).data)["by"] == "alice, bob");
+}
+
+TEST_CASE("only whom the plan names may approve") {
+  approval_fixture f;
+  f.ask_people(1, {"release-manager", "dora"});
+  f.wait_for_people();
+  CHECK(f.say("alice").starts_with("refused: the plan leaves this approval to release-manager"));
+  CHECK(f.say("dora") == "phase 0 is approved");
+}
+
+TEST_CASE("where it is forbidden nobody approves what he started") {
+  approval_fixture f;
+  f.ask_people(1, {"operator"});
+  f.phase().approval->allow_self = false;
+  f.wait_for_people();
+  CHECK(f.say("carol").starts_with("refused: carol started this execution"));
+  CHECK(f.say("alice") == "phase 0 is approved");
+}
+
+TEST_CASE("what changed since it was judged is not approved, and earlier voices do not count") {
+  approval_fixture f;
+  f.ask_people(2, {"operator"});
+  f.criteria().required_outputs = {"a"};
+  f.files->write("a", "text");
+  f.wait_for_people({{"a", ""}});
+  f.say("alice");
+  f.files->write("a", "another");
+  CHECK(f.say("bob").starts_with("refused: the outputs of phase 0 have changed"));
+  CHECK(core::read_waiting(f.store->last(event_kind::phase_waiting).data).voices.empty());
+  CHECK(f.say("bob") == "1 of 2 approvals of phase 0: it waits for 1 more");
+}
+
+TEST_CASE("an approval that names another digest than what waits is refused") {
+  approval_fixture f;
+  f.ask_people(1, {"operator"});
+  f.wait_for_people();
+  CHECK(f.say("alice", control_command::approve, {}, false, "0000")
+            .starts_with("refused: what waits for approval is not what was reviewed"));
+  auto digest = core::read_waiting(f.state->phases[0].detail).digest;
+  CHECK(f.say("alice", control_command::approve, {}, false, digest) == "phase 0 is approved");
+}
+
+TEST_CASE("criteria that are no longer met are not approved") {
+  approval_fixture f;
+  f.ask_people(1, {"operator"});
+  f.criteria().required_outputs = {"a"};
+  f.files->write("a", "text");
+  f.wait_for_people({{"a", ""}});
+  f.files->files.clear();
+  CHECK(f.say("alice").starts_with("refused: phase 0 no longer meets its criteria"));
+}
+
+TEST_CASE("a rejection needs a reason and says it") {
+  approval_fixture f;
+  f.ask_people(1, {"operator"});
+  f.wait_for_people();
+  CHECK(f.say("alice", control_command::reject) == "refused: a rejection needs a reason");
+  CHECK(f.say("alice", control_command::reject, "wrong numbers")
+        == "phase 0 is rejected; what depends on it is blocked");
+  CHECK(json::parse(f.store->last(event_kind::phase_rejected).data)["reason"] == "wrong numbers");
+}
+
+TEST_CASE("a failure is overridden only expressly, with a reason, and marked as such") {
+  approval_fixture f;
+  f.state->phases[0].status = phase_status::failed;
+  f.state->phases[0].detail = R"({"class":"permanent","message":"1 of 2 criteria not met"})";
+  CHECK(f.say("alice").ends_with("approve it with --override and a --reason"));
+  CHECK(f.say("alice", control_command::approve, {}, true)
+        == "refused: an override needs a reason");
+  CHECK(f.say("alice", control_command::approve, "known", true)
+            .starts_with("phase 0 is approved although it failed"));
+  auto data = json::parse(f.store->last(event_kind::phase_approved).data);
+  CHECK(data["override"] == true);
+  CHECK(data["reason"] == "known");
+  CHECK(data["overridden"] == "1 of 2 criteria not met");
+}
+
+TEST_CASE("one person does not override what two must approve") {
+  approval_fixture f;
+  f.ask_people(2, {"operator"});
+  f.state->phases[0].status = phase_status::failed;
+  CHECK(f.say("alice", control_command::approve, "known", true)
+            .starts_with("refused: the plan wants 2 people"));
+}
+
+TEST_CASE("what does not wait is not approved") {
+  approval_fixture f;
+  f.state->phases[0].status = phase_status::in_progress;
+  CHECK(f.say("alice")
+        == "refused: phase 0 is in_progress: it does not wait for an approval");
+}
+
+TEST_CASE("at the deadline a phase is rejected, not earlier") {
+  approval_fixture f;
+  f.ask_people(1, {"operator"});
+  f.phase().approval->deadline = 60s;
+  f.wait_for_people();
+  f.pass(59s);
+  CHECK(f.store->events.empty());
+  f.pass(2s);
+  CHECK(json::parse(f.store->last(event_kind::phase_rejected).data)["by"] == "deadline");
+}
+
+TEST_CASE("a phase that is to wait on past its deadline does, and says so once") {
+  approval_fixture f;
+  f.ask_people(1, {"operator"});
+  f.phase().approval->deadline = 60s;
+  f.phase().approval->on_deadline = deadline_action::keep_waiting;
+  f.wait_for_people();
+  f.pass(200s);
+  CHECK(f.store->events.size() == 1);
+  CHECK(f.store->last(event_kind::note).phase == "0");
+}
+
+TEST_CASE("a deadline and voices survive a restart: they are in what the phase waits with") {
+  auto policy = approval_policy{};
+  policy.deadline = 60s;
+  auto first = core::keep_waiting(R"({"reason":"r","digest":"d"})", {}, policy, 1'000'000);
+  auto voted = core::add_voice(first, {"alice", "ok", 5});
+  auto again = core::keep_waiting(R"({"reason":"r","digest":"d"})", voted, policy, 50'000'000);
+  CHECK(core::read_waiting(again).deadline_us == 61'000'000);
+  CHECK(core::read_waiting(again).voices.size() == 1);
+  auto other = core::keep_waiting(R"({"reason":"r","digest":"e"})", voted, policy, 50'000'000);
+  CHECK(core::read_waiting(other).deadline_us == 61'000'000);
+  CHECK(core::read_waiting(other).voices.empty());
+}
+
+TEST_CASE("a decision during which the phase was approved a moment ago changes nothing") {
+  approval_fixture f;
+  f.ask_people(1, {"operator"});
+  f.wait_for_people();
+  f.say("alice");
+  CHECK(f.say("bob") == "refused: phase 0 is approved: it does not wait for an approval");
 }

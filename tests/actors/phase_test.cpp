@@ -22,6 +22,10 @@ trigger_actor::behavior_type trigger_mock(trigger_actor::pointer, transcript_ptr
       [=](atom::ready, std::uint32_t i) { log->add("ready " + std::to_string(i)); },
       [](atom::stop, const std::string&) { FAIL("a phase stops no trigger"); },
       [](atom::stalled, bool) { FAIL("a phase knows nothing of storage"); },
+      [](atom::act, const operator_decision&) -> caf::result<std::string> {
+        FAIL("a phase decides nothing");
+        return std::string{};
+      },
   };
 }
 
@@ -45,6 +49,11 @@ approval_actor::behavior_type approval_mock(approval_actor::pointer self,
         mock->log->add("review " + std::to_string(r.phase) + "." + std::to_string(r.attempt));
         mock->requests.push_back(r);
         return mock->open.owe(self);
+      },
+      [](atom::publish, const event_batch&) { FAIL("a phase publishes nothing"); },
+      [](atom::act, const operator_decision&) -> caf::result<std::string> {
+        FAIL("a phase decides nothing");
+        return std::string{};
       },
   };
 }
@@ -430,6 +439,20 @@ TEST_CASE("a cancel while tasks run ends them and gives the phase back") {
   auto data = json::parse(f.store->last(event_kind::phase_reset).data);
   CHECK(data["by"] == "node");
   CHECK(data["reason"] == "SIGINT");
+}
+
+TEST_CASE("a phase that a person cancels is cancelled when its processes are gone") {
+  phase_fixture f{make_phase("0")};
+  f.begin();
+  operator_decision decision;
+  decision.by = "alice";
+  decision.request.reason = "too slow";
+  CHECK(f.say(atom::cancel_v, decision) == lines{"cancel T0.1.1"});
+  CHECK(f.end("T0.1", exit_kind::cancelled)
+        == lines{"task_finished T0.1", "phase_cancelled 0", "release 0"});
+  auto data = json::parse(f.store->last(event_kind::phase_cancelled).data);
+  CHECK(data["by"] == "alice");
+  CHECK(data["reason"] == "too slow");
 }
 
 TEST_CASE("a task that ends well although it was cancelled is no reason to go on") {

@@ -19,6 +19,7 @@ phase_actor::behavior_type phase_mock(phase_actor::pointer, transcript_ptr log, 
       [](const task_exit&) { FAIL("the trigger ends no tasks"); },
       [=](atom::start) { log->add("start " + id); },
       [=](atom::cancel, const std::string& reason) { log->add("cancel " + id + ": " + reason); },
+      [=](atom::cancel, const operator_decision& d) { log->add("cancel " + id + " by " + d.by); },
   };
 }
 
@@ -42,9 +43,9 @@ struct trigger_fixture : actor_fixture {
 
   /// Spawned and told to start; returns what was heard.
   lines start(std::size_t slots, std::vector<bool> selected = {}) {
-    auto factory = [this](trigger_actor, phase_index i) {
+    auto factory = [this](trigger_actor, phase_index i, std::uint32_t attempt) {
       const auto& id = context->phase(i).id;
-      log->add("spawn " + id);
+      log->add("spawn " + id + (attempt > 0 ? " after " + std::to_string(attempt) : ""));
       auto handle = spawn(phase_mock, log, id);
       phases[id] = caf::actor_cast<caf::actor>(handle);
       return handle;
@@ -66,6 +67,33 @@ struct trigger_fixture : actor_fixture {
     auto e = make_event(kind, phase, std::move(data));
     e.task = std::move(task);
     return say(atom::publish_v, event_batch{e});
+  }
+
+  /// What somebody's decision is answered with; what became durable is in `store->events`.
+  std::string decide(control_command command, const std::string& phase = {},
+                     const std::string& reason = "because", bool downstream = false) {
+    operator_decision d;
+    d.request.command = command;
+    d.request.phase = phase;
+    d.request.reason = reason;
+    d.request.downstream = downstream;
+    d.by = "alice";
+    d.role = access_role::operator_;
+    const auto before = store->events.size();
+    std::string answer = "no answer yet";
+    auto handle = self->request(uut, caf::infinite, atom::act_v, d);
+    run();
+    if (!self->mailbox().empty())
+      handle.receive([&](const std::string& text) { answer = text; },
+                     [&](const caf::error& err) { answer = "refused: " + message_of(err); });
+    // What the state actor would say of it.
+    event_batch durable{store->events.begin() + static_cast<std::ptrdiff_t>(before),
+                        store->events.end()};
+    log->take();
+    if (!durable.empty())
+      self->send(uut, atom::publish_v, durable);
+    run();
+    return answer;
   }
 
   /// A phase runs through, with durable events; returns what was heard.
@@ -326,7 +354,7 @@ TEST_CASE("a phase that goes back to pending is started again by a new actor") {
   f.hear(phase_started, "1");
   f.say(atom::release_v, 1u);
   CHECK(f.hear(phase_failed, "1", R"({"class":"permanent"})") == lines{"done"});
-  CHECK(f.hear(phase_reset, "1") == lines{"spawn 1", "start 1"});
+  CHECK(f.hear(phase_reset, "1") == lines{"spawn 1 after 1", "start 1"});
   CHECK(f.approve(1) == lines{"done"});
 }
 
@@ -351,4 +379,129 @@ TEST_CASE("an empty remainder is done at once") {
   trigger_fixture f{make_plan(make_phase("0"))};
   f.restore(0, phase_status::approved);
   CHECK(f.start(1) == lines{"done"});
+}
+
+TEST_CASE("a failed phase that is retried starts its next attempt, and what it blocked waits again") {
+  trigger_fixture f{chain()};
+  f.start(4);
+  f.hear(phase_started, "0");
+  f.hear(phase_failed, "0", R"({"class":"permanent"})");
+  f.hear(phase_blocked, "1", R"({"by":"0"})");
+  f.hear(phase_blocked, "2", R"({"by":"0"})");
+  CHECK(f.decide(control_command::retry, "0") == "phase 0 is tried again (attempt 2)");
+  CHECK(f.store->last(phase_reset).phase == "0");
+  CHECK(nlohmann::json::parse(f.store->last(phase_reset).data)["by"] == "alice");
+  CHECK(f.log->take()
+        == lines{"spawn 0 after 1", "phase_unblocked 1", "phase_unblocked 2", "start 0"});
+  CHECK(nlohmann::json::parse(f.store->last(audit).data)["done"] == true);
+}
+
+TEST_CASE("what another phase still blocks stays blocked") {
+  trigger_fixture f{make_plan(make_phase("0"), make_phase("1"), make_phase("2", {0, 1}))};
+  f.start(4);
+  for (const auto* id : {"0", "1"}) {
+    f.hear(phase_started, id);
+    f.hear(phase_failed, id);
+  }
+  f.hear(phase_blocked, "2", R"({"by":"0"})");
+  f.decide(control_command::retry, "0");
+  CHECK(f.log->take() == lines{"spawn 0 after 1", "start 0"});
+}
+
+TEST_CASE("a retry with what is downstream runs all of it again") {
+  trigger_fixture f{chain()};
+  f.start(4);
+  for (phase_index i : {0u, 1u, 2u})
+    f.approve(i);
+  CHECK(f.decide(control_command::retry, "1", "again", true)
+        == "phase 1 is tried again (attempt 2), and 1 that depend on it");
+  CHECK(f.log->take() == lines{"spawn 1 after 1", "start 1"});
+  CHECK(f.approve(1) == lines{"spawn 2 after 1", "start 2"});
+}
+
+TEST_CASE("a phase that runs, waits for its turn or is held by another is not retried") {
+  trigger_fixture f{chain()};
+  f.start(4);
+  f.hear(phase_started, "0");
+  CHECK(f.decide(control_command::retry, "0").starts_with("refused: phase 0 is in_progress"));
+  CHECK(f.decide(control_command::retry, "1").starts_with("refused: phase 1 is pending"));
+  f.hear(phase_failed, "0");
+  f.hear(phase_blocked, "1", R"({"by":"0"})");
+  CHECK(f.decide(control_command::retry, "1").ends_with("retry that one"));
+  CHECK(f.decide(control_command::retry, "nine") == "refused: the plan has no phase nine");
+  CHECK(kinds(f.store->events, "0").empty());
+  CHECK(kinds(f.store->events, "1") == std::vector{phase_blocked});
+}
+
+TEST_CASE("a skipped phase lets what depends on it go on; a reason is needed") {
+  trigger_fixture f{chain()};
+  f.start(4);
+  f.hear(phase_started, "0");
+  CHECK(f.decide(control_command::skip, "0").ends_with("cancel it first"));
+  f.say(atom::release_v, 0u);
+  f.hear(phase_failed, "0");
+  f.hear(phase_blocked, "1", R"({"by":"0"})");
+  CHECK(f.decide(control_command::skip, "0", "") == "refused: skipping needs a reason");
+  CHECK(f.decide(control_command::skip, "0") == "phase 0 is skipped; what depends on it goes on");
+  f.hear(phase_unblocked, "1");
+  CHECK(f.log->take().empty());
+}
+
+TEST_CASE("a running phase is cancelled when its processes are gone, not before") {
+  trigger_fixture f{chain()};
+  f.start(4);
+  f.hear(phase_started, "0");
+  operator_decision decision;
+  decision.request.command = control_command::cancel;
+  decision.request.phase = "0";
+  decision.by = "alice";
+  auto answer = f.self->request(f.uut, caf::infinite, atom::act_v, decision);
+  f.run();
+  CHECK(f.log->take() == lines{"cancel 0 by alice", "audit 0"});
+  f.say(atom::release_v, 0u);
+  CHECK(f.self->mailbox().empty());
+  CHECK(f.hear(phase_cancelled, "0") == lines{"phase_blocked 1", "phase_blocked 2", "done"});
+  answer.receive([](const std::string& text) { CHECK(text == "phase 0 is cancelled"); },
+                 [](const caf::error& err) { FAIL(message_of(err)); });
+}
+
+TEST_CASE("a phase that nothing runs for is cancelled at once") {
+  trigger_fixture f{chain()};
+  f.start(4);
+  CHECK(f.decide(control_command::cancel, "1")
+        == "phase 1 is cancelled; what depends on it is blocked");
+  CHECK(f.decide(control_command::cancel, "1").starts_with("refused: phase 1 is cancelled"));
+}
+
+TEST_CASE("a cancelled run ends what runs and starts nothing more") {
+  trigger_fixture f{chain()};
+  f.start(4);
+  f.hear(phase_started, "0");
+  CHECK(f.decide(control_command::cancel)
+        == "the run is cancelled: 1 phases are being ended, 2 will not start");
+  f.say(atom::release_v, 0u);
+  CHECK(f.hear(phase_cancelled, "0") == lines{"done"});
+}
+
+TEST_CASE("while the run is paused nothing starts, and the end is not reported") {
+  trigger_fixture f{chain()};
+  f.start(1);
+  CHECK(f.decide(control_command::resume) == "refused: the run is not paused");
+  CHECK(f.decide(control_command::pause)
+        == "the run is paused: 1 running phases go on, nothing more is started");
+  CHECK(f.decide(control_command::pause) == "refused: the run is paused already");
+  CHECK(f.approve(0).empty());
+  CHECK(f.decide(control_command::resume) == "the run goes on");
+  CHECK(f.log->take() == lines{"spawn 1", "start 1"});
+}
+
+TEST_CASE("the end is reported again after a person has changed something") {
+  trigger_fixture f{make_plan(make_phase("0"))};
+  f.start(1);
+  f.hear(phase_started, "0");
+  f.say(atom::release_v, 0u);
+  CHECK(f.hear(phase_failed, "0") == lines{"done"});
+  f.decide(control_command::retry, "0");
+  CHECK(f.log->take() == lines{"spawn 0 after 1", "start 0"});
+  CHECK(f.approve(0) == lines{"done"});
 }

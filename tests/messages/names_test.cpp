@@ -59,7 +59,12 @@ const names<event_kind> event_kinds = {{0, {event_kind::execution_started, "exec
                                        {15, {event_kind::phase_cancelled, "phase_cancelled"}},
                                        {16, {event_kind::phase_reset, "phase_reset"}},
                                        {17, {event_kind::state_imported, "state_imported"}},
-                                       {18, {event_kind::note, "note"}}};
+                                       {18, {event_kind::note, "note"}},
+                                       {19, {event_kind::audit, "audit"}},
+                                       {20, {event_kind::execution_paused, "execution_paused"}},
+                                       {21,
+                                        {event_kind::execution_continued,
+                                         "execution_continued"}}};
 
 const names<exit_kind> exit_kinds = {
     {0, {exit_kind::exited, "exited"}},           {1, {exit_kind::signalled, "signalled"}},
@@ -112,7 +117,7 @@ TEST_CASE("every state of a phase is open, shut or neither, and ended when it is
 
 TEST_CASE("error codes and their names are inverse") {
   std::map<std::string, int> seen;
-  for (std::uint8_t i = 0; i <= static_cast<std::uint8_t>(ec::internal); ++i) {
+  for (std::uint8_t i = 0; i <= static_cast<std::uint8_t>(ec::not_permitted); ++i) {
     ec code{};
     REQUIRE(from_integer(i, code));
     auto name = to_string(code);
@@ -121,13 +126,13 @@ TEST_CASE("error codes and their names are inverse") {
     CHECK(from_string(name, back));
     CHECK(back == code);
   }
-  CHECK(seen.size() == static_cast<std::size_t>(ec::internal) + 1);
+  CHECK(seen.size() == static_cast<std::size_t>(ec::not_permitted) + 1);
   CHECK(seen["storage_failed"] == 1);
 }
 
 TEST_CASE("error codes that do not exist are refused") {
   ec code{};
-  CHECK_FALSE(from_integer(static_cast<std::uint8_t>(ec::internal) + 1, code));
+  CHECK_FALSE(from_integer(static_cast<std::uint8_t>(ec::not_permitted) + 1, code));
   CHECK_FALSE(from_integer(255, code));
   CHECK_FALSE(from_string("no_such_error", code));
   CHECK_FALSE(from_string("", code));

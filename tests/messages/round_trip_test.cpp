@@ -191,11 +191,76 @@ TEST_CASE("a decision about a retry arrives as it was sent") {
 }
 
 TEST_CASE("a request for a review arrives as it was sent") {
-  auto x = round_trip(review_request{3, 2, {{"a.json", "written:1"}, {"b", ""}}});
+  auto x = round_trip(review_request{3, 2, {{"a.json", "written:1"}, {"b", ""}}, "{}"});
   CHECK(x.phase == 3);
   CHECK(x.attempt == 2);
   CHECK(x.before.size() == 2);
   CHECK(x.before[0].second == "written:1");
+  CHECK(x.waited == "{}");
+}
+
+TEST_CASE("what remote nodes say arrives as it was sent") {
+  run_view view;
+  view.execution = "e-1";
+  view.seq = 7;
+  view.paused = true;
+  view.phases.push_back({.id = "1",
+                         .name = "One",
+                         .dependencies = {0, 2},
+                         .tasks = 3,
+                         .done = 1,
+                         .status = phase_status::waiting_approval,
+                         .attempt = 2,
+                         .started_us = 1,
+                         .attempt_us = 2,
+                         .ended_us = 3,
+                         .retry_at_us = 4,
+                         .typical_ms = 5,
+                         .reason = "waits"});
+  view.recent.push_back({.seq = 7, .kind = event_kind::audit, .phase = "1", .task = {}, .data = "{}"});
+  auto x = round_trip(view);
+  CHECK(x.execution == "e-1");
+  CHECK(x.seq == 7);
+  CHECK(x.paused);
+  REQUIRE(x.phases.size() == 1);
+  CHECK(x.phases[0].dependencies == std::vector<std::uint32_t>{0, 2});
+  CHECK(x.phases[0].status == phase_status::waiting_approval);
+  CHECK(x.phases[0].typical_ms == 5);
+  CHECK(x.phases[0].reason == "waits");
+  CHECK(x.recent == view.recent);
+
+  control_request asked;
+  asked.token = "t";
+  asked.command = control_command::retry;
+  asked.phase = "1";
+  asked.reason = "mended";
+  asked.digest = "abc";
+  asked.override_criteria = asked.downstream = true;
+  auto decision = round_trip(operator_decision{asked, "alice", access_role::operator_, "host:1"});
+  CHECK(decision.request.command == control_command::retry);
+  CHECK(decision.request.reason == "mended");
+  CHECK(decision.request.override_criteria);
+  CHECK(decision.request.downstream);
+  CHECK(decision.by == "alice");
+  CHECK(decision.role == access_role::operator_);
+  CHECK(decision.from == "host:1");
+
+  auto page = round_trip(event_page{view.recent, 9, 10, true});
+  CHECK(page.events == view.recent);
+  CHECK(page.head == 9);
+  CHECK(page.ended);
+
+  auto welcome = round_trip(
+      remote_welcome{"bob", access_role::viewer, "aeo-node 1", "e-1", "/workspace"});
+  CHECK(welcome.name == "bob");
+  CHECK(welcome.role == access_role::viewer);
+  CHECK(welcome.workspace == "/workspace");
+
+  auto log = round_trip(log_page{"T1", 2, "text", 4, true});
+  CHECK(log.text == "text");
+  CHECK(log.next == 4);
+  CHECK(log.complete);
+  CHECK(round_trip(log_request{"1", "T1", 2, 3}).offset == 3);
 }
 
 TEST_CASE("a verdict arrives as it was sent") {
@@ -236,8 +301,8 @@ TEST_CASE("an event of a kind that does not exist is refused") {
   auto x = an_event();
   auto twin = x;
   twin.kind = event_kind::note;
-  CHECK(arrives_with(x, twin, static_cast<std::uint8_t>(event_kind::note)));
-  CHECK_FALSE(arrives_with(x, twin, static_cast<std::uint8_t>(event_kind::note) + 1));
+  CHECK(arrives_with(x, twin, static_cast<std::uint8_t>(event_kind::execution_continued)));
+  CHECK_FALSE(arrives_with(x, twin, static_cast<std::uint8_t>(event_kind::execution_continued) + 1));
   CHECK_FALSE(arrives_with(x, twin, 255));
 }
 
@@ -268,7 +333,7 @@ TEST_CASE("a verdict of a kind that does not exist is refused") {
 }
 
 TEST_CASE("an error code that does not exist is refused") {
-  CHECK(arrives_with(ec::none, ec::internal, static_cast<std::uint8_t>(ec::internal)));
-  CHECK_FALSE(arrives_with(ec::none, ec::internal, static_cast<std::uint8_t>(ec::internal) + 1));
+  CHECK(arrives_with(ec::none, ec::not_permitted, static_cast<std::uint8_t>(ec::internal)));
+  CHECK_FALSE(arrives_with(ec::none, ec::not_permitted, static_cast<std::uint8_t>(ec::not_permitted) + 1));
   CHECK_FALSE(arrives_with(ec::none, ec::internal, 255));
 }

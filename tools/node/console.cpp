@@ -1,5 +1,6 @@
 #include "tools/node/console.hpp"
 
+#include "actors/core/event_json.hpp"
 #include "tools/node/console_text.hpp"
 #include "tools/node/output.hpp"
 #include "tools/node/progress_model.hpp"
@@ -93,7 +94,7 @@ public:
     if (out_.mute())
       return;
     if (options_.mode == console_mode::json) {
-      put_json(json_line(e, options_.mask));
+      put_json(core::json_line(e, options_.mask));
       return;
     }
     model_.apply(e);

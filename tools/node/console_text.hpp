@@ -42,8 +42,6 @@ std::vector<line> live_lines(const progress_model&, std::int64_t now_us, std::si
 /// The table, the failures with their evidence, what to do next, and the outcome.
 std::vector<line> final_lines(const core::report_input&, std::string_view report_file,
                               bool only_problems, const look&);
-/// One event as one line of JSON.
-std::string json_line(const event&, const core::mask_function&);
 /// A line that is no event, as {"event": "message", "data": {"text": ...}}.
 std::string json_message(std::int64_t time_us, std::string_view text, const core::mask_function&);
 /// The outcome as the last line of JSON.

@@ -23,4 +23,22 @@ std::string read_tail(const std::string& file, const core::secret_mask& mask) {
   return mask.mask(text);
 }
 
+std::string read_part(const std::string& file, std::uint64_t& offset, std::size_t limit,
+                      bool complete, const core::secret_mask& mask) {
+  std::ifstream in{file, std::ios::binary};
+  if (!in)
+    return {};
+  in.seekg(static_cast<std::streamoff>(offset));
+  std::string text(limit, '\0');
+  in.read(text.data(), static_cast<std::streamsize>(limit));
+  text.resize(static_cast<std::size_t>(in.gcount()));
+  const auto at_end = text.size() < limit;
+  if (const auto line = text.rfind('\n'); line != std::string::npos && !(at_end && complete))
+    text.resize(line + 1);
+  else if (at_end && !complete)
+    text.clear();
+  offset += text.size();
+  return mask.mask(text);
+}
+
 } // namespace aeo::node

@@ -1,5 +1,6 @@
 // aeo-node: executes a plan of phases in a workspace.
 
+#include "actors/io/remote_door.hpp"
 #include "tools/node/run.hpp"
 
 #include <cstdio>
@@ -36,6 +37,7 @@ int run(const options& o) {
 
 int main(int argc, char** argv) {
   init_messages(); // Errors are messages too: before anything can fail.
+  io::init_remote();
   auto parsed = parse_options(argc, argv);
   if (auto* code = std::get_if<int>(&parsed))
     return *code;

@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <charconv>
 #include <cstdlib>
 #include <map>
 #include <system_error>
@@ -16,6 +17,19 @@ std::string absolute_folder(const std::string& text) {
   std::error_code error;
   if (!std::filesystem::is_directory(text, error))
     return "there is no folder " + text;
+  return {};
+}
+
+std::string read_address(const std::string& text, options& o) {
+  const auto colon = text.rfind(':');
+  const auto digits = text.substr(colon == text.npos ? text.size() : colon + 1);
+  const auto* end = digits.data() + digits.size();
+  const auto read = std::from_chars(digits.data(), end, o.listen_port);
+  if (colon == 0 || digits.empty() || read.ptr != end || read.ec != std::errc{})
+    return "expected HOST:PORT (port 0: any free one), got " + text;
+  o.listen_host = text.substr(0, colon);
+  if (o.listen_host.starts_with('[') && o.listen_host.ends_with(']'))
+    o.listen_host = o.listen_host.substr(1, o.listen_host.size() - 2);
   return {};
 }
 
@@ -48,6 +62,17 @@ void add_options(CLI::App& app, options& o, std::string& config, std::string& mo
       ->check(CLI::Range(1, 100000));
   app.add_flag("--detach-on-stop", o.detach_on_stop,
                "On SIGINT or SIGTERM leave running tasks to the launcher; --resume adopts them");
+  app.add_option_function<std::string>(
+         "--listen",
+         [&o](const std::string& text) {
+           if (auto why = read_address(text, o); !why.empty())
+             throw CLI::ValidationError("--listen", why);
+         },
+         "Where monitors and control tools attach, through mutual TLS (default: the "
+         "configuration's, else a free port of 127.0.0.1)")
+      ->type_name("HOST:PORT");
+  app.add_flag("--wait", o.wait,
+               "When nothing goes on without a person, wait for one instead of ending");
   auto* json = app.add_flag("--json", o.json, "Print one event per line as JSON");
   app.add_flag("--quiet", o.quiet, "Print only failures and the outcome")->excludes(json);
   app.set_version_flag("--version", "aeo-node " AEO_VERSION);

@@ -23,6 +23,9 @@ struct options {
   std::vector<std::string> only;
   std::uint32_t max_parallel = 0; ///< 0: the configuration's.
   bool detach_on_stop = false;
+  bool wait = false;
+  std::string listen_host; ///< Empty: the configuration's.
+  std::uint16_t listen_port = 0;
   bool json = false;
   bool quiet = false;
 };

@@ -1,11 +1,13 @@
 #include "tools/node/run.hpp"
 
 #include "actors/io/file_access.hpp"
+#include "actors/io/remote_door.hpp"
 #include "actors/io/scheduling.hpp"
 #include "actors/io/state_file.hpp"
 #include "actors/supervisor.hpp"
 #include "tools/node/console_view.hpp"
 #include "tools/node/log_reader.hpp"
+#include "tools/node/remote.hpp"
 
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
@@ -29,6 +31,7 @@ struct node_config : caf::actor_system_config {
     set("caf.scheduler.max-threads", 2u);
     set("caf.logger.console.verbosity", "quiet");
     set("caf.logger.file.verbosity", "quiet");
+    io::enable_remote(*this);
   }
 };
 
@@ -143,6 +146,7 @@ std::shared_ptr<supervisor_deps> make_deps(const options& o, const configuration
   deps->slots = slots_of(o, p);
   deps->commit_interval = commit_interval;
   deps->manual = p.options.mode == execution_mode::manual;
+  deps->wait = o.wait;
   deps->detach_on_stop = o.detach_on_stop;
   return deps;
 }
@@ -152,12 +156,20 @@ std::shared_ptr<supervisor_deps> make_deps(const options& o, const configuration
 int run_session(const options& o, const configuration& c, session&& s) {
   io::prefer_short_waits();
   signal_watch signals;
+  auto prepared = remote_access::prepare(o, c, s);
+  if (auto* why = std::get_if<refusal>(&prepared)) {
+    std::fprintf(stderr, "aeo-node: %s\n", why->text.c_str());
+    return why->exit_code;
+  }
   auto lock = std::move(s.lock); // Held until everything has ended.
   node_config config;
   caf::actor_system system{config};
   int code = exit_code::internal;
   {
-    auto boss = system.spawn(supervisor, make_deps(o, c, std::move(s)));
+    auto remote = std::get<remote_access>(prepared).service(system, o, c, s);
+    auto deps = make_deps(o, c, std::move(s));
+    deps->remote = std::move(remote);
+    auto boss = system.spawn(supervisor, std::move(deps));
     signals.start(boss);
     caf::scoped_actor self{system};
     self->request(boss, caf::infinite, atom::run_v)

@@ -414,6 +414,7 @@ private:
     context.the_plan = config_.the_plan;
     context.execution = replay_.row.id;
     context.workspace = options_.workspace;
+    context.started_by = replay_.row.started_by;
     context.now_us = system_now_us;
     context.lookup = std::make_shared<const core::phase_lookup>(lookup_);
     return session{.lock = std::move(lock),

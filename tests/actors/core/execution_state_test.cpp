@@ -14,7 +14,7 @@ using enum aeo::phase_status;
 namespace {
 
 constexpr auto last_status = static_cast<int>(cancelled);
-constexpr auto last_kind = static_cast<int>(event_kind::note);
+constexpr auto last_kind = static_cast<int>(event_kind::execution_continued);
 
 phase_status status_of(int number) {
   return static_cast<phase_status>(number);

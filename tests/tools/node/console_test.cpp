@@ -1,3 +1,4 @@
+#include "actors/core/event_json.hpp"
 #include "tests/fixtures/contains.hpp"
 #include "tests/fixtures/sample_run.hpp"
 #include "tools/node/console.hpp"
@@ -282,8 +283,8 @@ TEST_CASE("json events read the same with and without secrets to mask") {
   for (const char* data :
        {"", "{}", R"({"a":[1,{"b":"x\ny"}]})", "{\"a\":\n1}", "[1]", "{broken"}) {
     event e{3, t0, event_kind::phase_started, "0", "", 1, data};
-    auto plain = json_line(e, {});
-    CHECK(plain == json_line(e, hide));
+    auto plain = core::json_line(e, {});
+    CHECK(plain == core::json_line(e, hide));
     CHECK(std::count(plain.begin(), plain.end(), '\n') == 1);
     CHECK(json::parse(plain)["data"].is_object());
   }

@@ -1,0 +1,148 @@
+#include "actors/archive.hpp"
+
+#include "actors/core/lenient_json.hpp"
+#include "actors/feed.hpp"
+#include "actors/phase.hpp"
+
+#include <utility>
+
+namespace aeo {
+
+namespace {
+
+using nlohmann::ordered_json;
+
+constexpr std::size_t log_bytes = std::size_t{64} * 1024;
+
+caf::error no_such_phase(const std::string& id) {
+  return caf::make_error(ec::not_found, "the plan has no phase " + id);
+}
+
+ordered_json to_json(const event& e) {
+  return {{"seq", e.seq},
+          {"time_us", e.time_us},
+          {"kind", to_string(e.kind)},
+          {"phase", e.phase},
+          {"task", e.task},
+          {"attempt", e.attempt},
+          {"data", core::lenient::object(e.data)}};
+}
+
+} // namespace
+
+caf::error archive_state::ensure_open() {
+  if (store)
+    return {};
+  auto opened = deps.open();
+  if (!opened)
+    return opened.error();
+  store = std::move(*opened);
+  return {};
+}
+
+caf::error archive_state::each_event(std::uint64_t from,
+                                     const std::function<bool(event&&)>& each) {
+  if (auto err = ensure_open())
+    return err;
+  return store->read(deps.context->execution, from, each);
+}
+
+caf::result<event_page> archive_state::next(std::uint64_t from) {
+  event_page page;
+  page.now_us = deps.context->now_us();
+  std::size_t size = 0;
+  auto err = each_event(from, [&](event&& e) {
+    size += size_of(e);
+    if (!page.events.empty() && (page.events.size() >= page_events || size > page_bytes))
+      return false;
+    page.head = e.seq;
+    page.events.push_back(std::move(e));
+    return true;
+  });
+  if (err)
+    return err;
+  return page;
+}
+
+caf::result<log_page> archive_state::read(log_request request) {
+  if ((*deps.context->lookup)(request.phase) == core::phase_lookup::npos)
+    return no_such_phase(request.phase);
+  log_page page;
+  page.attempt = request.attempt;
+  page.task = request.task;
+  bool ended = false;
+  auto err = each_event(1, [&](event&& e) {
+    const auto of_task = e.kind == event_kind::task_started || e.kind == event_kind::task_finished;
+    if (e.phase != request.phase || !of_task
+        || (!request.task.empty() && e.task != request.task)
+        || (request.attempt != 0 && e.attempt != request.attempt))
+      return true;
+    page.task = e.task;
+    page.attempt = e.attempt;
+    ended = e.kind == event_kind::task_finished;
+    return true;
+  });
+  if (err)
+    return err;
+  if (page.task.empty())
+    return caf::make_error(ec::not_found, "no task of phase " + request.phase + " has run yet");
+  page.next = request.offset;
+  const task_key key{request.phase, page.task, page.attempt};
+  page.text = deps.read((deps.context->workspace / log_path(key)).string(), page.next, log_bytes,
+                         ended);
+  page.complete = ended && page.text.empty();
+  return page;
+}
+
+caf::expected<std::string> archive_state::why(const std::string& phase) {
+  if ((*deps.context->lookup)(phase) == core::phase_lookup::npos)
+    return no_such_phase(phase);
+  ordered_json events = ordered_json::array();
+  auto err = each_event(1, [&](event&& e) {
+    if (e.phase == phase)
+      events.push_back(to_json(e));
+    return true;
+  });
+  if (err)
+    return err;
+  return core::lenient::dump(events);
+}
+
+caf::expected<std::string> archive_state::verify() {
+  if (auto err = ensure_open())
+    return err;
+  auto fault = store->verify();
+  if (!fault)
+    return fault.error();
+  ordered_json result{{"ok", !fault->has_value()}, {"head", store->head()}};
+  if (*fault) {
+    result["seq"] = (*fault)->seq;
+    result["what"] = (*fault)->what;
+  }
+  return core::lenient::dump(result);
+}
+
+caf::result<std::string> archive_state::ask(const std::string& what, const std::string& about) {
+  auto answer = what == "why"      ? why(about)
+                : what == "verify" ? verify()
+                                   : caf::expected<std::string>{caf::make_error(
+                                         ec::not_found, "this node does not know about " + what)};
+  if (!answer)
+    return answer.error();
+  return std::move(*answer);
+}
+
+archive_actor::behavior_type archive(archive_actor::stateful_pointer<archive_state> self,
+                                     archive_deps deps) {
+  self->state.self = self;
+  self->state.deps = std::move(deps);
+  return {
+      [self](atom::next, std::uint64_t from) { return self->state.next(from); },
+      [self](atom::read, log_request& request) { return self->state.read(std::move(request)); },
+      [self](atom::ask, const std::string& what, const std::string& about) {
+        return self->state.ask(what, about);
+      },
+  };
+}
+
+} // namespace aeo

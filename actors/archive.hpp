@@ -1,0 +1,46 @@
+#pragma once
+
+#include "actors/context.hpp"
+#include "actors/io/store.hpp"
+
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace aeo {
+
+/// Where history is read from. All may block.
+struct archive_deps {
+  context_ptr context;
+  /// A connection for reading to the event log.
+  std::function<caf::expected<std::unique_ptr<io::event_store>>()> open;
+  /// Up to `limit` bytes of a file from `offset` on, secrets masked; `offset` becomes where to go
+  /// on. Whole lines, unless the file is complete.
+  std::function<std::string(const std::string& file, std::uint64_t& offset, std::size_t limit,
+                            bool complete)>
+      read;
+};
+
+/// Reads the event log and tasks' logs for remote nodes.
+struct archive_state {
+  static inline const char* name = "archive";
+
+  archive_actor::pointer self = nullptr;
+  archive_deps deps;
+  std::unique_ptr<io::event_store> store;
+
+  caf::result<event_page> next(std::uint64_t from);
+  caf::result<log_page> read(log_request);
+  caf::result<std::string> ask(const std::string& what, const std::string& about);
+
+private:
+  caf::error ensure_open();
+  caf::error each_event(std::uint64_t from, const std::function<bool(event&&)>& each);
+  caf::expected<std::string> why(const std::string& phase);
+  caf::expected<std::string> verify();
+};
+
+archive_actor::behavior_type archive(archive_actor::stateful_pointer<archive_state> self,
+                                     archive_deps deps);
+
+} // namespace aeo

@@ -1,0 +1,155 @@
+#include "actors/core/decisions.hpp"
+
+#include "actors/core/lenient_json.hpp"
+
+#include <algorithm>
+
+namespace aeo::core {
+
+namespace {
+
+using nlohmann::ordered_json;
+
+std::string_view user_of(std::string_view started_by) {
+  return started_by.substr(0, started_by.find('@'));
+}
+
+ordered_json to_json(const voice& x) {
+  return {{"by", x.by}, {"comment", x.comment}, {"time_us", x.time_us}};
+}
+
+/// Names and comments of all voices, as an approval's "by" and "comment".
+void join(std::string& to, std::string_view text, std::string_view separator) {
+  if (!text.empty())
+    to.append(to.empty() ? "" : separator).append(text);
+}
+
+} // namespace
+
+waiting_gate read_waiting(std::string_view data) {
+  const auto json = lenient::object(data);
+  waiting_gate result;
+  result.digest = lenient::text(json, "digest");
+  result.deadline_us = lenient::number(json, "deadline_us").value_or(0);
+  for (const auto& vote : lenient::array(json, "votes"))
+    result.voices.push_back({lenient::text(vote, "by"), lenient::text(vote, "comment"),
+                             lenient::number(vote, "time_us").value_or(0)});
+  return result;
+}
+
+std::string keep_waiting(const std::string& data, std::string_view earlier,
+                         const approval_policy& policy, std::int64_t now_us) {
+  const auto before = read_waiting(earlier);
+  auto json = lenient::object(data);
+  auto deadline = before.deadline_us;
+  if (deadline == 0 && policy.deadline.count() > 0)
+    deadline = now_us + policy.deadline.count() * 1000;
+  if (deadline != 0)
+    json["deadline_us"] = deadline;
+  if (!before.voices.empty() && before.digest == lenient::text(json, "digest"))
+    for (const auto& x : before.voices)
+      json["votes"].push_back(to_json(x));
+  return lenient::dump(json);
+}
+
+std::string add_voice(std::string_view waiting_data, const voice& x) {
+  auto json = lenient::object(waiting_data);
+  json["votes"].push_back(to_json(x));
+  return lenient::dump(json);
+}
+
+std::string why_not_counted(const approval_policy& policy, const waiting_gate& gate,
+                            const operator_decision& decision, std::string_view started_by) {
+  const auto allowed = std::ranges::any_of(policy.from, [&](const std::string& who) {
+    return who == decision.by || who == to_string(decision.role);
+  });
+  if (!allowed) {
+    std::string names;
+    for (const auto& who : policy.from)
+      join(names, who, ", ");
+    return "the plan leaves this approval to " + names + "; " + decision.by + " is "
+           + std::string{to_string(decision.role)};
+  }
+  if (!policy.allow_self && (decision.by == started_by || decision.by == user_of(started_by)))
+    return decision.by + " started this execution, and the plan wants somebody else's approval "
+                         "(allow_self is false)";
+  if (std::ranges::count(gate.voices, decision.by, &voice::by) > 0)
+    return decision.by + " has approved already; " + std::to_string(policy.required)
+           + " different people must";
+  return {};
+}
+
+std::string approved_by_people(std::string_view waiting_data) {
+  auto json = lenient::object(waiting_data);
+  const auto gate = read_waiting(waiting_data);
+  std::string by;
+  std::string comment;
+  for (const auto& x : gate.voices) {
+    join(by, x.by, ", ");
+    join(comment, x.comment, "; ");
+  }
+  ordered_json result{{"by", by}};
+  if (!comment.empty())
+    result["comment"] = comment;
+  for (const char* key : {"votes", "criteria", "outputs", "digest"})
+    if (auto found = json.find(key); found != json.end())
+      result[key] = std::move(*found);
+  return lenient::dump(result);
+}
+
+std::string overridden_data(std::string_view failed_data, const operator_decision& decision) {
+  auto json = lenient::object(failed_data);
+  ordered_json result{{"by", decision.by},
+                      {"override", true},
+                      {"reason", decision.request.reason},
+                      {"overridden", lenient::text(json, "message")}};
+  for (const char* key : {"criteria", "outputs", "digest"})
+    if (auto found = json.find(key); found != json.end())
+      result[key] = std::move(*found);
+  return lenient::dump(result);
+}
+
+std::string decided_data(const operator_decision& decision) {
+  return lenient::dump(ordered_json{{"by", decision.by},
+                                    {"reason", decision.request.reason},
+                                    {"role", to_string(decision.role)},
+                                    {"from", decision.from}});
+}
+
+event make_audit(const operator_decision& decision, bool done, std::string_view outcome,
+                 std::int64_t now_us) {
+  const auto& asked = decision.request;
+  ordered_json data{{"by", decision.by},
+                    {"role", to_string(decision.role)},
+                    {"from", decision.from},
+                    {"command", to_string(asked.command)},
+                    {"done", done},
+                    {"outcome", outcome}};
+  if (!asked.reason.empty())
+    data["reason"] = asked.reason;
+  if (!asked.digest.empty())
+    data["digest"] = asked.digest;
+  if (asked.override_criteria)
+    data["override"] = true;
+  if (asked.downstream)
+    data["downstream"] = true;
+  return {.time_us = now_us,
+          .kind = event_kind::audit,
+          .phase = asked.phase,
+          .task = {},
+          .data = lenient::dump(data)};
+}
+
+event make_refusal(std::string_view from, std::string_view why, std::int64_t now_us) {
+  return {.time_us = now_us,
+          .kind = event_kind::audit,
+          .phase = {},
+          .task = {},
+          .data = lenient::dump(ordered_json{{"by", ""},
+                                             {"from", from},
+                                             {"command", "attach"},
+                                             {"done", false},
+                                             {"outcome", why}})};
+}
+
+} // namespace aeo::core

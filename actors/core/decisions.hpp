@@ -1,0 +1,57 @@
+#pragma once
+
+// What people decide about phases: who may, what it takes, and the texts that events carry of it.
+
+#include "config/plan.hpp"
+#include "messages/execution.hpp"
+#include "messages/remote.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace aeo::core {
+
+/// One person's approval.
+struct voice {
+  std::string by;
+  std::string comment;
+  std::int64_t time_us = 0;
+  bool operator==(const voice&) const = default;
+};
+
+/// A phase that waits for people, as phase_waiting's data tells it.
+struct waiting_gate {
+  std::string digest;          ///< Of what is to be reviewed.
+  std::int64_t deadline_us = 0; ///< 0: none.
+  std::vector<voice> voices;   ///< Distinct people, oldest first.
+};
+waiting_gate read_waiting(std::string_view data);
+
+/// phase_waiting's data, taking over from an earlier one (empty: there is none): the deadline
+/// always, the voices when the same is to be reviewed.
+std::string keep_waiting(const std::string& data, std::string_view earlier,
+                         const approval_policy&, std::int64_t now_us);
+/// The same with one more voice.
+std::string add_voice(std::string_view waiting_data, const voice&);
+
+/// Empty, or why this person's word does not count here. `started_by`: user or user@host.
+std::string why_not_counted(const approval_policy&, const waiting_gate&, const operator_decision&,
+                            std::string_view started_by);
+
+/// phase_approved's data: {"by", "comment", "votes", ...} and the evidence of phase_waiting.
+std::string approved_by_people(std::string_view waiting_data);
+/// phase_approved's data over criteria that failed: {"by", "override": true, "reason", ...}.
+std::string overridden_data(std::string_view failed_data, const operator_decision&);
+
+/// Any other decision: {"by", "reason"}, "role" and "from" included.
+std::string decided_data(const operator_decision&);
+
+/// The audit event of a decision. `done`: it changed something; else it was refused.
+event make_audit(const operator_decision&, bool done, std::string_view outcome,
+                 std::int64_t now_us);
+/// The audit event of somebody whom the node does not know, or does not let in any more.
+event make_refusal(std::string_view from, std::string_view why, std::int64_t now_us);
+
+} // namespace aeo::core

@@ -1,0 +1,17 @@
+#pragma once
+
+#include "actors/core/execution_state.hpp"
+#include "messages/remote.hpp"
+
+#include <vector>
+
+namespace aeo::core {
+
+/// The run as remote nodes see it, but for `recent`. `typical_ms` by phase, 0 unknown; may be empty.
+run_view make_run_view(const plan&, const execution_state&,
+                       const std::vector<std::int64_t>& typical_ms, std::int64_t now_us);
+
+/// Why the phase is as it is, in one line; empty where the status says all there is to say.
+std::string reason_of(const phase_state&);
+
+} // namespace aeo::core

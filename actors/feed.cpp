@@ -1,0 +1,111 @@
+#include "actors/feed.hpp"
+
+#include "actors/core/remote_view.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace aeo {
+
+namespace {
+
+constexpr std::size_t most_recent = 10'000;
+constexpr std::size_t most_bytes = std::size_t{8} * 1024 * 1024;
+/// More than that many wait only if somebody asks without end: the oldest gets an empty page.
+constexpr std::size_t most_askers = 4096;
+/// Of the newest events in a view.
+constexpr std::size_t shown = 50;
+
+} // namespace
+
+void feed_state::hear(const event_batch& batch) {
+  for (const auto& e : batch) {
+    recent.push_back(e);
+    bytes += size_of(e);
+    head = e.seq;
+  }
+  forget_old();
+  for (auto& asker : std::exchange(askers, {}))
+    asker.promise.deliver(page_from(asker.from));
+}
+
+void feed_state::forget_old() {
+  while (recent.size() > most_recent || (bytes > most_bytes && recent.size() > 1)) {
+    bytes -= size_of(recent.front());
+    recent.pop_front();
+  }
+}
+
+caf::result<run_view> feed_state::view() {
+  auto promise = self->make_response_promise<run_view>();
+  self->request(store, caf::infinite, atom::get_v)
+      .then(
+          [this, promise](const snapshot_ptr& state) mutable {
+            const auto& c = *context;
+            auto view = core::make_run_view(*c.the_plan, *state, typical_ms, c.now_us());
+            view.workspace = c.workspace.string();
+            const auto count = std::min(shown, recent.size());
+            view.recent.assign(recent.end() - static_cast<std::ptrdiff_t>(count), recent.end());
+            promise.deliver(std::move(view));
+          },
+          [promise](const caf::error& err) mutable { promise.deliver(err); });
+  return promise;
+}
+
+caf::result<event_page> feed_state::next(std::uint64_t from) {
+  const auto oldest = recent.empty() ? head + 1 : recent.front().seq;
+  if (from < oldest && from <= head)
+    return self->delegate(archive, atom::next_v, from);
+  if (from <= head || ended)
+    return page_from(from);
+  auto promise = self->make_response_promise<event_page>();
+  askers.push_back({from, promise});
+  if (askers.size() > most_askers) {
+    askers.front().promise.deliver(empty_page());
+    askers.pop_front();
+  }
+  return promise;
+}
+
+event_page feed_state::empty_page() const {
+  return {.events = {}, .head = head, .now_us = context->now_us(), .ended = ended};
+}
+
+event_page feed_state::page_from(std::uint64_t from) const {
+  auto page = empty_page();
+  auto at = std::ranges::lower_bound(recent, from, {}, &event::seq);
+  std::size_t size = 0;
+  for (; at != recent.end() && page.events.size() < page_events; ++at) {
+    size += size_of(*at);
+    if (size > page_bytes && !page.events.empty())
+      break;
+    page.events.push_back(*at);
+  }
+  return page;
+}
+
+void feed_state::finish() {
+  ended = true;
+  for (auto& asker : std::exchange(askers, {}))
+    asker.promise.deliver(page_from(asker.from));
+}
+
+feed_actor::behavior_type feed(feed_actor::stateful_pointer<feed_state> self, context_ptr context,
+                               state_actor store, archive_actor archive,
+                               std::vector<std::int64_t> typical_ms, std::uint64_t head) {
+  auto& st = self->state;
+  st.self = self;
+  st.context = std::move(context);
+  st.store = std::move(store);
+  st.archive = std::move(archive);
+  st.typical_ms = std::move(typical_ms);
+  st.head = head;
+  return {
+      [self](atom::publish, const event_batch& batch) { self->state.hear(batch); },
+      [self](atom::get) { return self->state.view(); },
+      [self](atom::next, std::uint64_t from) { return self->state.next(from); },
+      [self](atom::finish) { self->state.finish(); },
+  };
+}
+
+} // namespace aeo

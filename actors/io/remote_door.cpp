@@ -1,0 +1,445 @@
+#include "actors/io/remote_door.hpp"
+
+#include "actors/io/frame_guard.hpp"
+#include "actors/io/tls_session.hpp"
+
+#include <caf/actor_system_config.hpp>
+#include <caf/io/basp_broker.hpp>
+#include <caf/io/middleman.hpp>
+#include <caf/io/middleman_actor_impl.hpp>
+#include <caf/io/network/default_multiplexer.hpp>
+#include <caf/io/network/doorman_impl.hpp>
+#include <caf/io/network/stream_impl.hpp>
+#include <caf/scoped_actor.hpp>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+
+#include <list>
+#include <set>
+#include <utility>
+
+namespace aeo::io {
+
+namespace {
+
+namespace net = caf::io::network;
+using clock = frame_guard::clock;
+
+// -- TLS settings -----------------------------------------------------------------------------
+
+struct openssl_deleter {
+  void operator()(BIO* x) const { BIO_free(x); }
+  void operator()(X509* x) const { X509_free(x); }
+  void operator()(EVP_PKEY* x) const { EVP_PKEY_free(x); }
+};
+
+std::unique_ptr<BIO, openssl_deleter> reader_of(const std::string& text) {
+  return std::unique_ptr<BIO, openssl_deleter>{
+      BIO_new_mem_buf(text.data(), static_cast<int>(text.size()))};
+}
+
+std::unique_ptr<X509, openssl_deleter> certificate_of(const std::string& pem) {
+  return std::unique_ptr<X509, openssl_deleter>{
+      PEM_read_bio_X509(reader_of(pem).get(), nullptr, nullptr, nullptr)};
+}
+
+/// Both sides show a certificate of the authority, or there is no connection.
+std::shared_ptr<const tls_settings> make_settings(const pem_identity& own,
+                                                  const std::string& authority) {
+  ssl_context_ptr context{SSL_CTX_new(TLS_method())};
+  auto certificate = certificate_of(own.certificate);
+  auto trusted = certificate_of(authority);
+  std::unique_ptr<EVP_PKEY, openssl_deleter> key{
+      PEM_read_bio_PrivateKey(reader_of(own.key).get(), nullptr, nullptr, nullptr)};
+  auto made = context && certificate && trusted && key
+              && SSL_CTX_set_min_proto_version(context.get(), TLS1_3_VERSION) == 1
+              && SSL_CTX_use_certificate(context.get(), certificate.get()) == 1
+              && SSL_CTX_use_PrivateKey(context.get(), key.get()) == 1
+              && X509_STORE_add_cert(SSL_CTX_get_cert_store(context.get()), trusted.get()) == 1;
+  if (!made)
+    return nullptr;
+  SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+  // A revoked or expired peer must not come back by a ticket.
+  SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_OFF);
+  SSL_CTX_set_num_tickets(context.get(), 0);
+  SSL_CTX_set_mode(context.get(), SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER
+                                      | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_RELEASE_BUFFERS);
+  return std::make_shared<const tls_settings>(tls_settings{std::move(context)});
+}
+
+// -- Connections ------------------------------------------------------------------------------
+
+/// Reads and writes for a CAF stream. Shared with the connection, which asks how it stands.
+struct tls_policy {
+  std::shared_ptr<tls_session> session;
+
+  net::rw_state read_some(std::size_t& result, net::native_socket, void* to, std::size_t size) {
+    return session->read(result, to, size);
+  }
+  net::rw_state write_some(std::size_t& result, net::native_socket, const void* from,
+                           std::size_t size) {
+    return session->write(result, from, size);
+  }
+  bool must_read_more(net::native_socket, std::size_t threshold) const {
+    return session->pending() >= threshold;
+  }
+};
+
+/// One connection.
+class connection : public caf::io::scribe {
+public:
+  connection(net::default_multiplexer& mpx, net::native_socket fd,
+             std::shared_ptr<tls_session> session)
+      : scribe(net::conn_hdl_from_socket(fd)), session_(session),
+        stream_(mpx, fd, tls_policy{std::move(session)}) {}
+
+  void configure_read(caf::io::receive_policy::config config) override {
+    stream_.configure_read(config);
+    if (std::exchange(launched_, true))
+      return;
+    stream_.start(this);
+    stream_.force_empty_write(this); // Begins, or goes on with, the handshake.
+  }
+  void ack_writes(bool enable) override { stream_.ack_writes(enable); }
+  caf::byte_buffer& wr_buf() override { return stream_.wr_buf(); }
+  caf::byte_buffer& rd_buf() override { return stream_.rd_buf(); }
+  void graceful_shutdown() override {
+    stream_.graceful_shutdown();
+    detach(&stream_.backend(), false);
+  }
+  void flush() override { stream_.flush(this); }
+  std::string addr() const override {
+    auto x = net::remote_addr_of_fd(stream_.fd());
+    return x ? *x : std::string{};
+  }
+  std::uint16_t port() const override {
+    auto x = net::remote_port_of_fd(stream_.fd());
+    return x ? *x : std::uint16_t{0};
+  }
+  void add_to_loop() override { stream_.activate(this); }
+  void remove_from_loop() override { stream_.passivate(); }
+
+  const tls_session& session() const { return *session_; }
+  /// From within CAF's I/O thread, as if the peer had gone.
+  void hang_up() {
+    net::shutdown_both(stream_.fd());
+    io_failure(&stream_.backend(), net::operation::read);
+  }
+
+protected:
+  void expect(std::size_t size) {
+    stream_.configure_read(caf::io::receive_policy::exactly(size));
+  }
+
+private:
+  std::shared_ptr<tls_session> session_;
+  bool launched_ = false;
+  net::stream_impl<tls_policy> stream_;
+};
+
+/// Of a peer that is not trusted.
+class guarded_connection final : public connection {
+public:
+  guarded_connection(net::default_multiplexer& mpx, net::native_socket fd,
+                     std::shared_ptr<tls_session> session,
+                     std::shared_ptr<const frame_guard::rules> rules,
+                     std::shared_ptr<std::size_t> count)
+      : connection(mpx, fd, std::move(session)), guard_(std::move(rules)),
+        count_(std::move(count)) {
+    ++*count_;
+  }
+  ~guarded_connection() override { --*count_; }
+
+  clock::time_point since = clock::now();
+
+  bool consume(caf::execution_unit* ctx, const void* data, std::size_t size) override {
+    const caf::span<const caf::byte> bytes{static_cast<const caf::byte*>(data), size};
+    if (std::exchange(skipping_, false)) {
+      expect(caf::io::basp::header_size);
+      return true;
+    }
+    const auto in_payload = std::exchange(in_payload_, false);
+    switch (in_payload ? guard_.payload(bytes) : guard_.header(bytes, clock::now())) {
+    case frame_guard::decision::pass:
+      in_payload_ = !in_payload && guard_.payload_size() > 0;
+      return scribe::consume(ctx, data, size);
+    case frame_guard::decision::skip:
+      skipping_ = true;
+      expect(guard_.payload_size());
+      return true;
+    case frame_guard::decision::close:
+      break;
+    }
+    hang_up();
+    return false;
+  }
+
+private:
+  frame_guard guard_;
+  std::shared_ptr<std::size_t> count_; ///< Of all that live; only CAF's I/O thread counts.
+  bool in_payload_ = false;
+  bool skipping_ = false;
+};
+
+/// Takes connections.
+class doorkeeper final : public net::doorman_impl {
+public:
+  doorkeeper(net::default_multiplexer& mpx, net::native_socket fd,
+             std::shared_ptr<const tls_settings> settings,
+             std::shared_ptr<const frame_guard::rules> rules, const door_limits& limits)
+      : net::doorman_impl(mpx, fd), settings_(std::move(settings)), rules_(std::move(rules)),
+        limits_(limits) {}
+
+  bool new_connection() override {
+    if (detached())
+      return false;
+    auto& mpx = acceptor_.backend();
+    const auto fd = acceptor_.accepted_socket();
+    make_room();
+    net::nonblocking(fd, true);
+    auto session = *count_ < limits_.connections
+                       ? tls_session::make(*settings_, fd, tls_session::side::server)
+                       : caf::expected<tls_session>{caf::make_error(ec::wrong_state, "full")};
+    if (!session) {
+      net::close_socket(fd);
+      return true; // The door stays open.
+    }
+    auto next = caf::make_counted<guarded_connection>(
+        mpx, fd, std::make_shared<tls_session>(std::move(*session)), rules_, count_);
+    shaking_hands_.push_back(next);
+    const auto handle = next->hdl();
+    parent()->add_scribe(std::move(next));
+    return doorman::new_connection(&mpx, handle);
+  }
+
+private:
+  using connection_ptr = caf::intrusive_ptr<guarded_connection>;
+
+  /// Who does not get through the handshake must not keep others out.
+  void make_room() {
+    shaking_hands_.remove_if([](const connection_ptr& x) {
+      return x->session().is_open() || x->detached();
+    });
+    const auto latest = clock::now() - limits_.handshake;
+    while (!shaking_hands_.empty()
+           && (shaking_hands_.size() >= limits_.handshakes
+               || shaking_hands_.front()->since < latest)) {
+      const auto oldest = shaking_hands_.front();
+      shaking_hands_.pop_front();
+      oldest->hang_up();
+    }
+  }
+
+  std::shared_ptr<const tls_settings> settings_;
+  std::shared_ptr<const frame_guard::rules> rules_;
+  door_limits limits_;
+  std::shared_ptr<std::size_t> count_ = std::make_shared<std::size_t>(0);
+  std::list<connection_ptr> shaking_hands_; ///< Oldest first.
+};
+
+/// A connection of our own making.
+class trusted_connection final : public connection {
+public:
+  trusted_connection(net::default_multiplexer& mpx, net::native_socket fd,
+                     std::shared_ptr<tls_session> session, std::shared_ptr<tls_failures> log)
+      : connection(mpx, fd, std::move(session)), log_(std::move(log)) {}
+
+protected:
+  caf::message detach_message() override {
+    if (const auto& why = session().failure(); !why.empty())
+      log_->note(why);
+    return connection::detach_message();
+  }
+
+private:
+  std::shared_ptr<tls_failures> log_;
+};
+
+/// CAF's actor for publishing and connecting, with our connections.
+class keeper final : public caf::io::middleman_actor_impl {
+public:
+  struct setup {
+    std::shared_ptr<const tls_settings> settings;
+    std::shared_ptr<const frame_guard::rules> rules; ///< Null: connects only.
+    door_limits limits;
+    std::shared_ptr<tls_failures> log;
+  };
+
+  keeper(caf::actor_config& config, caf::actor broker, setup s)
+      : caf::io::middleman_actor_impl(config, std::move(broker)), setup_(std::move(s)) {}
+
+protected:
+  caf::expected<caf::io::scribe_ptr> connect(const std::string& host, std::uint16_t port) override {
+    auto fd = net::new_tcp_connection(host, port);
+    if (!fd)
+      return std::move(fd.error());
+    net::nonblocking(*fd, true);
+    auto session = tls_session::make(*setup_.settings, *fd, tls_session::side::client);
+    if (!session) {
+      net::close_socket(*fd);
+      return std::move(session.error());
+    }
+    return caf::make_counted<trusted_connection>(
+        mpx(), *fd, std::make_shared<tls_session>(std::move(*session)), setup_.log);
+  }
+
+  caf::expected<caf::io::doorman_ptr> open(std::uint16_t port, const char* host,
+                                           bool reuse) override {
+    auto fd = net::new_tcp_acceptor_impl(port, host, reuse);
+    if (!fd)
+      return std::move(fd.error());
+    return caf::make_counted<doorkeeper>(mpx(), *fd, setup_.settings, setup_.rules, setup_.limits);
+  }
+
+private:
+  net::default_multiplexer& mpx() {
+    return dynamic_cast<net::default_multiplexer&>(system().middleman().backend());
+  }
+
+  setup setup_;
+};
+
+caf::strong_actor_ptr spawn_keeper(caf::actor_system& system, keeper::setup setup) {
+  auto broker = system.middleman().named_broker<caf::io::basp_broker>("BASP");
+  return caf::actor_cast<caf::strong_actor_ptr>(
+      system.spawn<keeper, caf::detached + caf::hidden>(std::move(broker), std::move(setup)));
+}
+
+void end(caf::actor_system& system, const caf::strong_actor_ptr& keeper) {
+  caf::scoped_actor self{system, true};
+  auto handle = caf::actor_cast<caf::actor>(keeper);
+  self->send_exit(handle, caf::exit_reason::kill);
+  self->wait_for(handle);
+}
+
+/// The types of the messages that the gateway's interface has for remote nodes.
+accepted_messages messages_for_gateway() {
+  using caf::type_id_v;
+  return {
+      {type_id_v<std::uint32_t>, type_id_v<std::string>},
+      {type_id_v<atom::hello>, type_id_v<std::string>},
+      {type_id_v<atom::get>, type_id_v<std::string>},
+      {type_id_v<atom::next>, type_id_v<std::string>, type_id_v<std::uint64_t>},
+      {type_id_v<atom::read>, type_id_v<std::string>, type_id_v<log_request>},
+      {type_id_v<atom::ask>, type_id_v<std::string>, type_id_v<std::string>,
+       type_id_v<std::string>},
+      {type_id_v<atom::act>, type_id_v<control_request>},
+  };
+}
+
+} // namespace
+
+void init_remote() {
+  caf::io::middleman::init_global_meta_objects();
+}
+
+void enable_remote(caf::actor_system_config& config) {
+  config.load<caf::io::middleman>();
+  // Who is silent for that long is gone: monitors say so and attach again.
+  config.set("caf.middleman.heartbeat-interval", caf::timespan{std::chrono::seconds{5}});
+  config.set("caf.middleman.connection-timeout", caf::timespan{std::chrono::seconds{20}});
+}
+
+caf::expected<tls_context> tls_context::of_node(const node_identity& x) {
+  tls_context result;
+  result.settings_ = make_settings(x.node, x.authority.certificate);
+  if (!result.settings_)
+    return caf::make_error(ec::internal, "the node's certificate and key do not fit together");
+  return result;
+}
+
+caf::expected<tls_context> tls_context::of_credential(const credential& x) {
+  tls_context result;
+  result.settings_ = make_settings(x.identity, x.authority);
+  if (!result.settings_)
+    return caf::make_error(ec::bad_configuration,
+                           "the credential's certificate and key do not fit together: have a new "
+                           "one issued");
+  return result;
+}
+
+remote_door::remote_door(caf::actor_system& system, caf::strong_actor_ptr keeper,
+                         std::uint16_t port)
+    : system_(system), keeper_(std::move(keeper)), port_(port) {}
+
+remote_door::~remote_door() {
+  caf::scoped_actor self{system_, true};
+  self->request(caf::actor_cast<caf::io::middleman_actor>(keeper_), caf::infinite,
+                caf::close_atom_v, port_)
+      .receive([] {}, [](const caf::error&) {}); // Closed already: nothing is left to do.
+  end(system_, keeper_);
+}
+
+caf::expected<std::unique_ptr<remote_door>> publish(caf::actor_system& system,
+                                                    const gateway_actor& whom,
+                                                    const std::string& host, std::uint16_t port,
+                                                    const tls_context& tls,
+                                                    const door_limits& limits) {
+  auto rules = std::make_shared<frame_guard::rules>();
+  rules->receiver = whom.id();
+  rules->accepted = messages_for_gateway();
+  rules->frame = limits.frame;
+  rules->frames_per_second = limits.frames_per_second;
+  auto keeper = spawn_keeper(
+      system, {.settings = tls.settings(), .rules = rules, .limits = limits, .log = nullptr});
+  caf::scoped_actor self{system, true};
+  std::uint16_t bound = 0;
+  caf::error error;
+  self->request(caf::actor_cast<caf::io::middleman_actor>(keeper), caf::infinite,
+                caf::publish_atom_v, port, caf::actor_cast<caf::strong_actor_ptr>(whom),
+                system.message_types(whom), host, true)
+      .receive([&](std::uint16_t x) { bound = x; }, [&](caf::error& err) { error = std::move(err); });
+  if (error) {
+    end(system, keeper);
+    return caf::make_error(ec::bad_configuration,
+                           "cannot listen on " + host + ":" + std::to_string(port)
+                               + " (is the address one of this machine's, and the port free?)");
+  }
+  return std::make_unique<remote_door>(system, std::move(keeper), bound);
+}
+
+remote_link::remote_link(caf::actor_system& system, const tls_context& tls)
+    : system_(system), log_(std::make_shared<tls_failures>()),
+      keeper_(spawn_keeper(
+          system, {.settings = tls.settings(), .rules = nullptr, .limits = {}, .log = log_})) {}
+
+remote_link::~remote_link() {
+  end(system_, keeper_);
+}
+
+caf::expected<gateway_actor> remote_link::connect(const std::string& host, std::uint16_t port,
+                                                  std::chrono::milliseconds patience) {
+  const auto where = host + ":" + std::to_string(port);
+  caf::scoped_actor self{system_, true};
+  gateway_actor result;
+  caf::error error;
+  self->request(caf::actor_cast<caf::io::middleman_actor>(keeper_), patience, caf::connect_atom_v,
+                host, port)
+      .receive(
+          [&](const caf::node_id&, const caf::strong_actor_ptr& whom,
+              const std::set<std::string>& interface) {
+            if (whom && system_.assignable(interface, system_.message_types<gateway_actor>()))
+              result = caf::actor_cast<gateway_actor>(whom);
+            else
+              error = caf::make_error(ec::wrong_state,
+                                      "the node at " + where
+                                          + " is of another version: use the programs of its "
+                                            "installation");
+          },
+          [&](const caf::error& err) { error = explain(err, where); });
+  if (error)
+    return error;
+  return result;
+}
+
+caf::error remote_link::explain(const caf::error& err, const std::string& where) const {
+  if (auto why = log_->last(); !why.empty())
+    return caf::make_error(ec::not_permitted,
+                           "the node at " + where + " and this credential do not know each other, "
+                               + "or one of their certificates has expired (TLS: " + why + ")");
+  if (err == caf::sec::request_timeout)
+    return caf::make_error(ec::not_found, "no answer from " + where + " in time");
+  return caf::make_error(ec::not_found, "no node answers at " + where);
+}
+
+} // namespace aeo::io

@@ -1,0 +1,72 @@
+#pragma once
+
+#include "messages/error.hpp"
+
+#include <openssl/ssl.h>
+
+#include <caf/expected.hpp>
+#include <caf/io/network/rw_state.hpp>
+
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+
+namespace aeo::io {
+
+struct ssl_deleter {
+  void operator()(SSL* x) const { SSL_free(x); }
+  void operator()(SSL_CTX* x) const { SSL_CTX_free(x); }
+};
+using ssl_ptr = std::unique_ptr<SSL, ssl_deleter>;
+using ssl_context_ptr = std::unique_ptr<SSL_CTX, ssl_deleter>;
+
+/// Made once, used by each connection.
+struct tls_settings {
+  ssl_context_ptr context;
+};
+
+/// Why the connections of a link failed; written by CAF's I/O thread.
+class tls_failures {
+public:
+  void note(const std::string& text) {
+    const std::lock_guard lock{mutex_};
+    text_ = text;
+  }
+  std::string last() {
+    const std::lock_guard lock{mutex_};
+    return std::exchange(text_, {});
+  }
+
+private:
+  std::mutex mutex_;
+  std::string text_;
+};
+
+/// TLS on a non-blocking socket, as CAF's streams want it. Borrows the socket.
+class tls_session {
+public:
+  enum class side : std::uint8_t { server, client };
+
+  static caf::expected<tls_session> make(const tls_settings&, int socket, side);
+
+  caf::io::network::rw_state read(std::size_t& result, void* to, std::size_t size);
+  caf::io::network::rw_state write(std::size_t& result, const void* from, std::size_t size);
+  std::size_t pending() const;
+  bool is_open() const { return open_; } ///< The handshake is through.
+  /// Why it failed; empty: it did not.
+  const std::string& failure() const { return failure_; }
+
+private:
+  explicit tls_session(ssl_ptr ssl, side which) : ssl_(std::move(ssl)), side_(which) {}
+  caf::io::network::rw_state shake_hands();
+  caf::io::network::rw_state state_after(int returned);
+
+  ssl_ptr ssl_;
+  side side_;
+  bool open_ = false;
+  std::string failure_;
+};
+
+} // namespace aeo::io

@@ -1,0 +1,202 @@
+#include "actors/archive.hpp"
+#include "actors/feed.hpp"
+#include "tests/fixtures/memory_store.hpp"
+#include "tests/fixtures/mock_actors.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+#include <nlohmann/json.hpp>
+
+using namespace aeo;
+using namespace aeo::testing;
+
+namespace {
+
+/// The feed with the archive behind it, over one event log.
+struct feed_fixture : actor_fixture {
+  std::shared_ptr<memory_disk> disk = std::make_shared<memory_disk>();
+  std::shared_ptr<mock_state> store = std::make_shared<mock_state>();
+  std::shared_ptr<core::execution_state> state = std::make_shared<core::execution_state>();
+  std::map<std::string, std::string> files;
+  archive_actor archive_;
+  feed_actor uut;
+
+  explicit feed_fixture(std::size_t stored_before = 0) {
+    store->log = std::make_shared<transcript>();
+    store->snapshot = state;
+    state->phases.resize(1);
+    auto context = make_context(make_plan(make_phase("0")));
+    add(stored_before);
+    archive_deps deps;
+    deps.context = context;
+    deps.open = [this]() -> caf::expected<std::unique_ptr<io::event_store>> {
+      return std::unique_ptr<io::event_store>{std::make_unique<memory_store>(disk)};
+    };
+    deps.read = [this](const std::string& file, std::uint64_t& offset, std::size_t limit, bool) {
+      auto part = files[file].substr(std::min<std::size_t>(offset, files[file].size()), limit);
+      offset += part.size();
+      return part;
+    };
+    archive_ = spawn(archive, deps);
+    uut = spawn(feed, context, spawn(state_mock, store), archive_, std::vector<std::int64_t>{7},
+                std::uint64_t{stored_before});
+  }
+
+  /// Stored, and what the state actor would tell of it.
+  event_batch add(std::size_t count, std::size_t bytes = 0) {
+    event_batch batch;
+    for (std::size_t i = 0; i < count; ++i) {
+      auto e = make_event(event_kind::note, "0", std::string(bytes, 'x'));
+      e.seq = disk->events.size() + 1;
+      disk->events.push_back(e);
+      batch.push_back(std::move(e));
+    }
+    return batch;
+  }
+  void happen(event_batch batch) {
+    self->send(uut, atom::publish_v, std::move(batch));
+    run();
+  }
+  event_page next(std::uint64_t from) {
+    event_page page;
+    auto handle = self->request(uut, caf::infinite, atom::next_v, from);
+    run();
+    handle.receive([&](event_page& x) { page = std::move(x); },
+                   [](const caf::error& err) { FAIL(message_of(err)); });
+    return page;
+  }
+};
+
+} // namespace
+
+TEST_CASE("events come in order from the asked number on") {
+  feed_fixture f;
+  f.happen(f.add(5));
+  auto page = f.next(3);
+  REQUIRE(page.events.size() == 3);
+  CHECK(page.events.front().seq == 3);
+  CHECK(page.head == 5);
+  CHECK_FALSE(page.ended);
+}
+
+TEST_CASE("who knows everything hears of the next event when it comes") {
+  feed_fixture f;
+  f.happen(f.add(2));
+  auto handle = f.self->request(f.uut, caf::infinite, atom::next_v, std::uint64_t{3});
+  f.run();
+  CHECK(f.self->mailbox().empty());
+  f.happen(f.add(1));
+  handle.receive([](const event_page& page) { CHECK(page.events.at(0).seq == 3); },
+                 [](const caf::error&) { FAIL("an event was to come"); });
+}
+
+TEST_CASE("events from before this node come from the event log, without a gap") {
+  feed_fixture f{7};
+  f.happen(f.add(3));
+  auto page = f.next(2);
+  REQUIRE(page.events.size() == 9);
+  for (std::size_t i = 0; i < page.events.size(); ++i)
+    CHECK(page.events[i].seq == i + 2);
+}
+
+TEST_CASE("every event is seen once by who asks page by page, however many there are") {
+  feed_fixture f{2000};
+  f.happen(f.add(11'000, 100));
+  f.happen(f.add(500, 20'000));
+  std::uint64_t seen = 0;
+  for (int pages = 0; seen < f.disk->events.size() && pages < 1000; ++pages) {
+    auto page = f.next(seen + 1);
+    REQUIRE_FALSE(page.events.empty());
+    CHECK(page.events.size() <= page_events);
+    for (const auto& e : page.events)
+      REQUIRE(e.seq == ++seen);
+  }
+  CHECK(seen == f.disk->events.size());
+}
+
+TEST_CASE("when the node leaves, who waits is told") {
+  feed_fixture f;
+  auto handle = f.self->request(f.uut, caf::infinite, atom::next_v, std::uint64_t{1});
+  f.self->send(f.uut, atom::finish_v);
+  f.run();
+  handle.receive([](const event_page& page) { CHECK(page.ended); },
+                 [](const caf::error&) { FAIL("it was to be told"); });
+  CHECK(f.next(1).ended);
+}
+
+TEST_CASE("a view shows phases, their usual duration and the newest events") {
+  feed_fixture f;
+  f.happen(f.add(3));
+  f.state->last_seq = 3;
+  f.state->phases[0].status = phase_status::failed;
+  f.state->phases[0].errors.push_back({1, "permanent", "exit 1\nmore", "T", 1});
+  auto handle = f.self->request(f.uut, caf::infinite, atom::get_v);
+  f.run();
+  handle.receive(
+      [](const run_view& view) {
+        CHECK(view.seq == 3);
+        CHECK(view.recent.size() == 3);
+        CHECK(view.phases.at(0).status == phase_status::failed);
+        CHECK(view.phases.at(0).reason == "exit 1");
+        CHECK(view.phases.at(0).typical_ms == 7);
+      },
+      [](const caf::error&) { FAIL("a view was to come"); });
+}
+
+TEST_CASE("a task's log is read on from where it was read to, and said to be complete at its end") {
+  feed_fixture f;
+  auto started = make_event(event_kind::task_started, "0");
+  started.task = "T0.1";
+  started.seq = 1;
+  f.disk->events.push_back(started);
+  f.files["/workspace/consolidation/logs/0/T0.1.1.log"] = "one\ntwo\n";
+  auto read = [&](std::uint64_t offset) {
+    log_page page;
+    auto handle = f.self->request(f.archive_, caf::infinite, atom::read_v,
+                                  log_request{"0", {}, 0, offset});
+    f.run();
+    handle.receive([&](const log_page& x) { page = x; },
+                   [](const caf::error& err) { FAIL(message_of(err)); });
+    return page;
+  };
+  auto first = read(0);
+  CHECK(first.task == "T0.1");
+  CHECK(first.text == "one\ntwo\n");
+  CHECK_FALSE(first.complete);
+  CHECK_FALSE(read(first.next).complete); // It may write more.
+  auto finished = started;
+  finished.kind = event_kind::task_finished;
+  finished.seq = 2;
+  f.disk->events.push_back(finished);
+  CHECK(read(first.next).complete);
+}
+
+TEST_CASE("asking for a phase or a log that is not there says so") {
+  feed_fixture f;
+  auto refused = [&](const std::string& phase) {
+    std::string why;
+    auto handle = f.self->request(f.archive_, caf::infinite, atom::read_v,
+                                  log_request{phase, {}, 0, 0});
+    f.run();
+    handle.receive([](const log_page&) { FAIL("there is nothing"); },
+                   [&](const caf::error& err) { why = message_of(err); });
+    return why;
+  };
+  CHECK(refused("9") == "the plan has no phase 9");
+  CHECK(refused("0") == "no task of phase 0 has run yet");
+}
+
+TEST_CASE("why tells the events of one phase") {
+  feed_fixture f;
+  f.add(2);
+  f.disk->events[1].phase = "other";
+  auto handle = f.self->request(f.archive_, caf::infinite, atom::ask_v, std::string{"why"},
+                                std::string{"0"});
+  f.run();
+  handle.receive(
+      [](const std::string& text) {
+        auto events = nlohmann::json::parse(text);
+        REQUIRE(events.size() == 1);
+        CHECK(events[0]["seq"] == 1);
+      },
+      [](const caf::error& err) { FAIL(message_of(err)); });
+}

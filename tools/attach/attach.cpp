@@ -1,0 +1,124 @@
+#include "tools/attach/attach.hpp"
+
+#include "actors/io/endpoint.hpp"
+
+#include <charconv>
+#include <csignal>
+
+namespace aeo::attach {
+
+namespace {
+
+struct place {
+  std::string host;
+  std::uint16_t port = 0;
+};
+
+caf::expected<place> parse_address(const std::string& text) {
+  const auto colon = text.rfind(':');
+  place result{text.substr(0, colon), 0};
+  const auto digits = colon == text.npos ? std::string{} : text.substr(colon + 1);
+  const auto* end = digits.data() + digits.size();
+  const auto read = std::from_chars(digits.data(), end, result.port);
+  if (result.host.empty() || digits.empty() || read.ptr != end || read.ec != std::errc{})
+    return caf::make_error(ec::bad_configuration, "expected --attach HOST:PORT, got " + text);
+  if (result.host.starts_with('[') && result.host.ends_with(']'))
+    result.host = result.host.substr(1, result.host.size() - 2);
+  return result;
+}
+
+std::filesystem::path credential_file(const target& to) {
+  return to.credential.empty() ? to.workspace / "consolidation" / ".aeo" / "operator.json"
+                               : to.credential;
+}
+
+caf::expected<place> place_of(const target& to) {
+  if (!to.address.empty())
+    return parse_address(to.address);
+  auto found = io::read_endpoint(to.workspace);
+  if (!found)
+    return found.error();
+  return place{found->host, found->port};
+}
+
+} // namespace
+
+int exit_code_of(const caf::error& err) {
+  if (!err)
+    return exit_code::ok;
+  if (err == ec::not_permitted)
+    return exit_code::not_permitted;
+  if (err == ec::not_found)
+    return exit_code::no_node;
+  if (err == ec::bad_configuration || err == ec::corrupt_state)
+    return exit_code::configuration;
+  return err == ec::internal ? exit_code::internal : exit_code::failed;
+}
+
+void add_options(CLI::App& app, target& to) {
+  app.add_option("--workspace", to.workspace,
+                 "The node's workspace, when it is on this machine: no address or credential is "
+                 "needed then")
+      ->default_val(".")
+      ->check(CLI::ExistingDirectory);
+  auto* address = app.add_option("--attach", to.address, "Where the node listens")
+                      ->type_name("HOST:PORT");
+  app.add_option("--credential", to.credential,
+                 "Credential file that aeo-control credential issue made")
+      ->check(CLI::ExistingFile);
+  address->needs("--credential");
+}
+
+system_config::system_config() {
+  set("caf.scheduler.max-threads", 1u);
+  set("caf.logger.console.verbosity", "quiet");
+  set("caf.logger.file.verbosity", "quiet");
+  io::enable_remote(*this);
+  std::signal(SIGPIPE, SIG_IGN);
+}
+
+caf::expected<std::unique_ptr<node>> node::attach(caf::actor_system& system, const target& to,
+                                                  const std::string& program) {
+  auto where = place_of(to);
+  if (!where)
+    return where.error();
+  auto credential = io::read_credential(credential_file(to));
+  if (!credential)
+    return credential.error();
+  auto tls = io::tls_context::of_credential(*credential);
+  if (!tls)
+    return tls.error();
+  auto result = std::unique_ptr<node>{new node{system}};
+  result->credential_ = std::move(*credential);
+  result->address_ = where->host + ":" + std::to_string(where->port);
+  result->link_ = std::make_unique<io::remote_link>(system, *tls);
+  auto gateway = result->link_->connect(where->host, where->port, short_patience);
+  if (!gateway)
+    return gateway.error();
+  result->gateway_ = std::move(*gateway);
+  if (auto err = result->greet(program))
+    return err;
+  return result;
+}
+
+caf::error node::greet(const std::string& program) {
+  auto version = ask<std::string>(short_patience, remote_protocol, program);
+  if (!version)
+    return version.error();
+  auto welcome = ask<remote_welcome>(short_patience, atom::hello_v, credential_.token);
+  if (!welcome)
+    return welcome.error();
+  welcome_ = std::move(*welcome);
+  return {};
+}
+
+/// Errors of our own say what they have to say; CAF's mean that the node is gone or silent.
+caf::error node::explain(caf::error err) const {
+  if (err.category() == caf::type_id_v<ec>)
+    return err;
+  return caf::make_error(ec::not_found, err == caf::sec::request_timeout
+                                            ? "the node at " + address_ + " does not answer"
+                                            : "the node at " + address_ + " is gone");
+}
+
+} // namespace aeo::attach

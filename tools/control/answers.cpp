@@ -1,0 +1,301 @@
+#include "tools/control/answers.hpp"
+
+#include "actors/core/lenient_json.hpp"
+#include "actors/core/text.hpp"
+#include "actors/core/timestamp.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace aeo::control {
+
+namespace {
+
+using core::lenient::ordered_json;
+namespace lenient = core::lenient;
+
+constexpr std::int64_t us_per_ms = 1000;
+
+std::string spent(std::int64_t from_us, std::int64_t until_us) {
+  return core::format_duration(duration{std::max<std::int64_t>(until_us - from_us, 0) / us_per_ms});
+}
+
+std::string took(const run_view& v, const phase_view& p) {
+  if (p.attempt_us == 0)
+    return "-";
+  return spent(p.attempt_us, p.ended_us != 0 ? p.ended_us : v.now_us);
+}
+
+std::string reason(const run_view& v, const phase_view& p) {
+  auto text = core::plain_line(p.reason);
+  if (p.status == phase_status::retry_wait && p.retry_at_us > v.now_us)
+    text += (text.empty() ? "" : "; ") + ("again in " + spent(v.now_us, p.retry_at_us));
+  if (p.status == phase_status::in_progress && p.tasks > 1)
+    text = std::to_string(p.done) + " of " + std::to_string(p.tasks) + " tasks done";
+  if (p.status == phase_status::pending) {
+    std::string missing;
+    for (auto d : p.dependencies)
+      if (d < v.phases.size() && !is_open(v.phases[d].status))
+        missing += (missing.empty() ? "waits for " : ", ") + v.phases[d].id;
+    text = missing;
+  }
+  return text;
+}
+
+std::array<std::size_t, 11> count(const run_view& v) {
+  std::array<std::size_t, 11> result{};
+  for (const auto& p : v.phases)
+    ++result.at(static_cast<std::size_t>(p.status));
+  return result;
+}
+
+std::string counts_line(const run_view& v) {
+  const auto counts = count(v);
+  std::string result;
+  for (std::size_t s = 0; s < counts.size(); ++s)
+    if (counts.at(s) != 0)
+      result += (result.empty() ? "" : ", ") + core::format_count(counts.at(s)) + " "
+                + std::string{to_string(static_cast<phase_status>(s))};
+  return result;
+}
+
+ordered_json to_json(const run_view& v, const phase_view& p) {
+  ordered_json dependencies = ordered_json::array();
+  for (auto d : p.dependencies)
+    if (d < v.phases.size())
+      dependencies.push_back(v.phases[d].id);
+  auto time = [](std::int64_t us) {
+    return us == 0 ? ordered_json{} : ordered_json(core::format_time(us));
+  };
+  return {{"id", p.id},
+          {"name", p.name},
+          {"status", to_string(p.status)},
+          {"dependencies", std::move(dependencies)},
+          {"attempt", p.attempt},
+          {"tasks", p.tasks},
+          {"tasks_done", p.done},
+          {"started_at", time(p.started_us)},
+          {"attempt_started_at", time(p.attempt_us)},
+          {"ended_at", time(p.ended_us)},
+          {"retry_at", time(p.retry_at_us)},
+          {"reason", p.reason}};
+}
+
+/// A word that dot and mermaid read as text.
+std::string as_label(std::string_view text) {
+  std::string result = "\"";
+  for (char c : core::plain_line(text)) {
+    if (c == '"' || c == '\\')
+      result += '\'';
+    else
+      result += c;
+  }
+  return result + '"';
+}
+
+std::string_view colour(phase_status s) {
+  switch (s) {
+  case phase_status::approved:
+    return "palegreen";
+  case phase_status::skipped:
+    return "lightgrey";
+  case phase_status::failed:
+  case phase_status::rejected:
+    return "salmon";
+  case phase_status::in_progress:
+  case phase_status::completed:
+    return "lightskyblue";
+  case phase_status::waiting_approval:
+  case phase_status::retry_wait:
+    return "gold";
+  default:
+    return "white";
+  }
+}
+
+std::string label(const phase_view& p) {
+  return p.id + (p.name.empty() ? "" : " " + p.name) + " - " + std::string{to_string(p.status)};
+}
+
+std::string dot(const run_view& v) {
+  std::string text = "digraph plan {\n  rankdir=LR;\n  node [shape=box, style=filled];\n";
+  for (std::size_t i = 0; i < v.phases.size(); ++i) {
+    const auto& p = v.phases[i];
+    text += "  p" + std::to_string(i) + " [label=" + as_label(label(p)) + ", fillcolor="
+            + std::string{colour(p.status)} + "];\n";
+    for (auto d : p.dependencies)
+      text += "  p" + std::to_string(d) + " -> p" + std::to_string(i) + ";\n";
+  }
+  return text + "}\n";
+}
+
+std::string mermaid(const run_view& v) {
+  std::string text = "flowchart LR\n";
+  for (std::size_t i = 0; i < v.phases.size(); ++i) {
+    const auto& p = v.phases[i];
+    text += "  p" + std::to_string(i) + "[" + as_label(label(p)) + "]\n";
+    for (auto d : p.dependencies)
+      text += "  p" + std::to_string(d) + " --> p" + std::to_string(i) + "\n";
+    text += "  style p" + std::to_string(i) + " fill:" + std::string{colour(p.status)} + "\n";
+  }
+  return text;
+}
+
+/// What an event's data says, in one line.
+std::string said_by(const ordered_json& data) {
+  std::string text;
+  auto add = [&text](const std::string& word) {
+    if (!word.empty())
+      text += (text.empty() ? "" : "; ") + word;
+  };
+  if (const auto by = lenient::text(data, "by"); !by.empty())
+    add("by " + by);
+  for (const char* key : {"command", "message", "why", "reason", "comment", "outcome", "text"})
+    add(lenient::text(data, key));
+  if (const auto code = lenient::number(data, "code"); code && data.contains("ok"))
+    add((lenient::text(data, "kind") == "exited" ? "exit code " : lenient::text(data, "kind") + " ")
+        + std::to_string(*code) + " after "
+        + core::format_duration(duration{lenient::number(data, "ms").value_or(0)}));
+  std::size_t failed = 0;
+  std::string first;
+  const auto& criteria = lenient::array(data, "criteria");
+  for (const auto& check : criteria)
+    if (!lenient::flag(check, "passed") && ++failed == 1)
+      first = lenient::text(check, "check") + ": expected " + lenient::text(check, "expected")
+              + ", actual " + lenient::text(check, "actual");
+  if (!criteria.empty())
+    add(std::to_string(criteria.size() - failed) + " of " + std::to_string(criteria.size())
+        + " criteria met" + (first.empty() ? "" : " (" + first + ")"));
+  return core::plain_line(text);
+}
+
+std::string what_next(const run_view& v, const phase_view& p) {
+  switch (p.status) {
+  case phase_status::pending: {
+    auto waits = reason(v, p);
+    if (v.paused)
+      return "It is not started because the run is paused: aeo-control resume";
+    return waits.empty() ? "It starts as soon as a slot is free." : "It " + waits + ".";
+  }
+  case phase_status::waiting_approval:
+    return "It waits for a person: aeo-control approve " + p.id + ", or reject it with a reason.";
+  case phase_status::retry_wait:
+    return "It is tried again by itself" + (p.retry_at_us > v.now_us
+               ? " in " + spent(v.now_us, p.retry_at_us) + "." : " at once.");
+  case phase_status::failed:
+    return "Mend the cause, then aeo-control retry " + p.id
+           + "; or let it pass with aeo-control approve " + p.id + " --override --reason TEXT.";
+  case phase_status::blocked:
+    return "It goes on when what blocks it is mended.";
+  case phase_status::rejected:
+  case phase_status::cancelled:
+    return "To run it again: aeo-control retry " + p.id + ".";
+  default:
+    return {};
+  }
+}
+
+} // namespace
+
+std::string status_text(const run_view& v) {
+  std::size_t id_width = 2;
+  std::size_t name_width = 4;
+  for (const auto& p : v.phases) {
+    id_width = std::max(id_width, core::display_width(p.id));
+    name_width = std::max(name_width, core::display_width(p.name));
+  }
+  id_width = std::min<std::size_t>(id_width, 24);
+  name_width = std::min<std::size_t>(name_width, 32);
+  std::string text = "execution " + v.execution + " in " + core::plain_line(v.workspace) + ": "
+                     + std::string{to_string(v.overall)} + " after "
+                     + spent(v.started_us, v.now_us) + "\n";
+  auto row = [&](const std::string& id, const std::string& name, const std::string& status,
+                 const std::string& attempt, const std::string& time, const std::string& why) {
+    auto line = "  " + core::pad_to_width(core::plain_line(id), id_width) + "  "
+                + core::pad_to_width(core::plain_line(name), name_width) + "  "
+                + core::pad_to_width(status, 16) + "  " + core::pad_to_width(attempt, 5) + "  "
+                + core::pad_to_width(time, 8) + "  " + why;
+    line.erase(line.find_last_not_of(' ') + 1);
+    text += line + "\n";
+  };
+  row("ID", "NAME", "STATUS", "TRIES", "TOOK", "WHY");
+  for (const auto& p : v.phases)
+    row(p.id, p.name, std::string{to_string(p.status)}, std::to_string(p.attempt), took(v, p),
+        reason(v, p));
+  text += counts_line(v) + "\n";
+  for (const auto& p : v.phases)
+    if (p.status == phase_status::waiting_approval || p.status == phase_status::failed)
+      text += "phase " + core::plain_line(p.id) + ": " + what_next(v, p) + "\n";
+  return text;
+}
+
+std::string status_json(const run_view& v) {
+  ordered_json phases = ordered_json::array();
+  for (const auto& p : v.phases)
+    phases.push_back(to_json(v, p));
+  return lenient::dump(ordered_json{{"execution_id", v.execution},
+                                    {"workspace", v.workspace},
+                                    {"overall_status", to_string(v.overall)},
+                                    {"started_at", core::format_time(v.started_us)},
+                                    {"now", core::format_time(v.now_us)},
+                                    {"paused", v.paused},
+                                    {"event", v.seq},
+                                    {"chain_head", v.chain_head},
+                                    {"phases", std::move(phases)}},
+                       2)
+         + "\n";
+}
+
+std::string graph_text(const run_view& v, const std::string& format) {
+  if (format == "dot")
+    return dot(v);
+  if (format == "mermaid")
+    return mermaid(v);
+  ordered_json nodes = ordered_json::array();
+  for (const auto& p : v.phases) {
+    const auto all = to_json(v, p);
+    nodes.push_back({{"id", all["id"]},
+                     {"name", all["name"]},
+                     {"status", all["status"]},
+                     {"dependencies", all["dependencies"]}});
+  }
+  return lenient::dump(ordered_json{{"phases", std::move(nodes)}}, 2) + "\n";
+}
+
+std::string why_text(const run_view& v, const std::string& phase, const std::string& events) {
+  const auto found = std::ranges::find(v.phases, phase, &phase_view::id);
+  std::string text;
+  if (found != v.phases.end()) {
+    text = "phase " + core::plain_line(label(*found)) + "\n";
+    if (auto why = reason(v, *found); !why.empty())
+      text += "  " + why + "\n";
+  }
+  const auto list = ordered_json::parse(events, nullptr, false);
+  for (const auto& e : list.is_array() ? list : ordered_json::array()) {
+    const auto time = lenient::number(e, "time_us").value_or(0);
+    const auto task = lenient::text(e, "task");
+    auto line = "  " + core::format_clock(time) + "  " + lenient::text(e, "kind")
+                + (task.empty() ? "" : " " + task);
+    if (const auto attempt = lenient::number(e, "attempt").value_or(0); attempt > 1)
+      line += " (attempt " + std::to_string(attempt) + ")";
+    const auto said = said_by(lenient::member(e, "data"));
+    text += core::plain_line(line) + (said.empty() ? "" : ": " + said) + "\n";
+  }
+  if (found != v.phases.end())
+    if (auto next = what_next(v, *found); !next.empty())
+      text += core::plain_line(next) + "\n";
+  return text;
+}
+
+std::string verify_text(const std::string& answer, bool& ok) {
+  const auto json = lenient::object(answer);
+  ok = lenient::flag(json, "ok");
+  if (ok)
+    return "the event log is whole; its head is " + lenient::text(json, "head")
+           + "\n(compare that with an earlier report: a history rewritten as a whole shows only "
+             "there)\n";
+  return "the event log was changed at event " + lenient::text(json, "seq") + ": "
+         + lenient::text(json, "what") + "\n";
+}
+
+} // namespace aeo::control

@@ -1,0 +1,123 @@
+#include "tools/control/run.hpp"
+
+#include "actors/core/lenient_json.hpp"
+#include "tools/control/answers.hpp"
+#include "tools/control/credential.hpp"
+
+#include <iostream>
+#include <thread>
+
+namespace aeo::control {
+
+namespace {
+
+using attach::short_patience;
+using nlohmann::ordered_json;
+
+constexpr auto follow_interval = std::chrono::milliseconds{300};
+/// Until what is cancelled has gone, its grace included.
+constexpr std::chrono::milliseconds act_patience{600'000};
+
+int fail(const options& o, const caf::error& err) {
+  if (o.json)
+    std::cout << core::lenient::dump(ordered_json{{"ok", false}, {"error", message_of(err)}})
+              << '\n';
+  else
+    std::cerr << "aeo-control: " << message_of(err) << '\n';
+  return attach::exit_code_of(err);
+}
+
+class session {
+public:
+  session(const options& o, attach::node& node) : o_(o), node_(node) {}
+
+  int run() {
+    if (o_.acts)
+      return act();
+    if (o_.command == "logs")
+      return logs();
+    if (o_.command == "verify")
+      return verify();
+    auto view = node_.ask<run_view>(short_patience, atom::get_v, node_.token());
+    if (!view)
+      return fail(o_, view.error());
+    if (o_.command == "why")
+      return why(*view);
+    std::cout << (o_.command == "graph" ? graph_text(*view, o_.json ? "json" : o_.format)
+                  : o_.json             ? status_json(*view)
+                                        : status_text(*view));
+    return attach::exit_code::ok;
+  }
+
+private:
+  int act() {
+    auto request = o_.act;
+    request.token = node_.token();
+    auto answer = node_.ask<std::string>(act_patience, atom::act_v, request);
+    // Here the node is there: what is not found is the phase.
+    if (!answer && answer.error() == ec::not_found)
+      return fail(o_, caf::make_error(ec::wrong_state, message_of(answer.error())));
+    if (!answer)
+      return fail(o_, answer.error());
+    if (o_.json)
+      std::cout << core::lenient::dump(ordered_json{{"ok", true}, {"outcome", *answer}}) << '\n';
+    else
+      std::cout << *answer << '\n';
+    return attach::exit_code::ok;
+  }
+
+  int why(const run_view& view) {
+    auto events =
+        node_.ask<std::string>(short_patience, atom::ask_v, node_.token(), std::string{"why"},
+                               o_.phase);
+    if (!events)
+      return fail(o_, events.error());
+    std::cout << (o_.json ? *events + "\n" : why_text(view, o_.phase, *events));
+    return attach::exit_code::ok;
+  }
+
+  int verify() {
+    auto answer = node_.ask<std::string>(act_patience, atom::ask_v, node_.token(),
+                                         std::string{"verify"}, std::string{});
+    if (!answer)
+      return fail(o_, answer.error());
+    bool ok = false;
+    const auto text = verify_text(*answer, ok);
+    std::cout << (o_.json ? *answer + "\n" : text);
+    return ok ? attach::exit_code::ok : attach::exit_code::failed;
+  }
+
+  int logs() {
+    log_request request{o_.phase, o_.task, o_.attempt, 0};
+    for (;;) {
+      auto page = node_.ask<log_page>(short_patience, atom::read_v, node_.token(), request);
+      if (!page)
+        return fail(o_, page.error());
+      std::cout << page->text << std::flush;
+      const auto nothing_new = page->next == request.offset;
+      request = {o_.phase, page->task, page->attempt, page->next};
+      if (page->complete || (nothing_new && !o_.follow))
+        return attach::exit_code::ok;
+      if (nothing_new)
+        std::this_thread::sleep_for(follow_interval);
+    }
+  }
+
+  const options& o_;
+  attach::node& node_;
+};
+
+} // namespace
+
+int run(const options& o) {
+  if (o.command.starts_with("credential "))
+    return manage_credentials(o);
+  attach::system_config config;
+  caf::actor_system system{config};
+  auto node = attach::node::attach(system, o.target, "aeo-control " AEO_VERSION);
+  if (!node)
+    return fail(o, node.error());
+  return session{o, **node}.run();
+}
+
+} // namespace aeo::control

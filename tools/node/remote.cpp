@@ -1,0 +1,126 @@
+#include "tools/node/remote.hpp"
+
+#include "actors/io/endpoint.hpp"
+#include "actors/io/remote_door.hpp"
+#include "tools/node/log_reader.hpp"
+#include "tools/node/replay.hpp"
+
+#include <caf/io/middleman.hpp>
+#include <caf/scoped_actor.hpp>
+
+#include <pwd.h>
+#include <unistd.h>
+
+#include <utility>
+
+namespace aeo::node {
+
+namespace {
+
+constexpr int configuration_exit = 78;
+
+std::string system_user() {
+  const auto* user = ::getpwuid(::geteuid());
+  return user != nullptr ? user->pw_name : "uid-" + std::to_string(::geteuid());
+}
+
+/// Who listens everywhere is reached here, too.
+std::string reachable(const std::string& host) {
+  if (host.empty() || host == "0.0.0.0")
+    return "127.0.0.1";
+  return host == "::" ? "::1" : host;
+}
+
+std::string address_of(caf::actor_system& system, const caf::node_id& node) {
+  std::string result;
+  caf::scoped_actor self{system, true};
+  self->request(system.middleman().actor_handle(), std::chrono::seconds{1}, caf::get_atom_v, node)
+      .receive(
+          [&](const caf::node_id&, const std::string& host, std::uint16_t port) {
+            result = host.empty() ? host : host + ":" + std::to_string(port);
+          },
+          [&](const caf::error&) { result = "unknown"; });
+  return result;
+}
+
+/// The open door, and the file that says where it is.
+class open_door {
+public:
+  open_door(std::unique_ptr<io::remote_door> door, std::filesystem::path file)
+      : door_(std::move(door)), file_(std::move(file)) {}
+  ~open_door() {
+    std::error_code gone;
+    std::filesystem::remove(file_, gone);
+  }
+  open_door(const open_door&) = delete;
+  open_door& operator=(const open_door&) = delete;
+
+private:
+  std::unique_ptr<io::remote_door> door_;
+  std::filesystem::path file_;
+};
+
+} // namespace
+
+std::variant<remote_access, refusal> remote_access::prepare(const options& o,
+                                                            const configuration& c,
+                                                            const session& s) {
+  remote_access result;
+  std::string notes;
+  auto identity = io::open_node_identity(o.workspace, system_now_us(), notes);
+  if (!identity)
+    return refusal{configuration_exit, message_of(identity.error())};
+  if (!notes.empty())
+    std::fprintf(stderr, "aeo-node: %s\n", notes.c_str());
+  result.identity_ = std::move(*identity);
+  auto own = io::open_local_credential(o.workspace, result.identity_.authority, system_now_us(),
+                                       system_user());
+  if (!own)
+    return refusal{configuration_exit, message_of(own.error())};
+  const auto& settings = c.the_plan->options;
+  result.host_ = o.listen_host.empty() ? settings.listen_host : o.listen_host;
+  result.port_ = o.listen_host.empty() ? settings.listen_port : o.listen_port;
+  if (auto typical = io::typical_durations(database_file(o), s.context->execution); typical)
+    for (const auto& phase : c.the_plan->phases) {
+      const auto found = typical->find(phase.id);
+      result.typical_ms_.push_back(found == typical->end() ? 0 : found->second);
+    }
+  return result;
+}
+
+std::unique_ptr<remote_service> remote_access::service(caf::actor_system& system, const options& o,
+                                                       const configuration& c,
+                                                       const session& s) const {
+  auto result = std::make_unique<remote_service>();
+  result->archive.context = s.context;
+  result->archive.open = [file = database_file(o)] { return io::open_store_read_only(file); };
+  result->archive.read = [mask = c.mask](const std::string& file, std::uint64_t& offset,
+                                         std::size_t limit, bool complete) {
+    return read_part(file, offset, limit, complete, mask);
+  };
+  result->typical_ms = typical_ms_;
+  result->find = [book = std::make_shared<io::credential_book>(o.workspace)](
+                     const std::string& token) { return book->find(token, system_now_us()); };
+  result->address = [&system](const caf::node_id& node) { return address_of(system, node); };
+  result->program = "aeo-node " AEO_VERSION;
+  result->publish = [&system, identity = identity_, host = host_, port = port_,
+                     workspace = o.workspace, execution = s.context->execution](
+                        const gateway_actor& whom) -> caf::expected<std::shared_ptr<void>> {
+    auto tls = io::tls_context::of_node(identity);
+    if (!tls)
+      return tls.error();
+    auto door = io::publish(system, whom, host, port, *tls);
+    if (!door)
+      return door.error();
+    if (auto err = io::write_endpoint(workspace, {.host = reachable(host),
+                                                  .port = (*door)->port(),
+                                                  .pid = ::getpid(),
+                                                  .execution = execution}))
+      return err;
+    return std::shared_ptr<void>{
+        std::make_shared<open_door>(std::move(*door), io::endpoint_file(workspace))};
+  };
+  return result;
+}
+
+} // namespace aeo::node
