@@ -4,6 +4,7 @@
 #include "actors/feed.hpp"
 #include "actors/phase.hpp"
 
+#include <chrono>
 #include <utility>
 
 namespace aeo {
@@ -13,6 +14,8 @@ namespace {
 using nlohmann::ordered_json;
 
 constexpr std::size_t log_bytes = std::size_t{64} * 1024;
+constexpr std::int64_t still_following_us = 1'000'000;
+constexpr auto farewell = std::chrono::milliseconds{300};
 
 caf::error no_such_phase(const std::string& id) {
   return caf::make_error(ec::not_found, "the plan has no phase " + id);
@@ -64,7 +67,16 @@ caf::result<event_page> archive_state::next(std::uint64_t from) {
   return page;
 }
 
+caf::result<void> archive_state::finish() {
+  if (deps.context->now_us() - last_read_us > still_following_us)
+    return caf::unit;
+  auto promise = self->make_response_promise<void>();
+  self->run_delayed(farewell, [promise]() mutable { promise.deliver(); });
+  return promise;
+}
+
 caf::result<log_page> archive_state::read(log_request request) {
+  last_read_us = deps.context->now_us();
   if ((*deps.context->lookup)(request.phase) == core::phase_lookup::npos)
     return no_such_phase(request.phase);
   log_page page;
@@ -142,6 +154,7 @@ archive_actor::behavior_type archive(archive_actor::stateful_pointer<archive_sta
       [self](atom::ask, const std::string& what, const std::string& about) {
         return self->state.ask(what, about);
       },
+      [self](atom::finish) { return self->state.finish(); },
   };
 }
 

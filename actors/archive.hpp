@@ -28,10 +28,12 @@ struct archive_state {
   archive_actor::pointer self = nullptr;
   archive_deps deps;
   std::unique_ptr<io::event_store> store;
+  std::int64_t last_read_us = 0; ///< When a log was asked for.
 
   caf::result<event_page> next(std::uint64_t from);
   caf::result<log_page> read(log_request);
   caf::result<std::string> ask(const std::string& what, const std::string& about);
+  caf::result<void> finish();
 
 private:
   caf::error ensure_open();

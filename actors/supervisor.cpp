@@ -313,6 +313,17 @@ void supervisor_state::report(int code) {
 
 void supervisor_state::detach(int code) {
   self->request(executor, caf::infinite, atom::detach_v)
+      .then([this, code] { farewell(code); }, [this, code](const caf::error&) { farewell(code); });
+}
+
+/// Remote nodes hear that this is the end.
+void supervisor_state::farewell(int code) {
+  if (!archive_) {
+    leave(code);
+    return;
+  }
+  self->send(feed_, atom::finish_v);
+  self->request(archive_, last_words, atom::finish_v)
       .then([this, code] { leave(code); }, [this, code](const caf::error&) { leave(code); });
 }
 

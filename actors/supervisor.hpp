@@ -103,6 +103,7 @@ private:
   void record_end(int exit_code, overall_status, const std::string& reason);
   void report(int exit_code);
   void detach(int exit_code);
+  void farewell(int exit_code);
   void leave(int exit_code);
   void fail(const std::string& text, int exit_code);
 };

@@ -132,8 +132,10 @@ using archive_actor = caf::typed_actor<
     caf::result<event_page>(atom::next, std::uint64_t),
     // A part of a task's log.
     caf::result<log_page>(atom::read, log_request),
-    // "why" a phase is as it is, "graph", "history", "verify": JSON.
-    caf::result<std::string>(atom::ask, std::string, std::string)>;
+    // "why" (about a phase: its events), "verify" (about nothing): JSON.
+    caf::result<std::string>(atom::ask, std::string, std::string),
+    // The node leaves: answers at once, or when who follows a log has had time to read its end.
+    caf::result<void>(atom::finish)>;
 
 /// The only actor that remote nodes reach. Each message but the first has a credential's token.
 using gateway_actor = caf::typed_actor<

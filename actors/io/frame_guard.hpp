@@ -4,12 +4,14 @@
 
 #include <caf/byte_buffer.hpp>
 #include <caf/io/basp/header.hpp>
+#include <caf/node_id.hpp>
 #include <caf/span.hpp>
 #include <caf/type_id.hpp>
 
 #include <chrono>
 #include <cstddef>
 #include <memory>
+#include <set>
 #include <vector>
 
 namespace aeo::io {
@@ -23,9 +25,11 @@ class frame_guard {
 public:
   using clock = std::chrono::steady_clock;
   struct rules {
+    caf::node_id node;          ///< Of this process.
     caf::actor_id receiver = 0; ///< The published actor.
     accepted_messages accepted;
     std::size_t frame = 0; ///< See door_limits.
+    std::size_t senders = 0;
     std::size_t frames_per_second = 0;
   };
   enum class decision : std::uint8_t { pass, skip, close };
@@ -36,17 +40,24 @@ public:
   /// offered; its payload is not for BASP either.
   decision header(caf::span<const caf::byte> bytes, clock::time_point now);
   /// The payload of a header that passed.
-  decision payload(caf::span<const caf::byte> bytes) const;
+  decision payload(caf::span<const caf::byte> bytes);
   /// Of the header seen last.
   std::size_t payload_size() const { return header_.payload_len; }
+  /// Whose handshake passed; none before that.
+  const caf::node_id& peer() const { return peer_; }
 
 private:
   bool within_rate(clock::time_point now);
   decision of_message() const;
+  bool is_handshake(caf::binary_deserializer&);
+  bool is_message(caf::binary_deserializer&);
+  bool is_between_us(caf::binary_deserializer&) const;
 
   std::shared_ptr<const rules> rules_;
   caf::io::basp::header header_{};
   bool greeted_ = false;
+  caf::node_id peer_;
+  std::set<caf::actor_id> senders_; ///< BASP has a proxy of each.
   std::size_t frames_ = 0; ///< Since second_.
   clock::time_point second_;
 };

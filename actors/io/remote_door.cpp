@@ -376,10 +376,12 @@ caf::expected<std::unique_ptr<remote_door>> publish(caf::actor_system& system,
                                                     const tls_context& tls,
                                                     const door_limits& limits) {
   auto rules = std::make_shared<frame_guard::rules>();
+  rules->node = system.node();
   rules->receiver = whom.id();
   rules->accepted = messages_for_gateway();
   rules->frame = limits.frame;
   rules->frames_per_second = limits.frames_per_second;
+  rules->senders = limits.senders;
   auto keeper = spawn_keeper(
       system, {.settings = tls.settings(), .rules = rules, .limits = limits, .log = nullptr});
   caf::scoped_actor self{system, true};

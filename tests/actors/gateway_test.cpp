@@ -30,6 +30,7 @@ archive_actor::behavior_type archive_mock(archive_actor::pointer) {
       [](atom::ask, const std::string& what, const std::string& about) {
         return what + " " + about;
       },
+      [](atom::finish) { FAIL("the gateway ends nothing"); },
   };
 }
 

@@ -53,6 +53,7 @@ private:
     if (!board_.apply(page, wall_us()))
       caf::anon_send(watcher_, atom::get_v);
   }
+  void hear(const log_idle&) {}
   void hear(const link_view& link) { look_.link = link; }
   void hear(const caf::error& err) { failure_ = err; }
   void hear(log_page& page) {
@@ -62,8 +63,6 @@ private:
       log_->task = page.task;
       log_->attempt = page.attempt;
       log_->text.clear();
-    } else if (log_->complete) {
-      return; // Told from its start again: it is all there.
     }
     log_->text += page.text;
     log_->complete = page.complete;

@@ -102,6 +102,7 @@ private:
           phase_over_ = is_terminal(*to) || *to == phase_status::waiting_approval;
     }
     std::cout << std::flush;
+    end_if_read();
     if ((o_.json && o_.once && (page.events.empty() || page.events.back().seq >= page.head))
         || (ended_ && (o_.json || page.ended)))
       end(attach::exit_code::ok);
@@ -116,21 +117,16 @@ private:
     }
     phase_over_ =
         is_terminal(found->status) || found->status == phase_status::waiting_approval;
+    end_if_read();
   }
 
-  /// The end of a phase's last log, once the phase is over, is the end of all.
-  void hear(const log_page& page) {
-    if (page.task != task_ || page.attempt != attempt_) {
-      task_ = page.task;
-      attempt_ = page.attempt;
-      shown_ = false;
-    }
-    if (page.complete && shown_ && phase_over_)
-      end(attach::exit_code::ok);
-    if (!shown_)
-      std::cout << page.text << std::flush;
-    shown_ = shown_ || page.complete;
-    if (page.complete && phase_over_)
+  void hear(const log_page& page) { std::cout << page.text << std::flush; }
+  void hear(const log_idle& x) {
+    idle_ = x.is;
+    end_if_read();
+  }
+  void end_if_read() {
+    if (!o_.follow.empty() && idle_ && phase_over_)
       end(attach::exit_code::ok);
   }
 
@@ -139,7 +135,7 @@ private:
       return;
     if (ended_) {
       end(attach::exit_code::ok);
-    } else if (!attached_once_ && link.address.empty() && o_.once) {
+    } else if (link.address.empty() && o_.once) {
       std::cerr << "aeo-monitor: " << link.trouble << '\n';
       end(attach::exit_code::no_node);
     } else if (link.trouble != trouble_) {
@@ -154,10 +150,7 @@ private:
   bool done_ = false;
   bool ended_ = false;      ///< The execution.
   bool phase_over_ = false; ///< The followed one.
-  bool attached_once_ = false;
-  bool shown_ = false; ///< All of the current log.
-  std::string task_;
-  std::uint32_t attempt_ = 0;
+  bool idle_ = false; ///< All of the followed phase's logs so far has been printed.
   std::string trouble_;
   int code_ = 0;
 };

@@ -5,6 +5,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -12,7 +13,8 @@ namespace aeo::monitor {
 
 namespace {
 
-constexpr auto attach_interval = std::chrono::seconds{1};
+constexpr std::chrono::milliseconds first_wait{100};
+constexpr std::chrono::milliseconds longest_wait{2000};
 constexpr auto log_interval = std::chrono::milliseconds{300};
 /// An event may be hours away; that the node is gone is noticed by its silence.
 constexpr auto any_time = caf::infinite;
@@ -39,6 +41,12 @@ struct watcher_state {
   std::uint64_t next = 1; ///< The first event that is lacking.
   std::uint64_t series = 0; ///< Counts views: pages of before the newest one are forgotten.
   log_request log; ///< Without a phase: none is followed.
+  std::deque<std::pair<std::string, std::uint32_t>> upcoming; ///< Tasks and attempts after it.
+  bool idle = true;     ///< All that began has been read.
+  bool reading = false; ///< An answer is under way.
+  bool hurry = false;   ///< Read again at once when it has come.
+  std::uint64_t timer = 0;
+  std::chrono::milliseconds wait = first_wait; ///< Before the next try.
   std::uint64_t links = 0; ///< Answers of an earlier link are not for this one.
 
   void attach() {
@@ -50,10 +58,11 @@ struct watcher_state {
         return;
       }
       say(link_state::lost, message_of(attached.error()));
-      self->run_delayed(attach_interval, [this] { attach(); });
+      attach_again();
       return;
     }
     node = std::move(*attached);
+    wait = first_wait;
     ++links;
     self->monitor(node->gateway());
     say(link_state::attached, {});
@@ -61,8 +70,14 @@ struct watcher_state {
       get_view();
     else
       get_events();
-    if (!log.phase.empty())
-      read_log();
+    reading = false;
+    if (!log.phase.empty() && !idle)
+      read_on();
+  }
+
+  void attach_again() {
+    self->run_delayed(wait, [this] { attach(); });
+    wait = std::min(2 * wait, longest_wait);
   }
 
   void say(link_state state, std::string trouble) {
@@ -83,7 +98,7 @@ struct watcher_state {
       return;
     say(link_state::lost, why);
     node.reset();
-    self->run_delayed(attach_interval, [this] { attach(); });
+    attach_again();
   }
 
   /// A request whose answer counts only as long as the link is the same.
@@ -126,6 +141,7 @@ struct watcher_state {
           if (!page.events.empty())
             next = page.events.back().seq + 1;
           const auto ended = page.ended;
+          note_tasks(page);
           out->put(std::move(page));
           if (ended)
             lost("the node has ended");
@@ -136,33 +152,78 @@ struct watcher_state {
   }
 
   void follow(const std::string& phase) {
-    const auto was_idle = log.phase.empty();
     log = {phase, {}, 0, 0};
-    if (node && was_idle && !phase.empty())
-      read_log();
+    upcoming.clear();
+    idle = phase.empty();
+    if (node && !idle)
+      read_on();
   }
 
-  void read_log() {
+  /// Tasks that have begun since are read one after the other.
+  void note_tasks(const event_page& page) {
+    for (const auto& e : page.events) {
+      const auto of_task =
+          e.kind == event_kind::task_started || e.kind == event_kind::task_finished;
+      if (log.phase.empty() || e.phase != log.phase || !of_task)
+        continue;
+      if ((e.task != log.task || e.attempt != log.attempt)
+          && std::ranges::count(upcoming, std::pair{e.task, e.attempt}) == 0)
+        upcoming.emplace_back(e.task, e.attempt);
+      if (idle)
+        next_log();
+      else
+        read_on(); // The node may be about to leave.
+    }
+  }
+
+  void next_log() {
+    idle = upcoming.empty();
+    out->put(log_idle{idle});
+    if (idle)
+      return;
+    log = {log.phase, upcoming.front().first, upcoming.front().second, 0};
+    upcoming.pop_front();
+    read_on();
+  }
+
+  /// Reads now, or as soon as the answer that is under way has come.
+  void read_on() {
+    ++timer;
+    hurry = true;
+    if (std::exchange(reading, true))
+      return;
+    hurry = false;
     self->request(node->gateway(), any_time, atom::read_v, node->token(), log)
         .then(
-            [this, asked = log](log_page& page) {
-              if (asked.phase != log.phase)
-                return read_again({}); // Another one is followed by now.
-              const auto nothing_new = page.next == log.offset;
-              log = {log.phase, page.task, page.attempt, page.next};
-              if (page.complete)
-                log = {log.phase, {}, 0, 0}; // The next task's, or the next attempt's.
-              if (!page.text.empty() || page.complete)
-                out->put(std::move(page));
-              read_again(nothing_new ? log_interval : std::chrono::milliseconds{0});
+            [this, asked = log, link = links](log_page& page) {
+              if (link == links)
+                heard(asked, std::move(page));
             },
-            [this](const caf::error&) { read_again(log_interval); }); // Not there yet.
+            [this, link = links](const caf::error&) {
+              if (link != links)
+                return;
+              reading = false;
+              next_log(); // None has run yet: its start will be told.
+            });
   }
 
-  void read_again(std::chrono::milliseconds after) {
-    self->run_delayed(after, [this] {
-      if (node && !log.phase.empty())
-        read_log();
+  void heard(const log_request& asked, log_page&& page) {
+    reading = false;
+    const auto nothing_new = page.next == asked.offset;
+    const auto complete = page.complete;
+    if (asked.phase == log.phase) { // Else another one is followed by now.
+      log = {log.phase, page.task, page.attempt, page.next};
+      std::erase(upcoming, std::pair{page.task, page.attempt});
+      if (!nothing_new || complete)
+        out->put(std::move(page));
+      if (complete)
+        return next_log();
+    }
+    if (!nothing_new || hurry)
+      return read_on();
+    self->run_delayed(log_interval, [this, id = ++timer] {
+      if (node && id == timer && !log.phase.empty())
+        read_on();
     });
   }
 };

@@ -15,8 +15,13 @@
 
 namespace aeo::monitor {
 
+/// Whether all has been read of the followed phase's tasks that have begun so far.
+struct log_idle {
+  bool is = false;
+};
+
 /// What the node said, or how the link stands.
-using news = std::variant<run_view, event_page, log_page, link_view, caf::error>;
+using news = std::variant<run_view, event_page, log_page, log_idle, link_view, caf::error>;
 
 /// From the watcher to one reader. `fd()` becomes readable when there is something; event pages are
 /// asked for one at a time, so that few wait here.

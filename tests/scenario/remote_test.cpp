@@ -1,0 +1,338 @@
+// Monitors and control tools beside a running node, as processes of their own.
+
+#include "tests/fixtures/scenario.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <csignal>
+
+using namespace aeo;
+using namespace aeo::testing;
+
+namespace {
+
+std::vector<std::string> with(const temp_workspace& w, std::string name,
+                              std::vector<std::string> options) {
+  options.insert(options.begin(), {std::move(name), "--workspace", w.path().string()});
+  return options;
+}
+
+program_result control(const temp_workspace& w, std::vector<std::string> options) {
+  return run_program(with(w, "aeo-control", std::move(options)));
+}
+
+/// A node that waits for people, watched by a monitor whose words tell what has happened.
+struct watched_node {
+  program node;
+  program monitor;
+
+  explicit watched_node(const temp_workspace& w, std::vector<std::string> options = {})
+      : node(with(w, "aeo-node", and_wait(std::move(options)))), monitor(with(w, "aeo-monitor", {"--json"})) {}
+
+  /// Waits until the event of the phase has been told.
+  void wait_for(event_kind kind, const std::string& phase, std::uint32_t attempt = 0) const {
+    const auto text = "\"event\":\"" + std::string{to_string(kind)} + "\",\"phase\":\"" + phase + "\"";
+    if (attempt == 0)
+      wait_for_text(monitor.output_file(), text);
+    else
+      wait_for_text(monitor.output_file(), text + ",\"task\":null,\"attempt\":" + std::to_string(attempt));
+  }
+
+private:
+  static std::vector<std::string> and_wait(std::vector<std::string> options) {
+    options.insert(options.begin(), "--wait");
+    return options;
+  }
+};
+
+const json manual = {{"approval", "manual"}};
+
+json quorum(int required, const json& more = json::object()) {
+  json policy{{"mode", "manual"}, {"required", required}};
+  policy.update(more);
+  return {{"approval", policy}};
+}
+
+/// A credential file in the workspace.
+std::string issue(const temp_workspace& w, const std::string& name, const std::string& role) {
+  const auto file = (w.path() / (name + ".json")).string();
+  auto r = control(w, {"credential", "issue", "--name", name, "--role", role, "--out", file});
+  INFO(r.output);
+  REQUIRE(r.exit_code == 0);
+  return file;
+}
+
+program_result control_as(const temp_workspace& w, const std::string& credential,
+                          std::vector<std::string> options) {
+  options.insert(options.end(), {"--credential", credential});
+  return control(w, std::move(options));
+}
+
+json audit_of(const temp_workspace& w, const std::string& command) {
+  for (const auto& e : stored_events(w))
+    if (e.kind == event_kind::audit && json::parse(e.data)["command"] == command)
+      return json::parse(e.data);
+  return {};
+}
+
+} // namespace
+
+TEST_CASE("what waits for a person holds up nothing else; an approval starts what depends on it") {
+  temp_workspace w;
+  write_plan(w, {{"a", shell_phase({}, "true", manual)},
+                 {"b", shell_phase({"a"}, "echo b >> ledger")},
+                 {"other", shell_phase({}, "echo other >> ledger")}});
+  watched_node n{w};
+  n.wait_for(event_kind::phase_waiting, "a");
+  n.wait_for(event_kind::phase_approved, "other");
+  CHECK(w.read("ledger") == "other\n");
+  auto r = control(w, {"approve", "a", "--comment", "looked at it"});
+  CHECK(r.output == "phase a is approved\n");
+  CHECK(r.exit_code == 0);
+  auto end = n.node.wait();
+  INFO(end.output);
+  CHECK(end.exit_code == 0);
+  CHECK(w.read("ledger") == "other\nb\n");
+  CHECK(contains(w.read("consolidation/reports/final_report.md"), "looked at it"));
+  CHECK(n.monitor.wait().exit_code == 0);
+  CHECK(chain_is_intact(w));
+}
+
+TEST_CASE("a rejection blocks what depends on it, says why, and fails the run") {
+  temp_workspace w;
+  write_plan(w, {{"a", shell_phase({}, "true", manual)}, {"b", shell_phase({"a"}, "touch ran")}});
+  program node{with(w, "aeo-node", {})};
+  // Without --wait the node ends when nothing goes on without a person.
+  CHECK(node.wait().exit_code == 3);
+  watched_node n{w, {"--resume"}};
+  n.wait_for(event_kind::phase_waiting, "a");
+  auto r = control(w, {"reject", "a", "--reason", "wrong numbers"});
+  CHECK(r.exit_code == 0);
+  n.wait_for(event_kind::phase_blocked, "b");
+  CHECK(contains(control(w, {"why", "b"}).output, "phase a (a) is rejected"));
+  CHECK(contains(control(w, {"status"}).output, "wrong numbers"));
+  n.node.signal(SIGINT);
+  n.node.wait();
+  CHECK_FALSE(w.has("ran"));
+}
+
+TEST_CASE("without a node control and monitor say so and exit 69") {
+  temp_workspace w;
+  auto r = control(w, {"status"});
+  CHECK(r.exit_code == 69);
+  CHECK(contains(r.output, "no node runs in"));
+  CHECK(run_program(with(w, "aeo-monitor", {"--once"})).exit_code == 69);
+}
+
+TEST_CASE("a viewer looks, and gets 77 and an audit entry for trying to act") {
+  temp_workspace w;
+  write_plan(w, {{"a", shell_phase({}, "true", manual)}});
+  watched_node n{w};
+  n.wait_for(event_kind::phase_waiting, "a");
+  const auto viewer = issue(w, "victor", "viewer");
+  auto r = control_as(w, viewer, {"status"});
+  INFO(r.output);
+  CHECK(r.exit_code == 0);
+  CHECK(contains(r.output, "waiting_approval"));
+  r = control_as(w, viewer, {"approve", "a"});
+  CHECK(r.exit_code == 77);
+  CHECK(contains(r.output, "victor may look and not approve"));
+  n.wait_for(event_kind::audit, "a");
+  auto audit = audit_of(w, "approve");
+  CHECK(audit["by"] == "victor");
+  CHECK(audit["done"] == false);
+  CHECK(contains(audit["from"].get<std::string>(), "127.0.0.1:"));
+  n.node.signal(SIGINT);
+  n.node.wait();
+}
+
+TEST_CASE("a revoked credential and one of another workspace are turned away at once") {
+  temp_workspace w;
+  temp_workspace other;
+  write_plan(w, {{"a", shell_phase({}, "true", manual)}});
+  watched_node n{w};
+  n.wait_for(event_kind::phase_waiting, "a");
+  const auto olga = issue(w, "olga", "operator");
+  program watching{with(w, "aeo-monitor", {"--json", "--credential", olga})};
+  wait_for_text(watching.output_file(), "phase_waiting");
+  CHECK(control_as(w, olga, {"status"}).exit_code == 0);
+  CHECK(control(w, {"credential", "revoke", "olga"}).exit_code == 0);
+  auto r = control_as(w, olga, {"approve", "a"});
+  CHECK(r.exit_code == 77);
+  CHECK(contains(r.output, "revoked"));
+  // Its refusal is an event, and the monitor's next question is refused as well.
+  CHECK(watching.wait().exit_code == 77);
+  const auto stranger = issue(other, "olga", "operator");
+  r = control_as(w, stranger, {"status"});
+  CHECK(r.exit_code == 77);
+  CHECK(contains(r.output, "do not know each other"));
+  CHECK(contains(control(w, {"credential", "list"}).output, "revoked"));
+  n.node.signal(SIGINT);
+  n.node.wait();
+}
+
+TEST_CASE("two different people must approve where the plan wants two") {
+  temp_workspace w;
+  write_plan(w, {{"a", shell_phase({}, "true", quorum(2))}});
+  watched_node n{w};
+  n.wait_for(event_kind::phase_waiting, "a");
+  const auto alice = issue(w, "alice", "operator");
+  const auto bob = issue(w, "bob", "operator");
+  CHECK(contains(control_as(w, alice, {"approve", "a"}).output, "1 of 2 approvals"));
+  auto again = control_as(w, alice, {"approve", "a"});
+  CHECK(again.exit_code == 77);
+  CHECK(contains(again.output, "alice has approved already"));
+  CHECK(control_as(w, bob, {"approve", "a"}).output == "phase a is approved\n");
+  CHECK(n.node.wait().exit_code == 0);
+  CHECK(contains(w.read("consolidation/reports/final_report.md"), "alice, bob"));
+}
+
+TEST_CASE("an output that was changed after it was judged is not approved by accident") {
+  temp_workspace w;
+  write_plan(w, {{"a", shell_phase({}, "echo good > out", manual)}}, json::object(),
+             {{"a", {{"required_outputs", {"out"}}}}});
+  watched_node n{w};
+  n.wait_for(event_kind::phase_waiting, "a");
+  w.write("out", "bad\n");
+  auto r = control(w, {"approve", "a"});
+  CHECK(r.exit_code == 1);
+  CHECK(contains(r.output, "have changed since they were judged"));
+  CHECK(control(w, {"approve", "a"}).exit_code == 0); // Reviewed anew.
+  CHECK(n.node.wait().exit_code == 0);
+}
+
+TEST_CASE("a failed phase is retried, skipped or overridden by a person, and all of it is audited") {
+  temp_workspace w;
+  write_plan(w, {{"a", shell_phase({}, "test -e mended")},
+                 {"b", shell_phase({}, "false")},
+                 {"c", shell_phase({}, "false")},
+                 {"d", shell_phase({"a", "b", "c"}, "true")}});
+  watched_node n{w};
+  for (const auto* id : {"a", "b", "c"})
+    n.wait_for(event_kind::phase_failed, id);
+  w.write("mended", "");
+  CHECK(contains(control(w, {"retry", "a"}).output, "attempt 2"));
+  n.wait_for(event_kind::phase_approved, "a", 2);
+  CHECK(control(w, {"skip", "b", "--reason", "not today"}).exit_code == 0);
+  CHECK(control(w, {"approve", "c"}).exit_code == 1);
+  CHECK(control(w, {"approve", "c", "--override", "--reason", "known"}).exit_code == 0);
+  auto end = n.node.wait();
+  INFO(end.output);
+  CHECK(end.exit_code == 0);
+  auto seen = statuses(w);
+  CHECK(seen["b"] == "skipped");
+  CHECK(seen["d"] == "approved");
+  CHECK(contains(w.read("consolidation/reports/final_report.md"), "override"));
+  for (const auto* command : {"retry", "skip", "approve"})
+    CHECK_FALSE(audit_of(w, command).empty());
+}
+
+TEST_CASE("a paused run starts nothing until it is resumed; a cancelled phase's processes are gone") {
+  temp_workspace w;
+  write_plan(w, {{"a", shell_phase({}, "touch running; exec sleep 10000")},
+                 {"b", shell_phase({}, "test -e go")},
+                 {"c", shell_phase({"b"}, "touch ran")}});
+  watched_node n{w};
+  n.wait_for(event_kind::phase_failed, "b");
+  n.wait_for(event_kind::task_started, "a");
+  CHECK(control(w, {"pause"}).exit_code == 0);
+  CHECK(control(w, {"pause"}).exit_code == 1);
+  w.write("go", "");
+  CHECK(control(w, {"retry", "b"}).exit_code == 0);
+  CHECK(contains(control(w, {"why", "b"}).output, "the run is paused"));
+  CHECK(control(w, {"resume"}).exit_code == 0);
+  n.wait_for(event_kind::phase_approved, "c");
+  CHECK(control(w, {"cancel", "a", "--reason", "too slow"}).output == "phase a is cancelled\n");
+  for (auto pid : processes_of(w))
+    CHECK(pid == launcher_pid(w));
+  n.node.signal(SIGINT);
+  n.node.wait();
+  CHECK(statuses(w)["a"] == "cancelled");
+}
+
+TEST_CASE("a deadline is absolute: it passes while no node runs") {
+  temp_workspace w;
+  write_plan(w, {{"a", shell_phase({}, "true", quorum(1, {{"deadline", "1s"}}))}});
+  watched_node n{w};
+  n.wait_for(event_kind::phase_waiting, "a");
+  n.node.signal(SIGKILL);
+  n.node.wait();
+  program again{with(w, "aeo-node", {"--resume", "--wait"})};
+  wait_for_text(w.path() / "consolidation/execution_state.json", "\"rejected\"");
+  again.signal(SIGINT);
+  again.wait();
+  CHECK(contains(w.read("consolidation/execution_state.json"), "nobody decided until"));
+}
+
+TEST_CASE("a monitor misses no event and sees none twice when the node is killed and resumed") {
+  temp_workspace w;
+  write_plan(w, {{"a", shell_phase({}, "true")}, {"b", shell_phase({"a"}, "true", manual)}});
+  watched_node n{w};
+  n.wait_for(event_kind::phase_waiting, "b");
+  n.node.signal(SIGKILL);
+  n.node.wait();
+  wait_for_text(n.monitor.output_file(), "trying again");
+  program again{with(w, "aeo-node", {"--resume", "--wait"})};
+  wait_for_text(n.monitor.output_file(), "execution_resumed");
+  CHECK(control(w, {"approve", "b"}).exit_code == 0);
+  CHECK(again.wait().exit_code == 0);
+  auto told = n.monitor.wait();
+  CHECK(told.exit_code == 0);
+  std::uint64_t seq = 0;
+  for (const auto& line : lines_of(told.output))
+    if (auto e = json::parse(line, nullptr, false); e.is_object())
+      CHECK(e["seq"] == ++seq);
+  CHECK(seq == stored_events(w).size());
+}
+
+TEST_CASE("a log is followed as it grows, to the end of the phase, without its secrets") {
+  temp_workspace w;
+  w.write(".env", "DEPLOY_TOKEN=hunter2hunter2\n");
+  write_plan(w, {{"a", shell_phase({}, "echo first $DEPLOY_TOKEN; while ! test -e go; do sleep 0.05; "
+                                       "done; echo last")}});
+  program node{with(w, "aeo-node", {})};
+  wait_for_text(w.path() / "consolidation/.aeo/endpoint.json", "port");
+  program follow{with(w, "aeo-monitor", {"--follow", "a"})};
+  wait_for_text(follow.output_file(), "first");
+  w.write("go", "");
+  auto r = follow.wait();
+  INFO(r.output);
+  CHECK(contains(r.output, "last"));
+  CHECK_FALSE(contains(r.output, "hunter2"));
+  node.wait();
+}
+
+TEST_CASE("verify names the row that somebody edited") {
+  temp_workspace w;
+  write_plan(w, {{"a", shell_phase({}, "true", manual)}});
+  watched_node n{w};
+  n.wait_for(event_kind::phase_waiting, "a");
+  CHECK(control(w, {"verify"}).exit_code == 0);
+  REQUIRE(run_program({"/usr/bin/sqlite3", (w.path() / database).string(),
+                       "drop trigger events_no_update; update events set data='{\"by\":\"nobody\"}' where seq=3"})
+              .exit_code
+          == 0);
+  auto r = control(w, {"verify"});
+  CHECK(r.exit_code == 1);
+  CHECK(contains(r.output, "event 3"));
+  n.node.signal(SIGKILL);
+  n.node.wait();
+}
+
+TEST_CASE("a picture of the run, its graph and its state as JSON are there for scripts") {
+  temp_workspace w;
+  write_plan(w, {{"a", shell_phase({}, "true", manual)}, {"b", shell_phase({"a"}, "true")}});
+  watched_node n{w};
+  n.wait_for(event_kind::phase_waiting, "a");
+  CHECK(contains(run_program(with(w, "aeo-monitor", {"--once"})).output, "WAITING"));
+  CHECK(contains(control(w, {"graph"}).output, "p0 -> p1"));
+  CHECK(contains(control(w, {"graph", "--format", "mermaid"}).output, "p0 --> p1"));
+  auto state = json::parse(control(w, {"status", "--json"}).output);
+  CHECK(state["phases"][0]["status"] == "waiting_approval");
+  CHECK(state["phases"][1]["dependencies"] == json::array({"a"}));
+  auto refused = control(w, {"approve", "nine", "--json"});
+  CHECK(refused.exit_code == 1);
+  CHECK(json::parse(refused.output)["error"] == "the plan has no phase nine");
+  n.node.signal(SIGINT);
+  n.node.wait();
+}
