@@ -70,6 +70,7 @@ void add_options(CLI::App& app, target& to) {
 }
 
 system_config::system_config() {
+  set("caf.scheduler.policy", "sharing"); // Work stealing would poll.
   set("caf.scheduler.max-threads", 1u);
   set("caf.logger.console.verbosity", "quiet");
   set("caf.logger.file.verbosity", "quiet");

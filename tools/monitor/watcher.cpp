@@ -15,6 +15,10 @@ namespace {
 
 constexpr std::chrono::milliseconds first_wait{100};
 constexpr std::chrono::milliseconds longest_wait{2000};
+constexpr std::uint64_t most_behind = 2000;
+constexpr std::chrono::microseconds page_interval{100'000};
+constexpr std::chrono::microseconds time_per_phase{500};
+constexpr std::chrono::microseconds longest_pause{10'000'000};
 constexpr auto log_interval = std::chrono::milliseconds{300};
 /// An event may be hours away; that the node is gone is noticed by its silence.
 constexpr auto any_time = caf::infinite;
@@ -39,6 +43,7 @@ struct watcher_state {
   std::shared_ptr<inbox> out;
   std::unique_ptr<attach::node> node;
   std::uint64_t next = 1; ///< The first event that is lacking.
+  std::size_t phases = 0; ///< Of the plan.
   std::uint64_t series = 0; ///< Counts views: pages of before the newest one are forgotten.
   log_request log; ///< Without a phase: none is followed.
   std::deque<std::pair<std::string, std::uint32_t>> upcoming; ///< Tasks and attempts after it.
@@ -126,6 +131,7 @@ struct watcher_state {
     ask<run_view>(
         [this](run_view& view) {
           next = view.seq + 1;
+          phases = view.phases.size();
           out->put(std::move(view));
           ++series; // Events that were asked for before the view are passed over by its reader.
           get_events();
@@ -141,14 +147,34 @@ struct watcher_state {
           if (!page.events.empty())
             next = page.events.back().seq + 1;
           const auto ended = page.ended;
+          const auto behind = page.head >= next ? page.head - next + 1 : 0;
           note_tasks(page);
           out->put(std::move(page));
           if (ended)
             lost("the node has ended");
+          else if (options.view)
+            go_on(behind);
           else
             get_events();
         },
         atom::next_v, node->token(), next);
+  }
+
+  /// A picture need not show every moment: who is far behind a fast run takes a new view instead of
+  /// all that happened, the larger the plan the more seldom.
+  void go_on(std::uint64_t behind) {
+    const auto far = behind > most_behind;
+    const auto pause = far ? std::clamp(time_per_phase * static_cast<std::int64_t>(phases),
+                                      page_interval, longest_pause)
+                           : page_interval;
+    self->run_delayed(pause, [this, far, link = links, asked = series] {
+      if (!node || link != links || asked != series)
+        return;
+      if (far)
+        get_view();
+      else
+        get_events();
+    });
   }
 
   void follow(const std::string& phase) {

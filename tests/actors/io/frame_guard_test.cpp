@@ -55,6 +55,20 @@ caf::byte_buffer spoken(const Ts&... xs) {
   return bytes_of(std::vector<caf::strong_actor_ptr>{}, caf::make_message(xs...));
 }
 
+/// The same, of types that are not written without an actor system: it ends after them.
+void write_types(caf::binary_serializer& sink, std::initializer_list<caf::type_id_t> types) {
+  REQUIRE(sink.begin_sequence(types.size()));
+  for (const auto id : types)
+    REQUIRE(sink.value(id));
+}
+caf::byte_buffer spoken_types(std::initializer_list<caf::type_id_t> types) {
+  caf::byte_buffer result;
+  caf::binary_serializer sink{nullptr, result};
+  REQUIRE(sink.begin_sequence(0));
+  write_types(sink, types);
+  return result;
+}
+
 class guarded_peer {
 public:
   explicit guarded_peer(std::size_t frames_per_second = 1000) {
@@ -82,10 +96,12 @@ public:
   verdict_of_guard greet(const caf::node_id& as = peer_node) {
     return frame(header{message_type::client_handshake, 0, 0, 0, 0, 0}, bytes_of(as));
   }
+  verdict_of_guard say_bytes(const caf::byte_buffer& payload) {
+    return frame(header{message_type::direct_message, 0, 0, a_request, 9, guarded_id}, payload);
+  }
   template <class... Ts>
   verdict_of_guard say(const Ts&... xs) {
-    return frame(header{message_type::direct_message, 0, 0, a_request, 9, guarded_id},
-                 spoken(xs...));
+    return say_bytes(spoken(xs...));
   }
   verdict_of_guard say_with(std::uint64_t id) {
     return frame(header{message_type::direct_message, 0, 0, id, 9, guarded_id},
@@ -220,12 +236,14 @@ TEST_CASE("too many frames within a second are the last ones") {
 
 TEST_CASE("messages that the gateway does not have are hung up on") {
   auto p = greeted_peer();
-  caf::actor_system_config config;
-  caf::actor_system system{config};
-  CHECK(p.say(caf::exit_msg{{}, caf::exit_reason::kill}) == guard_close);
-  CHECK(p.say(caf::down_msg{{}, caf::exit_reason::kill}) == guard_close);
-  CHECK(p.say(caf::link_atom_v, caf::strong_actor_ptr{}) == guard_close);
-  CHECK(p.say(caf::unlink_atom_v, caf::strong_actor_ptr{}) == guard_close);
+  using caf::type_id_v;
+  for (const auto& types : {spoken_types({type_id_v<caf::exit_msg>}),
+                            spoken_types({type_id_v<caf::down_msg>}),
+                            spoken_types({type_id_v<caf::link_atom>,
+                                          type_id_v<caf::strong_actor_ptr>}),
+                            spoken_types({type_id_v<caf::unlink_atom>,
+                                          type_id_v<caf::strong_actor_ptr>})})
+    CHECK(p.say_bytes(types) == guard_close);
   CHECK(p.say(atom::publish_v, event_batch{}) == guard_close);
   CHECK(p.say(caf::sys_atom_v, caf::get_atom_v, std::string{"info"}) == guard_close);
   CHECK(p.say(caf::make_error(ec::internal)) == guard_close);
@@ -253,15 +271,20 @@ TEST_CASE("a message with others to be forwarded to is hung up on") {
   REQUIRE(sink.begin_sequence(1));
   REQUIRE((sink.apply(caf::actor_id{guarded_id}) && sink.apply(own_node)
            && sink.apply(caf::make_message(std::uint32_t{1}, std::string{"x"}))));
-  CHECK(p.frame(header{message_type::direct_message, 0, 0, a_request, 9, guarded_id}, payload)
-        == guard_close);
+  CHECK(p.say_bytes(payload) == guard_close);
 }
 
 TEST_CASE("the reason of an end carries nothing but text") {
   CHECK(greeted_peer().end_of(9, caf::make_error(ec::internal, std::uint32_t{1})) == guard_close);
   CHECK(greeted_peer().end_of(9, caf::make_error(ec::internal, caf::message{})) == guard_close);
-  const caf::error handles{ec::internal, caf::make_message(caf::strong_actor_ptr{})};
-  CHECK(greeted_peer().end_of(9, handles) == guard_close);
+  auto payload = bytes_of(peer_node, own_node);
+  caf::binary_serializer sink{nullptr, payload};
+  sink.seek(payload.size());
+  REQUIRE((sink.begin_field("data", true) && sink.value(std::uint8_t{1})
+           && sink.value(caf::type_id_v<ec>)));
+  write_types(sink, {caf::type_id_v<caf::strong_actor_ptr>});
+  CHECK(greeted_peer().frame(header{message_type::down_message, 0, 0, 0, 9, 0}, payload)
+        == guard_close);
   const caf::error unknown{caf::pec::trailing_character};
   CHECK(greeted_peer().end_of(9, unknown) == guard_close);
 }
@@ -318,7 +341,7 @@ bool is_acceptable(const header& h, const caf::byte_buffer& payload) {
   case message_type::heartbeat:
     return payload.empty();
   case message_type::client_handshake:
-    return source.apply(from) && from == peer_node;
+    return source.apply(from) && from && from != own_node;
   case message_type::monitor_message:
     return h.dest_actor == guarded_id && source.apply(from) && source.apply(to)
            && from == peer_node && to == own_node;
@@ -344,7 +367,8 @@ std::pair<header, caf::byte_buffer> any_frame(std::mt19937_64& random) {
     return *(xs.begin() + random() % xs.size());
   };
   caf::byte_buffer payload;
-  switch (random() % 6) {
+  const auto kind = random() % 6;
+  switch (kind) {
   case 0:
     payload = bytes_of(random() % 2 ? peer_node : own_node);
     break;
@@ -358,7 +382,7 @@ std::pair<header, caf::byte_buffer> any_frame(std::mt19937_64& random) {
     payload = spoken(std::uint32_t{1}, std::string{"x"});
     break;
   case 4:
-    payload = spoken(caf::exit_msg{{}, caf::exit_reason::kill});
+    payload = spoken_types({caf::type_id_v<caf::exit_msg>});
     break;
   default:
     payload.resize(random() % 200);
@@ -367,12 +391,20 @@ std::pair<header, caf::byte_buffer> any_frame(std::mt19937_64& random) {
   }
   if (!payload.empty() && random() % 2)
     payload[random() % payload.size()] = static_cast<caf::byte>(random());
-  header h{static_cast<message_type>(random() % 8),
-           static_cast<std::uint8_t>(one_of({0, 0, 0, 1, random()})),
-           static_cast<std::uint32_t>(one_of({payload.size(), payload.size(), random()})),
-           one_of({0, a_request, random(), 4}),
-           one_of({0, 9, random()}),
-           one_of({0, guarded_id, guarded_id, random()})};
+  const header damaged{static_cast<message_type>(random() % 8),
+                       static_cast<std::uint8_t>(one_of({0, 0, 0, 1, random()})),
+                       static_cast<std::uint32_t>(one_of({payload.size(), random()})),
+                       one_of({0, a_request, random(), 4}),
+                       one_of({0, 9, random()}),
+                       one_of({0, guarded_id, random()})};
+  auto h = damaged;
+  if (kind < 5 && random() % 2)
+    h = std::vector{header{message_type::client_handshake, 0, 0, 0, 0, 0},
+                    header{message_type::monitor_message, 0, 0, 0, 0, guarded_id},
+                    header{message_type::down_message, 0, 0, 0, 9, 0},
+                    header{message_type::direct_message, 0, 0, a_request, 9, guarded_id},
+                    header{message_type::direct_message, 0, 0, 0, 9, guarded_id}}[kind];
+  h.payload_len = damaged.payload_len;
   return {h, std::move(payload)};
 }
 
