@@ -13,6 +13,8 @@ constexpr std::size_t most_recent = 10'000;
 constexpr std::size_t most_bytes = std::size_t{8} * 1024 * 1024;
 /// More than that many wait only if somebody asks without end: the oldest gets an empty page.
 constexpr std::size_t most_askers = 4096;
+/// Of rows in one view: what a peer that reads no more makes us keep.
+constexpr std::size_t view_bytes = std::size_t{32} * 1024;
 /// Of the newest events in a view.
 constexpr std::size_t shown = 50;
 
@@ -36,15 +38,16 @@ void feed_state::forget_old() {
   }
 }
 
-caf::result<run_view> feed_state::view() {
+caf::result<run_view> feed_state::view(phase_index first) {
   auto promise = self->make_response_promise<run_view>();
   self->request(store, caf::infinite, atom::get_v)
       .then(
-          [this, promise](const snapshot_ptr& state) mutable {
+          [this, promise, first](const snapshot_ptr& state) mutable {
             const auto& c = *context;
-            auto view = core::make_run_view(*c.the_plan, *state, typical_ms, c.now_us());
+            auto view = core::make_run_view(*c.the_plan, *state, typical_ms, c.now_us(), first,
+                                            view_bytes);
             view.workspace = c.workspace.string();
-            const auto count = std::min(shown, recent.size());
+            const auto count = first == 0 ? std::min(shown, recent.size()) : 0;
             view.recent.assign(recent.end() - static_cast<std::ptrdiff_t>(count), recent.end());
             promise.deliver(std::move(view));
           },
@@ -102,7 +105,7 @@ feed_actor::behavior_type feed(feed_actor::stateful_pointer<feed_state> self, co
   st.head = head;
   return {
       [self](atom::publish, const event_batch& batch) { self->state.hear(batch); },
-      [self](atom::get) { return self->state.view(); },
+      [self](atom::get, std::uint32_t first) { return self->state.view(first); },
       [self](atom::next, std::uint64_t from) { return self->state.next(from); },
       [self](atom::finish) { self->state.finish(); },
   };

@@ -12,7 +12,7 @@ namespace aeo {
 
 /// How much one page of events carries, unless its first event alone is larger.
 inline constexpr std::size_t page_events = 500;
-inline constexpr std::size_t page_bytes = std::size_t{256} * 1024;
+inline constexpr std::size_t page_bytes = std::size_t{64} * 1024;
 
 /// Bytes that an event takes, about.
 inline std::size_t size_of(const event& e) {
@@ -41,7 +41,7 @@ struct feed_state {
   bool ended = false;
 
   void hear(const event_batch&);
-  caf::result<run_view> view();
+  caf::result<run_view> view(phase_index first);
   caf::result<event_page> next(std::uint64_t from);
   void finish();
 

@@ -126,10 +126,10 @@ gateway_actor::behavior_type gateway(gateway_actor::stateful_pointer<gateway_sta
         return self->state.greet(protocol, program);
       },
       [self](atom::hello, const std::string& token) { return self->state.hello(token); },
-      [self](atom::get, const std::string& token) -> caf::result<run_view> {
+      [self](atom::get, const std::string& token, std::uint32_t first) -> caf::result<run_view> {
         if (auto who = self->state.check(token); !who)
           return who.error();
-        return self->delegate(self->state.deps.feed, atom::get_v);
+        return self->delegate(self->state.deps.feed, atom::get_v, first);
       },
       [self](atom::next, const std::string& token, std::uint64_t from) -> caf::result<event_page> {
         if (auto who = self->state.check(token); !who)

@@ -119,8 +119,8 @@ using reporter_actor = event_listener_actor::extend<
 
 /// Has the run as remote nodes see it; only the gateway talks to it.
 using feed_actor = event_listener_actor::extend<
-    // The whole run as of now.
-    caf::result<run_view>(atom::get),
+    // The run as of now, its phases from this place on.
+    caf::result<run_view>(atom::get, std::uint32_t),
     // The events from this number on, waiting for one if there is none yet.
     caf::result<event_page>(atom::next, std::uint64_t),
     // Nothing more will come: whoever waits gets what there is.
@@ -144,8 +144,8 @@ using gateway_actor = caf::typed_actor<
     caf::result<std::string>(std::uint32_t, std::string),
     // Whom the token belongs to, and what runs here.
     caf::result<remote_welcome>(atom::hello, std::string),
-    // The whole run as of now.
-    caf::result<run_view>(atom::get, std::string),
+    // The run as of now, its phases from this place on.
+    caf::result<run_view>(atom::get, std::string, std::uint32_t),
     // The events from this number on; waits for one if there is none yet.
     caf::result<event_page>(atom::next, std::string, std::uint64_t),
     // A part of a task's log.

@@ -47,11 +47,11 @@ bool inspect(Inspector& f, remote_welcome& x) {
                             f.field("workspace", x.workspace));
 }
 
-/// One phase as a monitor shows it. The order in run_view is the plan's.
+/// One phase as a monitor shows it.
 struct phase_view {
   std::string id;
   std::string name;
-  std::vector<std::uint32_t> dependencies; ///< Places in run_view::phases.
+  std::vector<std::uint32_t> dependencies; ///< Places in the plan.
   std::uint32_t tasks = 0;                 ///< In the plan.
   std::uint32_t done = 0;                  ///< That ended well in the current attempt.
   phase_status status = phase_status::pending;
@@ -62,6 +62,7 @@ struct phase_view {
   std::int64_t retry_at_us = 0; ///< retry_wait: not before.
   std::int64_t typical_ms = 0;  ///< From earlier executions; 0: unknown.
   std::string reason; ///< Of a status that needs one (waiting, failed, blocked, ...); one line.
+  std::uint64_t seq = 0; ///< The newest event that is in this row.
 };
 
 template <class Inspector>
@@ -79,10 +80,11 @@ bool inspect(Inspector& f, phase_view& x) {
       f.field("attempt", x.attempt), f.field("started_us", x.started_us),
       f.field("attempt_us", x.attempt_us), f.field("ended_us", x.ended_us),
       f.field("retry_at_us", x.retry_at_us), f.field("typical_ms", x.typical_ms),
-      f.field("reason", x.reason));
+      f.field("reason", x.reason), f.field("seq", x.seq));
 }
 
-/// The whole run at one moment: what a monitor begins with, or goes on with when it fell behind.
+/// The run at one moment: what a monitor begins with, or goes on with when it fell behind. Of a
+/// large plan some rows at a time: the next ones are asked for when these have come.
 struct run_view {
   std::string execution; ///< UUID.
   std::string workspace; ///< Absolute, on the node's machine.
@@ -92,8 +94,10 @@ struct run_view {
   std::uint64_t seq = 0;       ///< The newest event that is in the picture.
   bool paused = false;         ///< An operator paused the run.
   std::string chain_head;      ///< SHA-256 (hex) of the event log's newest row.
+  std::uint32_t first = 0;     ///< Place of the first row in the plan.
+  std::uint32_t total = 0;     ///< Phases of the plan.
   std::vector<phase_view> phases;
-  std::vector<event> recent; ///< The newest events, oldest first.
+  std::vector<event> recent; ///< The newest events, oldest first; with the first rows only.
 };
 
 template <class Inspector>
@@ -109,6 +113,7 @@ bool inspect(Inspector& f, run_view& x) {
                             f.field("overall", get, set), f.field("now_us", x.now_us),
                             f.field("started_us", x.started_us), f.field("seq", x.seq),
                             f.field("paused", x.paused), f.field("chain_head", x.chain_head),
+                            f.field("first", x.first), f.field("total", x.total),
                             f.field("phases", x.phases), f.field("recent", x.recent));
 }
 

@@ -31,7 +31,8 @@ std::string reason_of(const phase_state& p) {
 }
 
 run_view make_run_view(const plan& p, const execution_state& s,
-                       const std::vector<std::int64_t>& typical_ms, std::int64_t now_us) {
+                       const std::vector<std::int64_t>& typical_ms, std::int64_t now_us,
+                       phase_index first, std::size_t max_bytes) {
   run_view view;
   view.execution = s.id;
   view.overall = s.overall;
@@ -40,8 +41,10 @@ run_view make_run_view(const plan& p, const execution_state& s,
   view.seq = s.last_seq;
   view.paused = s.overall == overall_status::paused;
   view.chain_head = s.chain_head;
-  view.phases.reserve(p.phases.size());
-  for (phase_index i = 0; i < p.phases.size(); ++i) {
+  view.first = first;
+  view.total = static_cast<std::uint32_t>(p.phases.size());
+  std::size_t bytes = 0;
+  for (phase_index i = first; i < p.phases.size() && bytes < max_bytes; ++i) {
     const auto& def = p.phases[i];
     const auto& state = s.phases[i];
     auto& row = view.phases.emplace_back();
@@ -58,6 +61,9 @@ run_view make_run_view(const plan& p, const execution_state& s,
     row.retry_at_us = state.retry_at_us;
     row.typical_ms = i < typical_ms.size() ? typical_ms[i] : 0;
     row.reason = reason_of(state);
+    row.seq = view.seq;
+    bytes += sizeof row / 2 + row.id.size() + row.name.size() + row.reason.size()
+             + 4 * row.dependencies.size(); // On the wire, about.
   }
   return view;
 }

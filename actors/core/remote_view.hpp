@@ -7,9 +7,11 @@
 
 namespace aeo::core {
 
-/// The run as remote nodes see it, but for `recent`. `typical_ms` by phase, 0 unknown; may be empty.
+/// The run as remote nodes see it, but for `workspace` and `recent`: rows from `first` on, about
+/// `max_bytes` of them and at least one. `typical_ms` by phase, 0 unknown; may be empty.
 run_view make_run_view(const plan&, const execution_state&,
-                       const std::vector<std::int64_t>& typical_ms, std::int64_t now_us);
+                       const std::vector<std::int64_t>& typical_ms, std::int64_t now_us,
+                       phase_index first, std::size_t max_bytes);
 
 /// Why the phase is as it is, in one line; empty where the status says all there is to say.
 std::string reason_of(const phase_state&);

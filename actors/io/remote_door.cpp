@@ -2,6 +2,7 @@
 
 #include "actors/io/frame_guard.hpp"
 #include "actors/io/tls_session.hpp"
+#include "actors/io/unique_fd.hpp"
 
 #include <caf/actor_system_config.hpp>
 #include <caf/io/basp_broker.hpp>
@@ -11,9 +12,14 @@
 #include <caf/io/network/doorman_impl.hpp>
 #include <caf/io/network/stream_impl.hpp>
 #include <caf/scoped_actor.hpp>
+#include <netdb.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <poll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 
+#include <cerrno>
 #include <list>
 #include <set>
 #include <utility>
@@ -23,6 +29,8 @@ namespace aeo::io {
 namespace {
 
 namespace net = caf::io::network;
+
+constexpr int niceness_of_answers = 10;
 using clock = frame_guard::clock;
 
 // -- TLS settings -----------------------------------------------------------------------------
@@ -122,11 +130,13 @@ public:
   const tls_session& session() const { return *session_; }
   /// From within CAF's I/O thread, as if the peer had gone.
   void hang_up() {
-    net::shutdown_both(stream_.fd());
+    give_up();
     io_failure(&stream_.backend(), net::operation::read);
   }
 
 protected:
+  /// CAF's I/O thread finds out and hangs up, but later.
+  void give_up() { net::shutdown_both(stream_.fd()); }
   void expect(std::size_t size) {
     stream_.configure_read(caf::io::receive_policy::exactly(size));
   }
@@ -137,20 +147,40 @@ private:
   net::stream_impl<tls_policy> stream_;
 };
 
+class guarded_connection;
+
+/// The connections of one door that live. Only CAF's I/O thread looks at it.
+struct guest_list {
+  std::size_t connections = 0;
+  std::list<guarded_connection*> shaking_hands; ///< Oldest first.
+};
+
 /// Of a peer that is not trusted.
 class guarded_connection final : public connection {
 public:
   guarded_connection(net::default_multiplexer& mpx, net::native_socket fd,
                      std::shared_ptr<tls_session> session,
                      std::shared_ptr<const frame_guard::rules> rules,
-                     std::shared_ptr<std::size_t> count)
+                     std::shared_ptr<guest_list> guests, std::size_t unread)
       : connection(mpx, fd, std::move(session)), guard_(std::move(rules)),
-        count_(std::move(count)) {
-    ++*count_;
+        guests_(std::move(guests)), unread_(unread) {
+    ++guests_->connections;
+    guests_->shaking_hands.push_back(this);
   }
-  ~guarded_connection() override { --*count_; }
+  ~guarded_connection() override {
+    --guests_->connections;
+    guests_->shaking_hands.remove(this);
+  }
 
   clock::time_point since = clock::now();
+
+  /// BASP does it after each thing that it has written.
+  void flush() override {
+    if (wr_buf().size() > unread_)
+      give_up();
+    else
+      connection::flush();
+  }
 
   bool consume(caf::execution_unit* ctx, const void* data, std::size_t size) override {
     const caf::span<const caf::byte> bytes{static_cast<const caf::byte*>(data), size};
@@ -162,7 +192,10 @@ public:
     switch (in_payload ? guard_.payload(bytes) : guard_.header(bytes, clock::now())) {
     case frame_guard::decision::pass:
       in_payload_ = !in_payload && guard_.payload_size() > 0;
-      return scribe::consume(ctx, data, size);
+      if (!scribe::consume(ctx, data, size))
+        return false;
+      forget_services();
+      return true;
     case frame_guard::decision::skip:
       skipping_ = true;
       expect(guard_.payload_size());
@@ -175,8 +208,21 @@ public:
   }
 
 private:
+  /// BASP makes an actor for each node it meets, to spawn others there, and keeps it for ever.
+  void forget_services() {
+    auto* broker = dynamic_cast<caf::io::basp_broker*>(parent());
+    if (!broker)
+      return;
+    const auto found = broker->spawn_servers.find(guard_.peer());
+    if (found == broker->spawn_servers.end())
+      return;
+    caf::anon_send_exit(found->second, caf::exit_reason::kill);
+    broker->spawn_servers.erase(found);
+  }
+
   frame_guard guard_;
-  std::shared_ptr<std::size_t> count_; ///< Of all that live; only CAF's I/O thread counts.
+  std::shared_ptr<guest_list> guests_;
+  std::size_t unread_; ///< See door_limits.
   bool in_payload_ = false;
   bool skipping_ = false;
 };
@@ -197,7 +243,7 @@ public:
     const auto fd = acceptor_.accepted_socket();
     make_room();
     net::nonblocking(fd, true);
-    auto session = *count_ < limits_.connections
+    auto session = guests_->connections < limits_.connections
                        ? tls_session::make(*settings_, fd, tls_session::side::server)
                        : caf::expected<tls_session>{caf::make_error(ec::wrong_state, "full")};
     if (!session) {
@@ -205,27 +251,24 @@ public:
       return true; // The door stays open.
     }
     auto next = caf::make_counted<guarded_connection>(
-        mpx, fd, std::make_shared<tls_session>(std::move(*session)), rules_, count_);
-    shaking_hands_.push_back(next);
+        mpx, fd, std::make_shared<tls_session>(std::move(*session)), rules_, guests_,
+        limits_.unread);
     const auto handle = next->hdl();
     parent()->add_scribe(std::move(next));
     return doorman::new_connection(&mpx, handle);
   }
 
 private:
-  using connection_ptr = caf::intrusive_ptr<guarded_connection>;
-
   /// Who does not get through the handshake must not keep others out.
   void make_room() {
-    shaking_hands_.remove_if([](const connection_ptr& x) {
-      return x->session().is_open() || x->detached();
-    });
+    auto& waiting = guests_->shaking_hands;
+    waiting.remove_if(
+        [](const auto* x) { return x->session().is_open() || x->detached(); });
     const auto latest = clock::now() - limits_.handshake;
-    while (!shaking_hands_.empty()
-           && (shaking_hands_.size() >= limits_.handshakes
-               || shaking_hands_.front()->since < latest)) {
-      const auto oldest = shaking_hands_.front();
-      shaking_hands_.pop_front();
+    while (!waiting.empty()
+           && (waiting.size() >= limits_.handshakes || waiting.front()->since < latest)) {
+      const caf::intrusive_ptr<guarded_connection> oldest{waiting.front()};
+      waiting.pop_front();
       oldest->hang_up();
     }
   }
@@ -233,26 +276,49 @@ private:
   std::shared_ptr<const tls_settings> settings_;
   std::shared_ptr<const frame_guard::rules> rules_;
   door_limits limits_;
-  std::shared_ptr<std::size_t> count_ = std::make_shared<std::size_t>(0);
-  std::list<connection_ptr> shaking_hands_; ///< Oldest first.
+  std::shared_ptr<guest_list> guests_ = std::make_shared<guest_list>();
 };
+
+/// As net::new_tcp_connection, which waits for minutes where packets get lost. None: it failed.
+unique_fd connect_tcp(const std::string& host, std::uint16_t port, int patience_ms) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  if (getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found) != 0)
+    return {};
+  const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> addresses{found, &freeaddrinfo};
+  for (const auto* x = found; x; x = x->ai_next) {
+    unique_fd fd{::socket(x->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
+    if (!fd)
+      continue;
+    if (::connect(fd.get(), x->ai_addr, x->ai_addrlen) == 0)
+      return fd;
+    pollfd writable{fd.get(), POLLOUT, 0};
+    auto error = errno;
+    socklen_t size = sizeof(error);
+    if (error == EINPROGRESS && ::poll(&writable, 1, patience_ms) == 1
+        && ::getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error == 0)
+      return fd;
+  }
+  return {};
+}
 
 /// A connection of our own making.
 class trusted_connection final : public connection {
 public:
   trusted_connection(net::default_multiplexer& mpx, net::native_socket fd,
-                     std::shared_ptr<tls_session> session, std::shared_ptr<tls_failures> log)
-      : connection(mpx, fd, std::move(session)), log_(std::move(log)) {}
+                     std::shared_ptr<tls_session> session, std::shared_ptr<link_state> link)
+      : connection(mpx, fd, std::move(session)), link_(std::move(link)) {}
 
 protected:
   caf::message detach_message() override {
     if (const auto& why = session().failure(); !why.empty())
-      log_->note(why);
+      link_->note_failure(why);
     return connection::detach_message();
   }
 
 private:
-  std::shared_ptr<tls_failures> log_;
+  std::shared_ptr<link_state> link_;
 };
 
 /// CAF's actor for publishing and connecting, with our connections.
@@ -262,7 +328,7 @@ public:
     std::shared_ptr<const tls_settings> settings;
     std::shared_ptr<const frame_guard::rules> rules; ///< Null: connects only.
     door_limits limits;
-    std::shared_ptr<tls_failures> log;
+    std::shared_ptr<link_state> link;
   };
 
   keeper(caf::actor_config& config, caf::actor broker, setup s)
@@ -270,17 +336,14 @@ public:
 
 protected:
   caf::expected<caf::io::scribe_ptr> connect(const std::string& host, std::uint16_t port) override {
-    auto fd = net::new_tcp_connection(host, port);
+    auto fd = connect_tcp(host, port, setup_.link->patience_ms);
     if (!fd)
-      return std::move(fd.error());
-    net::nonblocking(*fd, true);
-    auto session = tls_session::make(*setup_.settings, *fd, tls_session::side::client);
-    if (!session) {
-      net::close_socket(*fd);
+      return caf::make_error(caf::sec::cannot_connect_to_node);
+    auto session = tls_session::make(*setup_.settings, fd.get(), tls_session::side::client);
+    if (!session)
       return std::move(session.error());
-    }
     return caf::make_counted<trusted_connection>(
-        mpx(), *fd, std::make_shared<tls_session>(std::move(*session)), setup_.log);
+        mpx(), fd.release(), std::make_shared<tls_session>(std::move(*session)), setup_.link);
   }
 
   caf::expected<caf::io::doorman_ptr> open(std::uint16_t port, const char* host,
@@ -318,7 +381,7 @@ accepted_messages messages_for_gateway() {
   return {
       {type_id_v<std::uint32_t>, type_id_v<std::string>},
       {type_id_v<atom::hello>, type_id_v<std::string>},
-      {type_id_v<atom::get>, type_id_v<std::string>},
+      {type_id_v<atom::get>, type_id_v<std::string>, type_id_v<std::uint32_t>},
       {type_id_v<atom::next>, type_id_v<std::string>, type_id_v<std::uint64_t>},
       {type_id_v<atom::read>, type_id_v<std::string>, type_id_v<log_request>},
       {type_id_v<atom::ask>, type_id_v<std::string>, type_id_v<std::string>,
@@ -383,27 +446,32 @@ caf::expected<std::unique_ptr<remote_door>> publish(caf::actor_system& system,
   rules->frames_per_second = limits.frames_per_second;
   rules->senders = limits.senders;
   auto keeper = spawn_keeper(
-      system, {.settings = tls.settings(), .rules = rules, .limits = limits, .log = nullptr});
+      system, {.settings = tls.settings(), .rules = rules, .limits = limits, .link = nullptr});
   caf::scoped_actor self{system, true};
   std::uint16_t bound = 0;
   caf::error error;
   self->request(caf::actor_cast<caf::io::middleman_actor>(keeper), caf::infinite,
                 caf::publish_atom_v, port, caf::actor_cast<caf::strong_actor_ptr>(whom),
                 system.message_types(whom), host, true)
-      .receive([&](std::uint16_t x) { bound = x; }, [&](caf::error& err) { error = std::move(err); });
+      .receive([&](std::uint16_t x) { bound = x; },
+               [&](caf::error& err) { error = std::move(err); });
   if (error) {
     end(system, keeper);
     return caf::make_error(ec::bad_configuration,
                            "cannot listen on " + host + ":" + std::to_string(port)
                                + " (is the address one of this machine's, and the port free?)");
   }
+  // Who looks on gets what the run leaves over: on CAF's I/O thread answers are written and
+  // encrypted for them, and nothing of the run waits for it.
+  system.middleman().backend().post(
+      [] { ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), niceness_of_answers); });
   return std::make_unique<remote_door>(system, std::move(keeper), bound);
 }
 
 remote_link::remote_link(caf::actor_system& system, const tls_context& tls)
-    : system_(system), log_(std::make_shared<tls_failures>()),
+    : system_(system), state_(std::make_shared<link_state>()),
       keeper_(spawn_keeper(
-          system, {.settings = tls.settings(), .rules = nullptr, .limits = {}, .log = log_})) {}
+          system, {.settings = tls.settings(), .rules = nullptr, .limits = {}, .link = state_})) {}
 
 remote_link::~remote_link() {
   end(system_, keeper_);
@@ -415,6 +483,7 @@ caf::expected<gateway_actor> remote_link::connect(const std::string& host, std::
   caf::scoped_actor self{system_, true};
   gateway_actor result;
   caf::error error;
+  state_->patience_ms = static_cast<int>(patience.count());
   self->request(caf::actor_cast<caf::io::middleman_actor>(keeper_), patience, caf::connect_atom_v,
                 host, port)
       .receive(
@@ -435,10 +504,12 @@ caf::expected<gateway_actor> remote_link::connect(const std::string& host, std::
 }
 
 caf::error remote_link::explain(const caf::error& err, const std::string& where) const {
-  if (auto why = log_->last(); !why.empty())
+  if (auto why = state_->take_failure(); !why.empty())
     return caf::make_error(ec::not_permitted,
                            "the node at " + where + " and this credential do not know each other, "
-                               + "or one of their certificates has expired (TLS: " + why + ")");
+                               + "or one of their certificates has expired: have a new "
+                                 "credential issued (TLS: "
+                               + why + ")");
   if (err == caf::sec::request_timeout)
     return caf::make_error(ec::not_found, "no answer from " + where + " in time");
   return caf::make_error(ec::not_found, "no node answers at " + where);

@@ -23,7 +23,7 @@
 namespace aeo::io {
 
 /// A process that publishes or connects calls it once, after init_messages() and before it makes an
-/// actor system.
+/// actor system. It must ignore SIGPIPE.
 void init_remote();
 
 /// Loads what the functions below need into a configuration, and how soon a silent peer is gone.
@@ -41,7 +41,7 @@ struct door_limits {
 };
 
 struct tls_settings;
-class tls_failures;
+class link_state;
 
 /// What one side shows and checks.
 class tls_context {
@@ -94,7 +94,7 @@ private:
   caf::error explain(const caf::error&, const std::string& where) const;
 
   caf::actor_system& system_;
-  std::shared_ptr<tls_failures> log_; ///< What TLS complained of.
+  std::shared_ptr<link_state> state_;
   caf::strong_actor_ptr keeper_;
 };
 

@@ -7,6 +7,7 @@
 #include <caf/expected.hpp>
 #include <caf/io/network/rw_state.hpp>
 
+#include <atomic>
 #include <cstddef>
 #include <memory>
 #include <mutex>
@@ -27,21 +28,24 @@ struct tls_settings {
   ssl_context_ptr context;
 };
 
-/// Why the connections of a link failed; written by CAF's I/O thread.
-class tls_failures {
+/// What a link and the threads that connect for it tell each other.
+class link_state {
 public:
-  void note(const std::string& text) {
+  /// Why a connection failed.
+  void note_failure(const std::string& text) {
     const std::lock_guard lock{mutex_};
-    text_ = text;
+    failure_ = text;
   }
-  std::string last() {
+  std::string take_failure() {
     const std::lock_guard lock{mutex_};
-    return std::exchange(text_, {});
+    return std::exchange(failure_, {});
   }
+
+  std::atomic<int> patience_ms = 0; ///< For TCP.
 
 private:
   std::mutex mutex_;
-  std::string text_;
+  std::string failure_;
 };
 
 /// TLS on a non-blocking socket, as CAF's streams want it. Borrows the socket.

@@ -129,7 +129,7 @@ TEST_CASE("a view shows phases, their usual duration and the newest events") {
   f.state->last_seq = 3;
   f.state->phases[0].status = phase_status::failed;
   f.state->phases[0].errors.push_back({1, "permanent", "exit 1\nmore", "T", 1});
-  auto handle = f.self->request(f.uut, caf::infinite, atom::get_v);
+  auto handle = f.self->request(f.uut, caf::infinite, atom::get_v, 0u);
   f.run();
   handle.receive(
       [](const run_view& view) {
@@ -199,4 +199,39 @@ TEST_CASE("why tells the events of one phase") {
         CHECK(events[0]["seq"] == 1);
       },
       [](const caf::error& err) { FAIL(message_of(err)); });
+}
+
+TEST_CASE("the rows of a large plan come some at a time, each once") {
+  actor_fixture f;
+  plan p;
+  for (int i = 0; i < 5000; ++i)
+    p.phases.push_back(make_phase(std::to_string(i)));
+  auto store = std::make_shared<mock_state>();
+  auto state = std::make_shared<core::execution_state>();
+  state->phases.resize(5000);
+  state->last_seq = 9;
+  store->snapshot = state;
+  archive_deps none;
+  none.context = f.make_context(std::move(p));
+  auto uut = f.spawn(feed, none.context, f.spawn(state_mock, store), f.spawn(archive, none),
+                     std::vector<std::int64_t>{}, std::uint64_t{9});
+  std::uint32_t have = 0;
+  int views = 0;
+  for (std::uint32_t total = 1; have < total; ++views) {
+    auto handle = f.self->request(uut, caf::infinite, atom::get_v, have);
+    f.run();
+    handle.receive(
+        [&](const run_view& view) {
+          CHECK(view.first == have);
+          REQUIRE_FALSE(view.phases.empty());
+          CHECK(view.phases.size() < 1500);
+          CHECK(view.phases.front().id == std::to_string(have));
+          CHECK(view.phases.front().seq == 9);
+          have += static_cast<std::uint32_t>(view.phases.size());
+          total = view.total;
+        },
+        [](const caf::error& err) { FAIL(message_of(err)); });
+  }
+  CHECK(have == 5000);
+  CHECK(views > 3);
 }

@@ -13,7 +13,7 @@ namespace {
 feed_actor::behavior_type feed_mock(feed_actor::pointer) {
   return {
       [](atom::publish, const event_batch&) { FAIL("the gateway publishes nothing"); },
-      [](atom::get) {
+      [](atom::get, std::uint32_t) {
         run_view view;
         view.execution = "e-1";
         return view;
@@ -151,7 +151,7 @@ TEST_CASE("without a valid token nothing is told and nothing is done") {
   const std::string bad = "nonsense";
   auto refused = [](const std::string& answer) { return answer.starts_with("not_permitted: "); };
   CHECK(refused(f.ask<remote_welcome>([](auto&) { return ""; }, atom::hello_v, bad)));
-  CHECK(refused(f.ask<run_view>([](auto&) { return ""; }, atom::get_v, bad)));
+  CHECK(refused(f.ask<run_view>([](auto&) { return ""; }, atom::get_v, bad, 0u)));
   CHECK(refused(f.ask<event_page>([](auto&) { return ""; }, atom::next_v, bad, std::uint64_t{1})));
   CHECK(refused(f.ask<log_page>([](auto&) { return ""; }, atom::read_v, bad, log_request{})));
   CHECK(refused(f.ask<std::string>([](auto&) { return ""; }, atom::ask_v, bad, std::string{"why"},
@@ -163,7 +163,7 @@ TEST_CASE("without a valid token nothing is told and nothing is done") {
 TEST_CASE("a viewer sees everything") {
   gateway_fixture f;
   const std::string token = "look";
-  CHECK(f.ask<run_view>([](const run_view& x) { return x.execution; }, atom::get_v, token)
+  CHECK(f.ask<run_view>([](const run_view& x) { return x.execution; }, atom::get_v, token, 0u)
         == "e-1");
   CHECK(f.ask<event_page>([](const event_page& x) { return std::to_string(x.head); },
                           atom::next_v, token, std::uint64_t{9})

@@ -4,6 +4,7 @@
 
 #include <charconv>
 #include <csignal>
+#include <iterator>
 
 namespace aeo::attach {
 
@@ -100,6 +101,22 @@ caf::expected<std::unique_ptr<node>> node::attach(caf::actor_system& system, con
   if (auto err = result->greet(program))
     return err;
   return result;
+}
+
+caf::expected<run_view> node::view() {
+  auto whole = ask<run_view>(short_patience, atom::get_v, token(), std::uint32_t{0});
+  while (whole && whole->phases.size() < whole->total) {
+    auto more = ask<run_view>(short_patience, atom::get_v, token(),
+                              static_cast<std::uint32_t>(whole->phases.size()));
+    if (!more)
+      return more;
+    append(*whole, std::move(*more));
+  }
+  return whole;
+}
+
+void append(run_view& to, run_view&& more) {
+  std::move(more.phases.begin(), more.phases.end(), std::back_inserter(to.phases));
 }
 
 caf::error node::greet(const std::string& program) {

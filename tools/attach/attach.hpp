@@ -81,6 +81,10 @@ public:
     return result ? std::move(result) : explain(std::move(result.error()));
   }
 
+  /// The whole run, in as many requests as it takes. Its `seq` is the oldest of what came: events
+  /// from there on bring it up to date, those that a row has already being passed over.
+  caf::expected<run_view> view();
+
 private:
   explicit node(caf::actor_system& system) : system_(system) {}
   caf::error greet(const std::string& program);
@@ -93,6 +97,9 @@ private:
   gateway_actor gateway_;
   remote_welcome welcome_;
 };
+
+/// Adds the rows of the next part.
+void append(run_view& to, run_view&& more);
 
 /// For what should be answered at once.
 constexpr std::chrono::milliseconds short_patience{10'000};

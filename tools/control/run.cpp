@@ -38,7 +38,7 @@ public:
       return logs();
     if (o_.command == "verify")
       return verify();
-    auto view = node_.ask<run_view>(short_patience, atom::get_v, node_.token());
+    auto view = node_.view();
     if (!view)
       return fail(o_, view.error());
     if (o_.command == "why")

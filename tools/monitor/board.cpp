@@ -142,6 +142,8 @@ void board::sort_dependencies_first() {
 void board::take(const event& e) {
   run_.seq = e.seq;
   auto i = find(e.phase);
+  if (i && e.seq <= run_.phases[*i].seq)
+    return; // The row came after the view's first ones and has it already.
   if (e.phase.empty() || !i)
     take_of_run(e);
   else if (e.kind == event_kind::task_started || e.kind == event_kind::task_finished)

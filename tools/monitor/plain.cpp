@@ -39,7 +39,7 @@ int print_once(const options& o) {
   auto node = attach::node::attach(system, o.target, "aeo-monitor " AEO_VERSION);
   if (!node)
     return say(node.error());
-  auto view = (*node)->ask<run_view>(attach::short_patience, atom::get_v, (*node)->token());
+  auto view = (*node)->view();
   if (!view)
     return say(view.error());
   board b;

@@ -16,7 +16,7 @@ namespace {
 constexpr std::chrono::milliseconds first_wait{100};
 constexpr std::chrono::milliseconds longest_wait{2000};
 constexpr std::uint64_t most_behind = 2000;
-constexpr std::chrono::microseconds page_interval{100'000};
+constexpr std::chrono::microseconds page_interval{250'000};
 constexpr std::chrono::microseconds time_per_phase{500};
 constexpr std::chrono::microseconds longest_pause{10'000'000};
 constexpr auto log_interval = std::chrono::milliseconds{300};
@@ -128,15 +128,31 @@ struct watcher_state {
   }
 
   void get_view() {
+    ++series; // Events that were asked for before are passed over.
+    get_rows({});
+  }
+
+  void get_rows(std::shared_ptr<run_view> so_far) {
+    const auto have = so_far ? static_cast<std::uint32_t>(so_far->phases.size()) : 0u;
     ask<run_view>(
-        [this](run_view& view) {
-          next = view.seq + 1;
-          phases = view.phases.size();
-          out->put(std::move(view));
-          ++series; // Events that were asked for before the view are passed over by its reader.
+        [this, so_far, asked = series](run_view& view) {
+          if (asked != series)
+            return;
+          auto whole = so_far ? so_far : std::make_shared<run_view>();
+          if (so_far)
+            attach::append(*whole, std::move(view));
+          else
+            *whole = std::move(view);
+          if (whole->phases.size() < whole->total) {
+            get_rows(std::move(whole));
+            return;
+          }
+          next = whole->seq + 1;
+          phases = whole->phases.size();
+          out->put(std::move(*whole));
           get_events();
         },
-        atom::get_v, node->token());
+        atom::get_v, node->token(), have);
   }
 
   void get_events() {
