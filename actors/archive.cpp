@@ -134,9 +134,24 @@ caf::expected<std::string> archive_state::verify() {
   return core::lenient::dump(result);
 }
 
+caf::expected<std::string> archive_state::history() {
+  auto all = deps.executions();
+  if (!all)
+    return all.error();
+  ordered_json rows = ordered_json::array();
+  for (const auto& x : *all)
+    rows.push_back({{"execution_id", x.id},
+                    {"started_us", x.started_us},
+                    {"started_by", x.started_by},
+                    {"ended_us", x.ended_us},
+                    {"outcome", core::lenient::object(x.outcome)}});
+  return core::lenient::dump(rows);
+}
+
 caf::result<std::string> archive_state::ask(const std::string& what, const std::string& about) {
   auto answer = what == "why"      ? why(about)
-                : what == "verify" ? verify()
+                : what == "verify"  ? verify()
+                : what == "history" ? history()
                                    : caf::expected<std::string>{caf::make_error(
                                          ec::not_found, "this node does not know about " + what)};
   if (!answer)

@@ -14,6 +14,7 @@ struct archive_deps {
   context_ptr context;
   /// A connection for reading to the event log.
   std::function<caf::expected<std::unique_ptr<io::event_store>>()> open;
+  std::function<caf::expected<std::vector<io::past_execution>>()> executions; ///< Newest first.
   /// Up to `limit` bytes of a file from `offset` on, secrets masked; `offset` becomes where to go
   /// on. Whole lines, unless the file is complete.
   std::function<std::string(const std::string& file, std::uint64_t& offset, std::size_t limit,
@@ -40,6 +41,7 @@ private:
   caf::error each_event(std::uint64_t from, const std::function<bool(event&&)>& each);
   caf::expected<std::string> why(const std::string& phase);
   caf::expected<std::string> verify();
+  caf::expected<std::string> history();
 };
 
 archive_actor::behavior_type archive(archive_actor::stateful_pointer<archive_state> self,

@@ -132,7 +132,7 @@ using archive_actor = caf::typed_actor<
     caf::result<event_page>(atom::next, std::uint64_t),
     // A part of a task's log.
     caf::result<log_page>(atom::read, log_request),
-    // "why" (about a phase: its events), "verify" (about nothing): JSON.
+    // "why" (about a phase: its events), "verify" and "history" (about nothing): JSON.
     caf::result<std::string>(atom::ask, std::string, std::string),
     // The node leaves: answers at once, or when who follows a log has had time to read its end.
     caf::result<void>(atom::finish)>;

@@ -79,6 +79,18 @@ caf::expected<std::unique_ptr<event_store>> open_store(const std::filesystem::pa
 /// stored after the first read of a call is not seen by that call.
 caf::expected<std::unique_ptr<event_store>> open_store_read_only(const std::filesystem::path& file);
 
+/// An execution that this database has seen.
+struct past_execution {
+  std::string id; ///< UUID.
+  std::int64_t started_us = 0;
+  std::string started_by;
+  std::int64_t ended_us = 0; ///< 0: it has not ended, or was cut off.
+  std::string outcome;       ///< execution_ended's data, a JSON object, or empty.
+};
+/// The newest `limit` ones, newest first. Writes nothing. ec::not_found: there is no database.
+caf::expected<std::vector<past_execution>> past_executions(const std::filesystem::path& file,
+                                                           std::size_t limit);
+
 /// How long phases took, from the start of the attempt that was approved to its completion, without
 /// the time that people took: the median in milliseconds by phase id, over the newest 20 executions
 /// but `except`. Writes nothing. No database: empty.

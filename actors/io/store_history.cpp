@@ -63,6 +63,38 @@ samples collect(SQLite::Database& db, const std::string& except) {
 
 } // namespace
 
+caf::expected<std::vector<past_execution>> past_executions(const std::filesystem::path& file,
+                                                           std::size_t limit) {
+  std::vector<past_execution> result;
+  auto db = open_database_read_only(file, schema_steps());
+  if (!db)
+    return std::move(db.error());
+  try {
+    // Its end, if any, is among its last events: found from behind.
+    SQLite::Statement rows(
+        **db, "SELECT id, started_us, started_by, e.time_us, e.data FROM executions x"
+              " LEFT JOIN events e ON e.seq = (SELECT seq FROM events WHERE kind = ? AND"
+              " seq >= x.first_seq AND execution = x.n AND seq < coalesce((SELECT min(first_seq)"
+              " FROM executions WHERE first_seq > x.first_seq), 9223372036854775807)"
+              " ORDER BY seq DESC LIMIT 1) ORDER BY x.n DESC LIMIT ?");
+    rows.bind(1, static_cast<int>(event_kind::execution_ended));
+    rows.bind(2, static_cast<std::int64_t>(limit));
+    while (rows.executeStep()) {
+      auto& x = result.emplace_back();
+      x.id = rows.getColumn(0).getString();
+      x.started_us = rows.getColumn(1).getInt64();
+      x.started_by = rows.getColumn(2).getString();
+      if (rows.getColumn(3).isNull())
+        continue;
+      x.ended_us = rows.getColumn(3).getInt64();
+      x.outcome = rows.getColumn(4).getString();
+    }
+  } catch (const SQLite::Exception& e) {
+    return database_error(e, "read executions from", file);
+  }
+  return result;
+}
+
 caf::expected<std::map<std::string, std::int64_t>>
 typical_durations(const std::filesystem::path& file, const std::string& except) {
   std::map<std::string, std::int64_t> result;

@@ -330,9 +330,31 @@ TEST_CASE("a picture of the run, its graph and its state as JSON are there for s
   auto state = json::parse(control(w, {"status", "--json"}).output);
   CHECK(state["phases"][0]["status"] == "waiting_approval");
   CHECK(state["phases"][1]["dependencies"] == json::array({"a"}));
+  CHECK(control(w, {"ids"}).output == "a\nb\n");
+  CHECK(contains(control(w, {"history"}).output, "under way"));
   auto refused = control(w, {"approve", "nine", "--json"});
   CHECK(refused.exit_code == 1);
   CHECK(json::parse(refused.output)["error"] == "the plan has no phase nine");
+  n.node.signal(SIGINT);
+  n.node.wait();
+}
+
+TEST_CASE("the shell completes commands, and phases by asking the node") {
+  temp_workspace w;
+  write_plan(w, {{"alpha", shell_phase({}, "true", manual)}, {"beta", shell_phase({}, "true")}});
+  watched_node n{w};
+  n.wait_for(event_kind::phase_waiting, "alpha");
+  auto completed = [&](const std::string& line) {
+    return run_program({"/bin/bash", "-c",
+                        "PATH=" AEO_BIN_DIR ":$PATH; eval \"$(aeo-control completion bash)\"; "
+                        "COMP_WORDS=(" + line + " \"\"); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); "
+                        "_aeo_control; echo \"${COMPREPLY[*]}\""})
+        .output;
+  };
+  const auto here = "--workspace " + w.path().string();
+  CHECK(contains(completed("aeo-control"), "approve"));
+  CHECK(completed("aeo-control " + here + " approve") == "alpha beta\n");
+  CHECK(completed("aeo-control credential") == "issue list revoke\n");
   n.node.signal(SIGINT);
   n.node.wait();
 }

@@ -287,6 +287,24 @@ std::string why_text(const run_view& v, const std::string& phase, const std::str
   return text;
 }
 
+std::string history_text(const std::string& executions) {
+  const auto list = ordered_json::parse(executions, nullptr, false);
+  std::string text;
+  for (const auto& x : list.is_array() ? list : ordered_json::array()) {
+    const auto started = lenient::number(x, "started_us").value_or(0);
+    const auto ended = lenient::number(x, "ended_us").value_or(0);
+    const auto& outcome = lenient::member(x, "outcome");
+    text += core::plain_line(core::short_time(started) + "  " + lenient::text(x, "execution_id")
+                             + "  by " + lenient::text(x, "started_by") + ": "
+                             + (ended == 0 ? "under way, or cut off"
+                                           : lenient::text(outcome, "status") + " after "
+                                                 + spent(started, ended) + " ("
+                                                 + lenient::text(outcome, "reason") + ")"))
+            + "\n";
+  }
+  return text;
+}
+
 std::string verify_text(const std::string& answer, bool& ok) {
   const auto json = lenient::object(answer);
   ok = lenient::flag(json, "ok");

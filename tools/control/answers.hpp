@@ -16,6 +16,8 @@ std::string status_json(const run_view&);
 std::string graph_text(const run_view&, const std::string& format);
 /// From a phase's events (a JSON array), one line for each and what follows from them.
 std::string why_text(const run_view&, const std::string& phase, const std::string& events);
+/// From the executions (a JSON array), one line for each.
+std::string history_text(const std::string& executions);
 /// From {"ok", "head", "seq", "what"}.
 std::string verify_text(const std::string& answer, bool& ok);
 

@@ -44,6 +44,12 @@ private:
     graph->add_option("--format", o_.format, "dot, mermaid or json")
         ->check(CLI::IsMember({"dot", "mermaid", "json"}))
         ->capture_default_str();
+    add("history", "The executions in this workspace, newest first");
+    add("completion", "Completion for a shell: eval \"$(aeo-control completion bash)\"")
+        ->add_option("SHELL", o_.name)
+        ->required()
+        ->check(CLI::IsMember({"bash", "zsh"}));
+    add("ids", "Ids of all phases, one per line");
     add("verify", "Whether a row of the event log was edited, deleted or moved");
   }
 

@@ -2,6 +2,7 @@
 
 #include "actors/core/lenient_json.hpp"
 #include "tools/control/answers.hpp"
+#include "tools/control/completion.hpp"
 #include "tools/control/credential.hpp"
 
 #include <iostream>
@@ -38,11 +39,18 @@ public:
       return logs();
     if (o_.command == "verify")
       return verify();
+    if (o_.command == "history")
+      return history();
     auto view = node_.view();
     if (!view)
       return fail(o_, view.error());
     if (o_.command == "why")
       return why(*view);
+    if (o_.command == "ids") {
+      for (const auto& p : view->phases)
+        std::cout << p.id << '\n';
+      return attach::exit_code::ok;
+    }
     std::cout << (o_.command == "graph" ? graph_text(*view, o_.json ? "json" : o_.format)
                   : o_.json             ? status_json(*view)
                                         : status_text(*view));
@@ -73,6 +81,15 @@ private:
     if (!events)
       return fail(o_, events.error());
     std::cout << (o_.json ? *events + "\n" : why_text(view, o_.phase, *events));
+    return attach::exit_code::ok;
+  }
+
+  int history() {
+    auto answer = node_.ask<std::string>(short_patience, atom::ask_v, node_.token(),
+                                         std::string{"history"}, std::string{});
+    if (!answer)
+      return fail(o_, answer.error());
+    std::cout << (o_.json ? *answer + "\n" : history_text(*answer));
     return attach::exit_code::ok;
   }
 
@@ -112,6 +129,10 @@ private:
 int run(const options& o) {
   if (o.command.starts_with("credential "))
     return manage_credentials(o);
+  if (o.command == "completion") {
+    std::cout << completion_script(o.name);
+    return attach::exit_code::ok;
+  }
   attach::system_config config;
   caf::actor_system system{config};
   auto node = attach::node::attach(system, o.target, "aeo-control " AEO_VERSION);

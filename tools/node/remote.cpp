@@ -94,6 +94,10 @@ std::unique_ptr<remote_service> remote_access::service(caf::actor_system& system
   auto result = std::make_unique<remote_service>();
   result->archive.context = s.context;
   result->archive.open = [file = database_file(o)] { return io::open_store_read_only(file); };
+  result->archive.executions = [file = database_file(o)] {
+    constexpr std::size_t newest = 50;
+    return io::past_executions(file, newest);
+  };
   result->archive.read = [mask = c.mask](const std::string& file, std::uint64_t& offset,
                                          std::size_t limit, bool complete) {
     return read_part(file, offset, limit, complete, mask);
