@@ -3,6 +3,8 @@
 #include "actors/core/remote_view.hpp"
 
 #include <algorithm>
+#include <chrono>
+#include <set>
 #include <utility>
 
 namespace aeo {
@@ -13,6 +15,11 @@ constexpr std::size_t most_recent = 10'000;
 constexpr std::size_t most_bytes = std::size_t{8} * 1024 * 1024;
 /// More than that many wait only if somebody asks without end: the oldest gets an empty page.
 constexpr std::size_t most_askers = 4096;
+/// Who has not asked for that long has gone.
+constexpr std::int64_t follows_us = 3'000'000;
+constexpr std::chrono::milliseconds time_to_ask{300};
+/// For what has been said to reach the wire.
+constexpr std::chrono::milliseconds time_to_write{30};
 /// Of rows in one view: what a peer that reads no more makes us keep.
 constexpr std::size_t view_bytes = std::size_t{32} * 1024;
 /// Of the newest events in a view.
@@ -28,7 +35,16 @@ void feed_state::hear(const event_batch& batch) {
   }
   forget_old();
   for (auto& asker : std::exchange(askers, {}))
-    asker.promise.deliver(page_from(asker.from));
+    asker.promise.deliver(told(asker.who, page_from(asker.from)));
+}
+
+/// Who has seen the last page needs to be waited for no more.
+event_page feed_state::told(const caf::actor_addr& who, event_page page) {
+  if (!page.ended || (!page.events.empty() && page.events.back().seq < page.head))
+    followers[who] = context->now_us();
+  else if (followers.erase(who) > 0 && followers.empty())
+    leave_after(time_to_write);
+  return page;
 }
 
 void feed_state::forget_old() {
@@ -59,10 +75,14 @@ caf::result<event_page> feed_state::next(std::uint64_t from) {
   const auto oldest = recent.empty() ? head + 1 : recent.front().seq;
   if (from < oldest && from <= head)
     return self->delegate(archive, atom::next_v, from);
+  auto who = caf::actor_cast<caf::actor_addr>(self->current_sender());
   if (from <= head || ended)
-    return page_from(from);
+    return told(who, page_from(from));
   auto promise = self->make_response_promise<event_page>();
-  askers.push_back({from, promise});
+  followers[who] = context->now_us();
+  if (followers.size() > 2 * most_askers)
+    forget_gone();
+  askers.push_back({from, std::move(who), promise});
   if (askers.size() > most_askers) {
     askers.front().promise.deliver(empty_page());
     askers.pop_front();
@@ -87,10 +107,32 @@ event_page feed_state::page_from(std::uint64_t from) const {
   return page;
 }
 
-void feed_state::finish() {
+void feed_state::forget_gone() {
+  const auto now = context->now_us();
+  std::set<caf::actor_addr> waiting;
+  for (const auto& asker : askers)
+    waiting.insert(asker.who);
+  std::erase_if(followers, [&](const auto& x) {
+    return now - x.second > follows_us && !waiting.contains(x.first);
+  });
+}
+
+caf::result<void> feed_state::finish() {
   ended = true;
+  auto promise = self->make_response_promise<void>();
+  finishing.push_back(promise);
+  forget_gone();
+  leave_after(followers.empty() ? caf::timespan{0} : caf::timespan{time_to_ask});
   for (auto& asker : std::exchange(askers, {}))
-    asker.promise.deliver(page_from(asker.from));
+    asker.promise.deliver(told(asker.who, page_from(asker.from)));
+  return promise;
+}
+
+void feed_state::leave_after(caf::timespan time) {
+  self->run_delayed(time, [this] {
+    for (auto& promise : std::exchange(finishing, {}))
+      promise.deliver();
+  });
 }
 
 feed_actor::behavior_type feed(feed_actor::stateful_pointer<feed_state> self, context_ptr context,
@@ -107,7 +149,7 @@ feed_actor::behavior_type feed(feed_actor::stateful_pointer<feed_state> self, co
       [self](atom::publish, const event_batch& batch) { self->state.hear(batch); },
       [self](atom::get, std::uint32_t first) { return self->state.view(first); },
       [self](atom::next, std::uint64_t from) { return self->state.next(from); },
-      [self](atom::finish) { self->state.finish(); },
+      [self](atom::finish) { return self->state.finish(); },
   };
 }
 

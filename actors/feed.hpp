@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <vector>
 
 namespace aeo {
@@ -26,6 +27,7 @@ struct feed_state {
 
   struct asker {
     std::uint64_t from = 0;
+    caf::actor_addr who;
     caf::typed_response_promise<event_page> promise;
   };
 
@@ -38,14 +40,20 @@ struct feed_state {
   std::size_t bytes = 0;                ///< Of `recent`.
   std::uint64_t head = 0;               ///< Number of the newest event.
   std::deque<asker> askers;             ///< Oldest first.
+  /// Who follows the run, and when it asked last: to be told of its end.
+  std::map<caf::actor_addr, std::int64_t> followers;
+  std::vector<caf::typed_response_promise<void>> finishing;
   bool ended = false;
 
   void hear(const event_batch&);
   caf::result<run_view> view(phase_index first);
   caf::result<event_page> next(std::uint64_t from);
-  void finish();
+  caf::result<void> finish();
 
 private:
+  event_page told(const caf::actor_addr& who, event_page page);
+  void leave_after(caf::timespan);
+  void forget_gone();
   void forget_old();
   event_page page_from(std::uint64_t from) const;
   event_page empty_page() const;

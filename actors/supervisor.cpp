@@ -322,9 +322,15 @@ void supervisor_state::farewell(int code) {
     leave(code);
     return;
   }
-  self->send(feed_, atom::finish_v);
+  auto one_gone = [this, code, left = std::make_shared<int>(2)] {
+    if (--*left == 0)
+      leave(code);
+  };
+  self->request(feed_, last_words, atom::finish_v).then(one_gone, [one_gone](const caf::error&) {
+    one_gone();
+  });
   self->request(archive_, last_words, atom::finish_v)
-      .then([this, code] { leave(code); }, [this, code](const caf::error&) { leave(code); });
+      .then(one_gone, [one_gone](const caf::error&) { one_gone(); });
 }
 
 /// Nothing said is lost by this: what was acknowledged is durable.

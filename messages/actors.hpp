@@ -123,7 +123,8 @@ using feed_actor = event_listener_actor::extend<
     caf::result<run_view>(atom::get, std::uint32_t),
     // The events from this number on, waiting for one if there is none yet.
     caf::result<event_page>(atom::next, std::uint64_t),
-    // Nothing more will come: whoever waits gets what there is.
+    // Nothing more will come: whoever waits gets what there is. Answers when those who follow the
+    // run have been told, or have had the time to ask.
     caf::result<void>(atom::finish)>;
 
 /// Reads what has become history, on a thread of its own: the event log and tasks' logs.

@@ -78,13 +78,17 @@ std::string decision_text(const phase_def& p, const ordered_json& detail) {
   text = sentence_end(text);
   if (p.approval && p.approval->required > 1)
     text += " It takes " + std::to_string(p.approval->required) + " people.";
-  // There is no control tool yet that could carry a person's word to a node.
-  if (p.approval && p.approval->mode == approval_mode::manual)
-    return text
-           + " Review its outputs. To let its criteria decide, set the phase's approval to "
-             "\"auto\" "
-             "in phase_config.json and resume with --accept-plan-change.";
-  return text + " Review its outputs, then resume in automated mode: its criteria decide.";
+  return text + " Review its outputs.";
+}
+
+/// A person's word needs a node that hears it.
+next_step decision_step(const report_input& in, const phase_def& p, const ordered_json& detail) {
+  auto text = decision_text(p, detail);
+  auto approve = program(in, "aeo-control") + " approve " + shell_quote(p.id);
+  if (in.exit_code < 0)
+    return {text + " Then approve it, or reject it with a reason.", approve};
+  return {text + " Then let a node wait for you, and in another terminal: " + approve,
+          program(in, "aeo-node") + " --resume --wait"};
 }
 
 std::string ended_text(const phase_def& p, std::string_view what, const ordered_json& detail) {
@@ -115,7 +119,7 @@ next_step step_for(const report_input& in, phase_index i, need n, const std::str
                 + "). Look at what it left behind, then run it again.",
             rerun};
   case need::decide:
-    return {decision_text(p, detail), program(in, "aeo-node") + " --resume --mode automated"};
+    return decision_step(in, p, detail);
   case need::rework:
     return {ended_text(p, "rejected", detail) + " Rework it, then run it again.", rerun};
   case need::revive:

@@ -113,14 +113,41 @@ TEST_CASE("every event is seen once by who asks page by page, however many there
   CHECK(seen == f.disk->events.size());
 }
 
-TEST_CASE("when the node leaves, who waits is told") {
+TEST_CASE("when the node leaves, who waits is told, and the node may go when all know") {
+  using namespace std::chrono_literals;
   feed_fixture f;
-  auto handle = f.self->request(f.uut, caf::infinite, atom::next_v, std::uint64_t{1});
-  f.self->send(f.uut, atom::finish_v);
+  f.happen(f.add(1));
+  f.next(1); // Follows, and is busy with what it heard.
+  auto handle = f.self->request(f.uut, caf::infinite, atom::next_v, std::uint64_t{2});
+  auto end = f.self->request(f.uut, caf::infinite, atom::finish_v);
   f.run();
   handle.receive([](const event_page& page) { CHECK(page.ended); },
                  [](const caf::error&) { FAIL("it was to be told"); });
-  CHECK(f.next(1).ended);
+  CHECK(f.self->mailbox().empty());
+  f.pass(50ms);
+  end.receive([] {}, [](const caf::error& err) { FAIL(message_of(err)); });
+  CHECK(f.next(2).ended);
+}
+
+TEST_CASE("a follower that does not ask again holds up the end only for a moment") {
+  using namespace std::chrono_literals;
+  feed_fixture f;
+  f.happen(f.add(1));
+  f.next(1);
+  auto end = f.self->request(f.uut, caf::infinite, atom::finish_v);
+  f.run();
+  f.pass(200ms);
+  CHECK(f.self->mailbox().empty());
+  f.pass(200ms);
+  end.receive([] {}, [](const caf::error& err) { FAIL(message_of(err)); });
+}
+
+TEST_CASE("where nobody follows, the end is not held up") {
+  feed_fixture f;
+  auto end = f.self->request(f.uut, caf::infinite, atom::finish_v);
+  f.run();
+  f.pass({});
+  end.receive([] {}, [](const caf::error& err) { FAIL(message_of(err)); });
 }
 
 TEST_CASE("a view shows phases, their usual duration and the newest events") {

@@ -112,7 +112,7 @@ TEST_CASE("in manual mode the run stops with 3 for a person; in automated mode i
   INFO(r.output);
   CHECK(r.exit_code == 3);
   CHECK(contains(r.output, "waits for a person"));
-  CHECK(contains(r.output, "--resume --mode automated"));
+  CHECK(contains(r.output, "--resume --wait"));
   CHECK(statuses(w)
         == std::map<std::string, std::string>{{"a", "waiting_approval"},
                                               {"b", "pending"},

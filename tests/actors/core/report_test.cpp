@@ -134,7 +134,7 @@ TEST_CASE("a failure is handed over with class, log, tail and the command that c
   CHECK(contains(text, "````text\nmake: *** [all] Error 2\n```\nlast\n````"));
 }
 
-TEST_CASE("a phase that waits for a person names the command that lets its criteria decide") {
+TEST_CASE("a phase that waits for a person names the commands that approve it") {
   sample_run r{diamond()};
   r.on(1, event_kind::phase_started, "0", 1).on(2, event_kind::phase_completed, "0", 1);
   r.on(2, event_kind::phase_waiting, "0", 1, R"({"reason":"manual approval"})");
@@ -143,7 +143,10 @@ TEST_CASE("a phase that waits for a person names the command that lets its crite
   auto steps = next_steps(in);
   REQUIRE(steps.size() == 1);
   CHECK(contains(steps[0].text, "manual approval"));
-  CHECK(steps[0].command == "aeo-node --workspace '/srv/my work' --resume --mode automated");
+  CHECK(steps[0].command == "aeo-node --workspace '/srv/my work' --resume --wait");
+  CHECK(contains(steps[0].text, "aeo-control --workspace '/srv/my work' approve 0"));
+  in.exit_code = -1; // A node runs.
+  CHECK(next_steps(in)[0].command == "aeo-control --workspace '/srv/my work' approve 0");
 }
 
 TEST_CASE("a failure beside an approval that is waited for names one way to continue") {
@@ -155,7 +158,7 @@ TEST_CASE("a failure beside an approval that is waited for names one way to cont
   auto steps = next_steps(r.input(1));
   REQUIRE(steps.size() == 2);
   CHECK(steps[0].command == "aeo-node --resume");
-  CHECK(steps[1].command == "aeo-node --resume --mode automated");
+  CHECK(steps[1].command == "aeo-node --resume --wait");
   CHECK(step_of(r.input(1), 1).command == steps[0].command);
 }
 

@@ -203,6 +203,8 @@ TEST_CASE("what a finished task left running on purpose survives a killed launch
   heard said;
   const auto link = connect(c.workspace, said);
   CHECK_FALSE(is_gone(pid));
+  for (const auto& note : link.notes)
+    UNSCOPED_INFO(note);
   CHECK(link.notes.empty());
   ::kill(pid, SIGKILL);
 }
