@@ -168,17 +168,15 @@ caf::result<std::string> approval_state::act(const operator_decision& decision) 
   if (i == core::phase_lookup::npos)
     return caf::make_error(ec::not_found, "the plan has no phase " + id);
   if (!deciding.insert(i).second)
-    return caf::make_error(ec::wrong_state, "another decision on phase " + id
-                                                + " is being looked at: ask again");
+    return caf::make_error(ec::wrong_state,
+                           "another decision on phase " + id + " is being looked at: ask again");
   auto promise = self->make_response_promise<std::string>();
   self->request(deps->store, caf::infinite, atom::get_v)
-      .then(
-          [this, i, decision, promise](const snapshot_ptr& s) {
-            decide(i, s->phases[i], decision, promise);
-          },
-          [this, i, promise](const caf::error& err) {
-            refuse(i, promise, ec::internal, message_of(err));
-          });
+      .then([this, i, decision,
+             promise](const snapshot_ptr& s) { decide(i, s->phases[i], decision, promise); },
+            [this, i, promise](const caf::error& err) {
+              refuse(i, promise, ec::internal, message_of(err));
+            });
   return promise;
 }
 
@@ -200,8 +198,9 @@ void approval_state::decide(phase_index i, const phase_state& p, const operator_
                                                       : ": it does not wait for an approval"));
   } else if (core::is_ask(p.detail)) {
     refuse(i, promise, ec::wrong_state,
-           "phase " + id + " does not wait for an approval but for what became of a task: find "
-                           "that out, then retry or skip the phase");
+           "phase " + id
+               + " does not wait for an approval but for what became of a task: find "
+                 "that out, then retry or skip the phase");
   } else if (approves) {
     approve_waiting(i, p, decision, promise);
   } else if (decision.request.reason.empty()) {
@@ -224,8 +223,9 @@ void approval_state::override_failed(phase_index i, const phase_state& p,
   const auto why = core::why_not_counted(policy, {}, decision, deps->context->started_by);
   if (!decision.request.override_criteria)
     refuse(i, promise, ec::wrong_state,
-           "phase " + id + " has failed: mend the cause and retry it, or approve it with "
-                           "--override and a --reason");
+           "phase " + id
+               + " has failed: mend the cause and retry it, or approve it with "
+                 "--override and a --reason");
   else if (decision.request.reason.empty())
     refuse(i, promise, ec::wrong_state, "an override needs a reason");
   else if (!why.empty())
@@ -256,13 +256,11 @@ void approval_state::approve_waiting(phase_index i, const phase_state& p,
     again.before = *read;
   self->request(caf::actor_cast<approval_actor>(self), caf::infinite, atom::review_v,
                 std::move(again))
-      .then(
-          [this, i, decision, promise, waited = p.detail](const verdict& v) {
-            count_voice(i, waited, v, decision, promise);
-          },
-          [this, i, promise](const caf::error& err) {
-            refuse(i, promise, ec::internal, message_of(err));
-          });
+      .then([this, i, decision, promise,
+             waited = p.detail](const verdict& v) { count_voice(i, waited, v, decision, promise); },
+            [this, i, promise](const caf::error& err) {
+              refuse(i, promise, ec::internal, message_of(err));
+            });
 }
 
 void approval_state::count_voice(phase_index i, const std::string& waiting_data, const verdict& v,
@@ -288,8 +286,8 @@ void approval_state::count_voice(phase_index i, const std::string& waiting_data,
                         "earlier approvals do not count; review it, then approve again");
   }
   const auto required = policy_of(i).required;
-  auto data = core::add_voice(
-      waiting_data, {decision.by, decision.request.reason, deps->context->now_us()});
+  auto data = core::add_voice(waiting_data,
+                              {decision.by, decision.request.reason, deps->context->now_us()});
   const auto voices = gate.voices.size() + 1;
   if (voices < required)
     settle(i, decision, event_kind::phase_waiting, std::move(data),
@@ -350,13 +348,12 @@ void approval_state::deadline_passed(phase_index i, std::int64_t deadline_us) {
         const auto rejects = policy_of(i).on_deadline == deadline_action::reject;
         const auto text = "nobody decided until " + core::format_time(deadline_us);
         event_batch batch;
-        batch.push_back(
-            {.time_us = deps->context->now_us(),
-             .kind = rejects ? event_kind::phase_rejected : event_kind::note,
-             .phase = deps->context->phase(i).id,
-             .task = {},
-             .data = rejects ? core::decision_data("deadline", text)
-                             : core::warning_data(text + "; it goes on waiting")});
+        batch.push_back({.time_us = deps->context->now_us(),
+                         .kind = rejects ? event_kind::phase_rejected : event_kind::note,
+                         .phase = deps->context->phase(i).id,
+                         .task = {},
+                         .data = rejects ? core::decision_data("deadline", text)
+                                         : core::warning_data(text + "; it goes on waiting")});
         self->send(deps->store, atom::record_v, std::move(batch));
       });
 }

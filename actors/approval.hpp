@@ -22,9 +22,9 @@ struct approval_deps {
   bool detached = true; ///< Read files on a thread of their own; tests want one order.
 };
 
-/// Judges gates: runs the criteria's commands, has the criteria evaluated, says what follows. Counts
-/// what people say about gates that wait for them, and keeps to their deadlines. Nothing of that is
-/// kept here alone: voices and deadlines are in phase_waiting's data.
+/// Judges gates: runs the criteria's commands, has the criteria evaluated, says what follows.
+/// Counts what people say about gates that wait for them, and keeps to their deadlines. Nothing of
+/// that is kept here alone: voices and deadlines are in phase_waiting's data.
 struct approval_state {
   static inline const char* name = "approval";
 
@@ -41,7 +41,7 @@ struct approval_state {
   std::map<std::pair<std::string, std::uint32_t>, review> reviews; ///< By phase id and attempt.
   std::vector<caf::typed_response_promise<verdict>> abandoned;     ///< Their check was cancelled.
 
-  std::set<phase_index> deciding; ///< A decision on them is being looked at.
+  std::set<phase_index> deciding;                ///< A decision on them is being looked at.
   std::map<phase_index, std::int64_t> deadlines; ///< The one that its timer is for.
 
   caf::result<verdict> begin(review_request request);
@@ -58,8 +58,8 @@ private:
                    const operator_decision&, answer);
   void override_failed(phase_index, const phase_state&, const operator_decision&, answer);
   void refuse(phase_index, answer, ec, const std::string& why);
-  void settle(phase_index, const operator_decision&, event_kind, std::string data,
-              std::string text, answer);
+  void settle(phase_index, const operator_decision&, event_kind, std::string data, std::string text,
+              answer);
   void arm(phase_index, std::int64_t deadline_us);
   void deadline_passed(phase_index, std::int64_t deadline_us);
   void run_commands(review&, const phase_def&);
@@ -72,7 +72,7 @@ approval_actor::behavior_type approval(approval_actor::stateful_pointer<approval
 /// What follows from evaluated criteria under the phase's policy.
 verdict judge(const phase_def&, const core::gate_result&, bool manual_mode);
 /// The same, taking over from what it waited for before (phase_waiting's data, or empty).
-verdict judge(const phase_def&, const core::gate_result&, bool manual_mode,
-              std::string_view waited, std::int64_t now_us);
+verdict judge(const phase_def&, const core::gate_result&, bool manual_mode, std::string_view waited,
+              std::int64_t now_us);
 
 } // namespace aeo

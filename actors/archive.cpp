@@ -43,8 +43,7 @@ caf::error archive_state::ensure_open() {
   return {};
 }
 
-caf::error archive_state::each_event(std::uint64_t from,
-                                     const std::function<bool(event&&)>& each) {
+caf::error archive_state::each_event(std::uint64_t from, const std::function<bool(event&&)>& each) {
   if (auto err = ensure_open())
     return err;
   return store->read(deps.context->execution, from, each);
@@ -85,8 +84,7 @@ caf::result<log_page> archive_state::read(log_request request) {
   bool ended = false;
   auto err = each_event(1, [&](event&& e) {
     const auto of_task = e.kind == event_kind::task_started || e.kind == event_kind::task_finished;
-    if (e.phase != request.phase || !of_task
-        || (!request.task.empty() && e.task != request.task)
+    if (e.phase != request.phase || !of_task || (!request.task.empty() && e.task != request.task)
         || (request.attempt != 0 && e.attempt != request.attempt))
       return true;
     page.task = e.task;
@@ -100,8 +98,8 @@ caf::result<log_page> archive_state::read(log_request request) {
     return caf::make_error(ec::not_found, "no task of phase " + request.phase + " has run yet");
   page.next = request.offset;
   const task_key key{request.phase, page.task, page.attempt};
-  page.text = deps.read((deps.context->workspace / log_path(key)).string(), page.next, log_bytes,
-                         ended);
+  page.text =
+      deps.read((deps.context->workspace / log_path(key)).string(), page.next, log_bytes, ended);
   page.complete = ended && page.text.empty();
   return page;
 }
@@ -149,11 +147,11 @@ caf::expected<std::string> archive_state::history() {
 }
 
 caf::result<std::string> archive_state::ask(const std::string& what, const std::string& about) {
-  auto answer = what == "why"      ? why(about)
+  auto answer = what == "why"       ? why(about)
                 : what == "verify"  ? verify()
                 : what == "history" ? history()
-                                   : caf::expected<std::string>{caf::make_error(
-                                         ec::not_found, "this node does not know about " + what)};
+                                    : caf::expected<std::string>{caf::make_error(
+                                        ec::not_found, "this node does not know about " + what)};
   if (!answer)
     return answer.error();
   return std::move(*answer);

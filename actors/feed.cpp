@@ -60,8 +60,8 @@ caf::result<run_view> feed_state::view(phase_index first) {
       .then(
           [this, promise, first](const snapshot_ptr& state) mutable {
             const auto& c = *context;
-            auto view = core::make_run_view(*c.the_plan, *state, typical_ms, c.now_us(), first,
-                                            view_bytes);
+            auto view =
+                core::make_run_view(*c.the_plan, *state, typical_ms, c.now_us(), first, view_bytes);
             view.workspace = c.workspace.string();
             const auto count = first == 0 ? std::min(shown, recent.size()) : 0;
             view.recent.assign(recent.end() - static_cast<std::ptrdiff_t>(count), recent.end());

@@ -31,10 +31,10 @@ caf::result<std::string> gateway_state::greet(std::uint32_t protocol,
                                               const std::string& program) const {
   if (protocol == remote_protocol)
     return deps.program;
-  return caf::make_error(ec::wrong_state,
-                         deps.program + " speaks protocol " + std::to_string(remote_protocol)
-                             + ", " + program + " speaks " + std::to_string(protocol)
-                             + ": use the programs of one version");
+  return caf::make_error(ec::wrong_state, deps.program + " speaks protocol "
+                                              + std::to_string(remote_protocol) + ", " + program
+                                              + " speaks " + std::to_string(protocol)
+                                              + ": use the programs of one version");
 }
 
 caf::expected<io::credential_record> gateway_state::check(const std::string& token) {
@@ -96,10 +96,10 @@ caf::result<std::string> gateway_state::act(control_request request) {
   decision.request = std::move(request);
   decision.from = asker();
   if (who->role != access_role::operator_) {
-    auto err = caf::make_error(ec::not_permitted, who->name + " may look and not "
-                                                      + std::string{to_string(
-                                                          decision.request.command)}
-                                                      + ": that needs an operator's credential");
+    auto err =
+        caf::make_error(ec::not_permitted, who->name + " may look and not "
+                                               + std::string{to_string(decision.request.command)}
+                                               + ": that needs an operator's credential");
     refused(decision, err);
     return err;
   }

@@ -329,8 +329,9 @@ void supervisor_state::farewell(int code) {
   self->request(feed_, last_words, atom::finish_v).then(one_gone, [one_gone](const caf::error&) {
     one_gone();
   });
-  self->request(archive_, last_words, atom::finish_v)
-      .then(one_gone, [one_gone](const caf::error&) { one_gone(); });
+  self->request(archive_, last_words, atom::finish_v).then(one_gone, [one_gone](const caf::error&) {
+    one_gone();
+  });
 }
 
 /// Nothing said is lost by this: what was acknowledged is durable.
@@ -351,10 +352,9 @@ void supervisor_state::leave(int code) {
   for (const auto& handle :
        {caf::actor_cast<caf::actor>(gateway_), caf::actor_cast<caf::actor>(feed_),
         caf::actor_cast<caf::actor>(archive_), caf::actor_cast<caf::actor>(trigger_),
-        caf::actor_cast<caf::actor>(approval),
-        caf::actor_cast<caf::actor>(retry_), caf::actor_cast<caf::actor>(executor),
-        caf::actor_cast<caf::actor>(store), caf::actor_cast<caf::actor>(reporter_),
-        caf::actor_cast<caf::actor>(storage)})
+        caf::actor_cast<caf::actor>(approval), caf::actor_cast<caf::actor>(retry_),
+        caf::actor_cast<caf::actor>(executor), caf::actor_cast<caf::actor>(store),
+        caf::actor_cast<caf::actor>(reporter_), caf::actor_cast<caf::actor>(storage)})
     if (handle)
       self->send_exit(handle, caf::exit_reason::user_shutdown);
   self->quit();

@@ -53,10 +53,10 @@ struct supervisor_deps {
   std::string workspace; ///< As the operator would type it.
   std::size_t slots = 1;
   std::chrono::microseconds commit_interval{}; ///< See state_state.
-  std::vector<bool> selected; ///< Phases that may start (--only, --from); empty: all.
+  std::vector<bool> selected;             ///< Phases that may start (--only, --from); empty: all.
   std::unique_ptr<remote_service> remote; ///< Null: nobody can attach.
   bool manual = false;
-  bool wait = false; ///< Where only a person can help, waits for one instead of ending.
+  bool wait = false;           ///< Where only a person can help, waits for one instead of ending.
   bool detach_on_stop = false; ///< A signal leaves running tasks to the launcher.
   bool detached = true;        ///< Blocking actors get threads of their own; tests want one order.
 };

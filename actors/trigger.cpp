@@ -139,8 +139,8 @@ void trigger_state::unblock_dependents(phase_index mended) {
                        .kind = event_kind::phase_unblocked,
                        .phase = context->phase(d).id,
                        .task = {},
-                       .data = core::decision_data(
-                           "node", "phase " + context->phase(mended).id + " blocks it no more")});
+                       .data = core::decision_data("node", "phase " + context->phase(mended).id
+                                                               + " blocks it no more")});
   if (!batch.empty())
     self->send(store, atom::record_v, std::move(batch));
 }
@@ -291,9 +291,8 @@ void trigger_state::drop(phase_index i) {
 }
 
 /// The events and their audit become durable together, then comes the answer.
-caf::result<std::string> trigger_state::settle(event_batch&& batch,
-                                               const operator_decision& decision,
-                                               std::string text) {
+caf::result<std::string>
+trigger_state::settle(event_batch&& batch, const operator_decision& decision, std::string text) {
   batch.push_back(core::make_audit(decision, true, text, context->now_us()));
   auto promise = self->make_response_promise<std::string>();
   self->request(store, caf::infinite, atom::record_v, std::move(batch))
@@ -312,16 +311,17 @@ caf::result<std::string> trigger_state::retry(phase_index i, const operator_deci
     const auto s = status[p];
     const auto idle = is_shut(s) || is_open(s) || s == phase_status::waiting_approval;
     if (running.contains(p) || (!idle && s != phase_status::pending))
-      return caf::make_error(ec::wrong_state,
-                             name + " is " + state_of(p) + ": cancel it first, or wait for its end");
+      return caf::make_error(ec::wrong_state, name + " is " + state_of(p)
+                                                  + ": cancel it first, or wait for its end");
     if (p == i && s == phase_status::pending)
       return caf::make_error(ec::wrong_state, name + " is pending: it starts by itself");
     if (p == i && s == phase_status::blocked && !self_blocked.contains(p))
       return caf::make_error(ec::wrong_state,
                              name + " is blocked by a phase that it depends on: retry that one");
     if (!selected.empty() && !selected[p])
-      return caf::make_error(ec::wrong_state, name + " was not selected for this run (--only or "
-                                                     "--from): run it with --resume --only");
+      return caf::make_error(ec::wrong_state, name
+                                                  + " was not selected for this run (--only or "
+                                                    "--from): run it with --resume --only");
     // What a dependency blocks is given back by itself when that is mended.
     if (s == phase_status::waiting_approval)
       drop(p);
@@ -344,10 +344,10 @@ caf::result<std::string> trigger_state::skip(phase_index i, const operator_decis
     return caf::make_error(ec::wrong_state, "skipping needs a reason");
   if (running.contains(i) || !core::can_transition(status[i], phase_status::skipped)
       || status[i] == phase_status::completed)
-    return caf::make_error(ec::wrong_state,
-                           "phase " + id + " is " + (running.contains(i) ? "running" : state_of(i))
-                               + ": it cannot be skipped"
-                               + (running.contains(i) ? "; cancel it first" : ""));
+    return caf::make_error(ec::wrong_state, "phase " + id + " is "
+                                                + (running.contains(i) ? "running" : state_of(i))
+                                                + ": it cannot be skipped"
+                                                + (running.contains(i) ? "; cancel it first" : ""));
   drop(i);
   event_batch batch;
   batch.push_back({.time_us = context->now_us(),
@@ -367,14 +367,15 @@ caf::result<std::string> trigger_state::cancel(phase_index i, const operator_dec
     cancelling.emplace(i, promise);
     self->send(found->second, atom::cancel_v, decision);
     event_batch batch;
-    batch.push_back(core::make_audit(decision, true, "its processes are being ended", context->now_us()));
+    batch.push_back(
+        core::make_audit(decision, true, "its processes are being ended", context->now_us()));
     self->send(store, atom::record_v, std::move(batch));
     return promise;
   }
   if (!core::can_transition(status[i], phase_status::cancelled)
       || status[i] == phase_status::completed)
-    return caf::make_error(ec::wrong_state, "phase " + id + " is " + state_of(i)
-                                                + ": there is nothing to cancel");
+    return caf::make_error(ec::wrong_state,
+                           "phase " + id + " is " + state_of(i) + ": there is nothing to cancel");
   drop(i);
   event_batch batch;
   batch.push_back({.time_us = context->now_us(),

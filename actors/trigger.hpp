@@ -78,9 +78,7 @@ private:
   std::string state_of(phase_index) const;
   void drop(phase_index);
   void answer_cancel(phase_index);
-  bool may_start() const {
-    return started && !stalled && !paused && !configuration && !stopping;
-  }
+  bool may_start() const { return started && !stalled && !paused && !configuration && !stopping; }
 };
 
 /// `initial` is the state the execution starts from; phases that it shows as under way get their

@@ -18,7 +18,7 @@ inline constexpr std::uint32_t remote_protocol = 1;
 
 /// What the holder of a credential may do. The numbers never change.
 enum class access_role : std::uint8_t {
-  viewer = 0,  ///< Look.
+  viewer = 0,   ///< Look.
   operator_ = 1 ///< Look and act.
 };
 std::string_view to_string(access_role);
@@ -61,7 +61,7 @@ struct phase_view {
   std::int64_t ended_us = 0;    ///< When the status was reached; 0 while in_progress.
   std::int64_t retry_at_us = 0; ///< retry_wait: not before.
   std::int64_t typical_ms = 0;  ///< From earlier executions; 0: unknown.
-  std::string reason; ///< Of a status that needs one (waiting, failed, blocked, ...); one line.
+  std::string reason;    ///< Of a status that needs one (waiting, failed, blocked, ...); one line.
   std::uint64_t seq = 0; ///< The newest event that is in this row.
 };
 
@@ -208,9 +208,9 @@ bool inspect(Inspector& f, log_request& x) {
 struct log_page {
   std::string task;
   std::uint32_t attempt = 0;
-  std::string text;         ///< Secrets masked.
-  std::uint64_t next = 0;   ///< Where to go on reading, in bytes of the file.
-  bool complete = false;    ///< The task has ended and this is all of it.
+  std::string text;       ///< Secrets masked.
+  std::uint64_t next = 0; ///< Where to go on reading, in bytes of the file.
+  bool complete = false;  ///< The task has ended and this is all of it.
 };
 
 template <class Inspector>

@@ -71,8 +71,9 @@ std::string why_not_counted(const approval_policy& policy, const waiting_gate& g
            + std::string{to_string(decision.role)};
   }
   if (!policy.allow_self && (decision.by == started_by || decision.by == user_of(started_by)))
-    return decision.by + " started this execution, and the plan wants somebody else's approval "
-                         "(allow_self is false)";
+    return decision.by
+           + " started this execution, and the plan wants somebody else's approval "
+             "(allow_self is false)";
   if (std::ranges::count(gate.voices, decision.by, &voice::by) > 0)
     return decision.by + " has approved already; " + std::to_string(policy.required)
            + " different people must";
@@ -119,12 +120,9 @@ std::string decided_data(const operator_decision& decision) {
 event make_audit(const operator_decision& decision, bool done, std::string_view outcome,
                  std::int64_t now_us) {
   const auto& asked = decision.request;
-  ordered_json data{{"by", decision.by},
-                    {"role", to_string(decision.role)},
-                    {"from", decision.from},
-                    {"command", to_string(asked.command)},
-                    {"done", done},
-                    {"outcome", outcome}};
+  ordered_json data{{"by", decision.by},     {"role", to_string(decision.role)},
+                    {"from", decision.from}, {"command", to_string(asked.command)},
+                    {"done", done},          {"outcome", outcome}};
   if (!asked.reason.empty())
     data["reason"] = asked.reason;
   if (!asked.digest.empty())
@@ -141,15 +139,13 @@ event make_audit(const operator_decision& decision, bool done, std::string_view 
 }
 
 event make_refusal(std::string_view from, std::string_view why, std::int64_t now_us) {
-  return {.time_us = now_us,
-          .kind = event_kind::audit,
-          .phase = {},
-          .task = {},
-          .data = lenient::dump(ordered_json{{"by", ""},
-                                             {"from", from},
-                                             {"command", "attach"},
-                                             {"done", false},
-                                             {"outcome", why}})};
+  return {
+      .time_us = now_us,
+      .kind = event_kind::audit,
+      .phase = {},
+      .task = {},
+      .data = lenient::dump(ordered_json{
+          {"by", ""}, {"from", from}, {"command", "attach"}, {"done", false}, {"outcome", why}})};
 }
 
 } // namespace aeo::core

@@ -23,16 +23,16 @@ struct voice {
 
 /// A phase that waits for people, as phase_waiting's data tells it.
 struct waiting_gate {
-  std::string digest;          ///< Of what is to be reviewed.
+  std::string digest;           ///< Of what is to be reviewed.
   std::int64_t deadline_us = 0; ///< 0: none.
-  std::vector<voice> voices;   ///< Distinct people, oldest first.
+  std::vector<voice> voices;    ///< Distinct people, oldest first.
 };
 waiting_gate read_waiting(std::string_view data);
 
 /// phase_waiting's data, taking over from an earlier one (empty: there is none): the deadline
 /// always, the voices when the same is to be reviewed.
-std::string keep_waiting(const std::string& data, std::string_view earlier,
-                         const approval_policy&, std::int64_t now_us);
+std::string keep_waiting(const std::string& data, std::string_view earlier, const approval_policy&,
+                         std::int64_t now_us);
 /// The same with one more voice.
 std::string add_voice(std::string_view waiting_data, const voice&);
 

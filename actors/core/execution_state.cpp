@@ -152,8 +152,7 @@ void apply_to_execution(execution_state& s, const event& e) {
     const auto user = text_of(data, "user");
     const auto host = text_of(data, "host");
     s.started_by = host.empty() || user.find('@') != user.npos ? user : user + "@" + host;
-  } else if (e.kind == event_kind::execution_resumed
-             || e.kind == event_kind::execution_continued) {
+  } else if (e.kind == event_kind::execution_resumed || e.kind == event_kind::execution_continued) {
     s.overall = overall_status::in_progress;
   } else if (e.kind == event_kind::execution_paused) {
     s.overall = overall_status::paused;

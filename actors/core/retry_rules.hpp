@@ -78,8 +78,8 @@ struct retry_decision {
   bool retry = false;
   duration delay{0};    ///< retry: wait that long.
   bool counted = false; ///< retry: it counts against max_retries.
-  /// "retry 2 of 3 in 1m 30s", or why not: "permanent errors are not retried", "3 of 3 retries used",
-  /// "total_timeout of 2h would be exceeded".
+  /// "retry 2 of 3 in 1m 30s", or why not: "permanent errors are not retried", "3 of 3 retries
+  /// used", "total_timeout of 2h would be exceeded".
   std::string reason;
 };
 

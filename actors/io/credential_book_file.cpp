@@ -25,12 +25,11 @@ std::string likeness_of(const std::filesystem::path& file) {
   if (::stat(file.c_str(), &info) != 0)
     return {};
   std::string result;
-  for (const auto n : {static_cast<long long>(info.st_dev), static_cast<long long>(info.st_ino),
-                       static_cast<long long>(info.st_mode), static_cast<long long>(info.st_size),
-                       static_cast<long long>(info.st_mtim.tv_sec),
-                       static_cast<long long>(info.st_mtim.tv_nsec),
-                       static_cast<long long>(info.st_ctim.tv_sec),
-                       static_cast<long long>(info.st_ctim.tv_nsec)})
+  for (const auto n :
+       {static_cast<long long>(info.st_dev), static_cast<long long>(info.st_ino),
+        static_cast<long long>(info.st_mode), static_cast<long long>(info.st_size),
+        static_cast<long long>(info.st_mtim.tv_sec), static_cast<long long>(info.st_mtim.tv_nsec),
+        static_cast<long long>(info.st_ctim.tv_sec), static_cast<long long>(info.st_ctim.tv_nsec)})
     result += std::to_string(n) + ':';
   return result;
 }

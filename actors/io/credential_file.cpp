@@ -109,7 +109,8 @@ int write_whole(int fd, std::string_view rest) {
 
 std::string local_name(std::string user) {
   user.resize(std::min(user.size(), max_name));
-  std::replace_if(user.begin(), user.end(), [](char c) { return !is_name_character(c); }, '-');
+  std::replace_if(
+      user.begin(), user.end(), [](char c) { return !is_name_character(c); }, '-');
   return user.empty() ? "operator" : user;
 }
 
@@ -162,8 +163,8 @@ caf::error write_credential(const std::filesystem::path& file, const credential&
 }
 
 caf::expected<credential> open_local_credential(const std::filesystem::path& workspace,
-                                                const pem_identity& authority,
-                                                std::int64_t now_us, const std::string& user) {
+                                                const pem_identity& authority, std::int64_t now_us,
+                                                const std::string& user) {
   const auto dir = make_private_directory(workspace);
   if (!dir)
     return dir.error();

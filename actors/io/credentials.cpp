@@ -93,8 +93,8 @@ caf::expected<unique_fd> credential_book::begin_change() {
 
 caf::expected<credential> credential_book::add(const pem_identity& authority,
                                                credential_record record) {
-  credential result{record.name, record.role, make_token(), authority.certificate, {},
-                    record.expires_us};
+  credential result{record.name,           record.role, make_token(),
+                    authority.certificate, {},          record.expires_us};
   if (result.token.empty())
     return caf::make_error(ec::internal, "cannot make a token: there is no randomness to be had");
   auto identity = issue_certificate(authority, record.name, certificate_use::client,
@@ -133,8 +133,7 @@ caf::expected<credential> credential_book::issue(const pem_identity& authority,
 }
 
 caf::expected<credential> credential_book::issue_local(const pem_identity& authority,
-                                                       const std::string& name,
-                                                       std::int64_t now_us,
+                                                       const std::string& name, std::int64_t now_us,
                                                        std::int64_t lifetime_us) {
   if (auto err = check_lifetime(authority, now_us, lifetime_us))
     return err;
@@ -144,8 +143,8 @@ caf::expected<credential> credential_book::issue_local(const pem_identity& autho
   for (auto& x : records_)
     if (x.issued_by == local_issuer && is_valid(x, now_us))
       x.revoked_us = std::max<std::int64_t>(now_us, 1);
-  return add(authority, {name, access_role::operator_, {}, {}, local_issuer, now_us,
-                         now_us + lifetime_us, 0});
+  return add(authority,
+             {name, access_role::operator_, {}, {}, local_issuer, now_us, now_us + lifetime_us, 0});
 }
 
 caf::error credential_book::revoke(const std::string& name, std::int64_t now_us) {

@@ -19,9 +19,9 @@ namespace aeo::io {
 struct credential {
   std::string name;
   access_role role = access_role::viewer;
-  std::string token;      ///< 256 random bits, base64url.
-  std::string authority;  ///< PEM: by which the node's certificate is checked.
-  pem_identity identity;  ///< The client certificate and its key.
+  std::string token;     ///< 256 random bits, base64url.
+  std::string authority; ///< PEM: by which the node's certificate is checked.
+  pem_identity identity; ///< The client certificate and its key.
   std::int64_t expires_us = 0;
 };
 
@@ -98,7 +98,7 @@ private:
 /// it has expired, is about to (a day), was revoked, is not known to the book or is of another
 /// authority. Lives for a year; characters of `user` that no name may have become '-'.
 caf::expected<credential> open_local_credential(const std::filesystem::path& workspace,
-                                                const pem_identity& authority,
-                                                std::int64_t now_us, const std::string& user);
+                                                const pem_identity& authority, std::int64_t now_us,
+                                                const std::string& user);
 
 } // namespace aeo::io

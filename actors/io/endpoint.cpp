@@ -34,8 +34,9 @@ caf::expected<endpoint> read_endpoint(const std::filesystem::path& workspace) {
   x.pid = lenient::number(json, "pid").value_or(0);
   x.execution = lenient::text(json, "execution");
   if (x.host.empty() || port <= 0 || port > 65535)
-    return caf::make_error(ec::corrupt_state, file.string() + " is damaged: the node writes it "
-                                                              "anew when it starts");
+    return caf::make_error(ec::corrupt_state, file.string()
+                                                  + " is damaged: the node writes it "
+                                                    "anew when it starts");
   x.port = static_cast<std::uint16_t>(port);
   return x;
 }

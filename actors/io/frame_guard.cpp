@@ -60,8 +60,7 @@ bool frame_guard::within_rate(clock::time_point now) {
   return ++frames_ <= rules_->frames_per_second;
 }
 
-frame_guard::decision frame_guard::header(caf::span<const caf::byte> bytes,
-                                          clock::time_point now) {
+frame_guard::decision frame_guard::header(caf::span<const caf::byte> bytes, clock::time_point now) {
   caf::binary_deserializer source{nullptr, bytes};
   if (!source.apply(header_) || !caf::io::basp::valid(header_) || !within_rate(now))
     return decision::close;

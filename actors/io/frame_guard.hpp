@@ -58,7 +58,7 @@ private:
   bool greeted_ = false;
   caf::node_id peer_;
   std::set<caf::actor_id> senders_; ///< BASP has a proxy of each.
-  std::size_t frames_ = 0; ///< Since second_.
+  std::size_t frames_ = 0;          ///< Since second_.
   clock::time_point second_;
 };
 

@@ -12,9 +12,10 @@
 #include <caf/io/network/doorman_impl.hpp>
 #include <caf/io/network/stream_impl.hpp>
 #include <caf/scoped_actor.hpp>
-#include <netdb.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
+
+#include <netdb.h>
 #include <poll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -137,9 +138,7 @@ public:
 protected:
   /// CAF's I/O thread finds out and hangs up, but later.
   void give_up() { net::shutdown_both(stream_.fd()); }
-  void expect(std::size_t size) {
-    stream_.configure_read(caf::io::receive_policy::exactly(size));
-  }
+  void expect(std::size_t size) { stream_.configure_read(caf::io::receive_policy::exactly(size)); }
 
 private:
   std::shared_ptr<tls_session> session_;
@@ -262,8 +261,7 @@ private:
   /// Who does not get through the handshake must not keep others out.
   void make_room() {
     auto& waiting = guests_->shaking_hands;
-    waiting.remove_if(
-        [](const auto* x) { return x->session().is_open() || x->detached(); });
+    waiting.remove_if([](const auto* x) { return x->session().is_open() || x->detached(); });
     const auto latest = clock::now() - limits_.handshake;
     while (!waiting.empty()
            && (waiting.size() >= limits_.handshakes || waiting.front()->since < latest)) {
@@ -433,11 +431,9 @@ remote_door::~remote_door() {
   end(system_, keeper_);
 }
 
-caf::expected<std::unique_ptr<remote_door>> publish(caf::actor_system& system,
-                                                    const gateway_actor& whom,
-                                                    const std::string& host, std::uint16_t port,
-                                                    const tls_context& tls,
-                                                    const door_limits& limits) {
+caf::expected<std::unique_ptr<remote_door>>
+publish(caf::actor_system& system, const gateway_actor& whom, const std::string& host,
+        std::uint16_t port, const tls_context& tls, const door_limits& limits) {
   auto rules = std::make_shared<frame_guard::rules>();
   rules->node = system.node();
   rules->receiver = whom.id();

@@ -34,8 +34,8 @@ struct door_limits {
   std::size_t connections = 1024; ///< Together; the next one is turned away.
   std::size_t handshakes = 128;   ///< Not through TLS yet; the oldest one goes when one more comes.
   std::chrono::milliseconds handshake{10'000};
-  std::size_t frame = std::size_t{64} * 1024;    ///< Bytes of one message to the published actor.
-  std::size_t frames_per_second = 1000; ///< Of one connection.
+  std::size_t frame = std::size_t{64} * 1024; ///< Bytes of one message to the published actor.
+  std::size_t frames_per_second = 1000;       ///< Of one connection.
   std::size_t senders = 1024; ///< Actors of one connection that have spoken and not ended.
   std::size_t unread = std::size_t{64} * 1024 * 1024; ///< Bytes; who asks on without reading goes.
 };

@@ -23,7 +23,7 @@ namespace {
 constexpr std::int64_t second_us = 1'000'000;
 constexpr std::time_t clock_skew_s = 5 * 60;
 constexpr std::int64_t last_time_us = 253'402'300'799 * second_us; // Of the year 9999: four digits.
-constexpr int serial_bits = 127; // Positive in 16 bytes.
+constexpr int serial_bits = 127;                                   // Positive in 16 bytes.
 constexpr std::size_t max_pem = 1024 * 1024;
 constexpr std::size_t max_common_name = 64;
 

@@ -153,8 +153,7 @@ caf::expected<pem_identity> open_node(const std::filesystem::path& dir,
   if (!held)
     return std::move(held.error());
   // After a crash the authority may be newer than the node's certificate.
-  if (*held && !is_due(**held, now_us)
-      && is_issued_by((*held)->certificate, authority.certificate))
+  if (*held && !is_due(**held, now_us) && is_issued_by((*held)->certificate, authority.certificate))
     return std::move(**held);
   auto made = issue_certificate(authority, "aeo node", certificate_use::server, now_us,
                                 now_us + node_life_us);

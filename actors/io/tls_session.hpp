@@ -2,10 +2,9 @@
 
 #include "messages/error.hpp"
 
-#include <openssl/ssl.h>
-
 #include <caf/expected.hpp>
 #include <caf/io/network/rw_state.hpp>
+#include <openssl/ssl.h>
 
 #include <atomic>
 #include <cstddef>

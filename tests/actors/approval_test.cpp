@@ -83,7 +83,8 @@ struct approval_fixture : actor_fixture {
     p.attempt = 1;
     p.detail = verdicts.back().detail;
     p.before = core::to_json(before);
-    self->send(uut, atom::publish_v, event_batch{make_event(event_kind::phase_waiting, "0", p.detail)});
+    self->send(uut, atom::publish_v,
+               event_batch{make_event(event_kind::phase_waiting, "0", p.detail)});
     run();
   }
   /// What a person's word is answered with.
@@ -355,8 +356,7 @@ TEST_CASE("one person does not override what two must approve") {
 TEST_CASE("what does not wait is not approved") {
   approval_fixture f;
   f.state->phases[0].status = phase_status::in_progress;
-  CHECK(f.say("alice")
-        == "refused: phase 0 is in_progress: it does not wait for an approval");
+  CHECK(f.say("alice") == "refused: phase 0 is in_progress: it does not wait for an approval");
 }
 
 TEST_CASE("at the deadline a phase is rejected, not earlier") {

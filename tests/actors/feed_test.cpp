@@ -178,8 +178,8 @@ TEST_CASE("a task's log is read on from where it was read to, and said to be com
   f.files["/workspace/consolidation/logs/0/T0.1.1.log"] = "one\ntwo\n";
   auto read = [&](std::uint64_t offset) {
     log_page page;
-    auto handle = f.self->request(f.archive_, caf::infinite, atom::read_v,
-                                  log_request{"0", {}, 0, offset});
+    auto handle =
+        f.self->request(f.archive_, caf::infinite, atom::read_v, log_request{"0", {}, 0, offset});
     f.run();
     handle.receive([&](const log_page& x) { page = x; },
                    [](const caf::error& err) { FAIL(message_of(err)); });
@@ -201,8 +201,8 @@ TEST_CASE("asking for a phase or a log that is not there says so") {
   feed_fixture f;
   auto refused = [&](const std::string& phase) {
     std::string why;
-    auto handle = f.self->request(f.archive_, caf::infinite, atom::read_v,
-                                  log_request{phase, {}, 0, 0});
+    auto handle =
+        f.self->request(f.archive_, caf::infinite, atom::read_v, log_request{phase, {}, 0, 0});
     f.run();
     handle.receive([](const log_page&) { FAIL("there is nothing"); },
                    [&](const caf::error& err) { why = message_of(err); });
@@ -216,8 +216,8 @@ TEST_CASE("why tells the events of one phase") {
   feed_fixture f;
   f.add(2);
   f.disk->events[1].phase = "other";
-  auto handle = f.self->request(f.archive_, caf::infinite, atom::ask_v, std::string{"why"},
-                                std::string{"0"});
+  auto handle =
+      f.self->request(f.archive_, caf::infinite, atom::ask_v, std::string{"why"}, std::string{"0"});
   f.run();
   handle.receive(
       [](const std::string& text) {

@@ -18,7 +18,9 @@ feed_actor::behavior_type feed_mock(feed_actor::pointer) {
         view.execution = "e-1";
         return view;
       },
-      [](atom::next, std::uint64_t from) { return event_page{{}, from, 0, false}; },
+      [](atom::next, std::uint64_t from) {
+        return event_page{{}, from, 0, false};
+      },
       [](atom::finish) { FAIL("the gateway ends nothing"); },
   };
 }
@@ -26,7 +28,9 @@ feed_actor::behavior_type feed_mock(feed_actor::pointer) {
 archive_actor::behavior_type archive_mock(archive_actor::pointer) {
   return {
       [](atom::next, std::uint64_t) { return event_page{}; },
-      [](atom::read, const log_request& r) { return log_page{r.phase, 1, "text", 4, true}; },
+      [](atom::read, const log_request& r) {
+        return log_page{r.phase, 1, "text", 4, true};
+      },
       [](atom::ask, const std::string& what, const std::string& about) {
         return what + " " + about;
       },
@@ -165,8 +169,8 @@ TEST_CASE("a viewer sees everything") {
   const std::string token = "look";
   CHECK(f.ask<run_view>([](const run_view& x) { return x.execution; }, atom::get_v, token, 0u)
         == "e-1");
-  CHECK(f.ask<event_page>([](const event_page& x) { return std::to_string(x.head); },
-                          atom::next_v, token, std::uint64_t{9})
+  CHECK(f.ask<event_page>([](const event_page& x) { return std::to_string(x.head); }, atom::next_v,
+                          token, std::uint64_t{9})
         == "9");
   CHECK(f.ask<log_page>([](const log_page& x) { return x.text; }, atom::read_v, token,
                         log_request{"0", {}, 0, 0})

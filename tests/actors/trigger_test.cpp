@@ -381,7 +381,8 @@ TEST_CASE("an empty remainder is done at once") {
   CHECK(f.start(1) == lines{"done"});
 }
 
-TEST_CASE("a failed phase that is retried starts its next attempt, and what it blocked waits again") {
+TEST_CASE(
+    "a failed phase that is retried starts its next attempt, and what it blocked waits again") {
   trigger_fixture f{chain()};
   f.start(4);
   f.hear(phase_started, "0");

@@ -217,7 +217,8 @@ TEST_CASE("what remote nodes say arrives as it was sent") {
                          .retry_at_us = 4,
                          .typical_ms = 5,
                          .reason = "waits"});
-  view.recent.push_back({.seq = 7, .kind = event_kind::audit, .phase = "1", .task = {}, .data = "{}"});
+  view.recent.push_back(
+      {.seq = 7, .kind = event_kind::audit, .phase = "1", .task = {}, .data = "{}"});
   auto x = round_trip(view);
   CHECK(x.execution == "e-1");
   CHECK(x.seq == 7);
@@ -250,8 +251,8 @@ TEST_CASE("what remote nodes say arrives as it was sent") {
   CHECK(page.head == 9);
   CHECK(page.ended);
 
-  auto welcome = round_trip(
-      remote_welcome{"bob", access_role::viewer, "aeo-node 1", "e-1", "/workspace"});
+  auto welcome =
+      round_trip(remote_welcome{"bob", access_role::viewer, "aeo-node 1", "e-1", "/workspace"});
   CHECK(welcome.name == "bob");
   CHECK(welcome.role == access_role::viewer);
   CHECK(welcome.workspace == "/workspace");
@@ -302,7 +303,8 @@ TEST_CASE("an event of a kind that does not exist is refused") {
   auto twin = x;
   twin.kind = event_kind::note;
   CHECK(arrives_with(x, twin, static_cast<std::uint8_t>(event_kind::execution_continued)));
-  CHECK_FALSE(arrives_with(x, twin, static_cast<std::uint8_t>(event_kind::execution_continued) + 1));
+  CHECK_FALSE(
+      arrives_with(x, twin, static_cast<std::uint8_t>(event_kind::execution_continued) + 1));
   CHECK_FALSE(arrives_with(x, twin, 255));
 }
 
@@ -334,6 +336,7 @@ TEST_CASE("a verdict of a kind that does not exist is refused") {
 
 TEST_CASE("an error code that does not exist is refused") {
   CHECK(arrives_with(ec::none, ec::not_permitted, static_cast<std::uint8_t>(ec::internal)));
-  CHECK_FALSE(arrives_with(ec::none, ec::not_permitted, static_cast<std::uint8_t>(ec::not_permitted) + 1));
+  CHECK_FALSE(
+      arrives_with(ec::none, ec::not_permitted, static_cast<std::uint8_t>(ec::not_permitted) + 1));
   CHECK_FALSE(arrives_with(ec::none, ec::internal, 255));
 }

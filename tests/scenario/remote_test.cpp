@@ -27,15 +27,18 @@ struct watched_node {
   program monitor;
 
   explicit watched_node(const temp_workspace& w, std::vector<std::string> options = {})
-      : node(with(w, "aeo-node", and_wait(std::move(options)))), monitor(with(w, "aeo-monitor", {"--json"})) {}
+      : node(with(w, "aeo-node", and_wait(std::move(options)))),
+        monitor(with(w, "aeo-monitor", {"--json"})) {}
 
   /// Waits until the event of the phase has been told.
   void wait_for(event_kind kind, const std::string& phase, std::uint32_t attempt = 0) const {
-    const auto text = "\"event\":\"" + std::string{to_string(kind)} + "\",\"phase\":\"" + phase + "\"";
+    const auto text =
+        "\"event\":\"" + std::string{to_string(kind)} + "\",\"phase\":\"" + phase + "\"";
     if (attempt == 0)
       wait_for_text(monitor.output_file(), text);
     else
-      wait_for_text(monitor.output_file(), text + ",\"task\":null,\"attempt\":" + std::to_string(attempt));
+      wait_for_text(monitor.output_file(),
+                    text + ",\"task\":null,\"attempt\":" + std::to_string(attempt));
   }
 
 private:
@@ -201,7 +204,8 @@ TEST_CASE("an output that was changed after it was judged is not approved by acc
   CHECK(n.node.wait().exit_code == 0);
 }
 
-TEST_CASE("a failed phase is retried, skipped or overridden by a person, and all of it is audited") {
+TEST_CASE(
+    "a failed phase is retried, skipped or overridden by a person, and all of it is audited") {
   temp_workspace w;
   write_plan(w, {{"a", shell_phase({}, "test -e mended")},
                  {"b", shell_phase({}, "false")},
@@ -227,7 +231,8 @@ TEST_CASE("a failed phase is retried, skipped or overridden by a person, and all
     CHECK_FALSE(audit_of(w, command).empty());
 }
 
-TEST_CASE("a paused run starts nothing until it is resumed; a cancelled phase's processes are gone") {
+TEST_CASE(
+    "a paused run starts nothing until it is resumed; a cancelled phase's processes are gone") {
   temp_workspace w;
   write_plan(w, {{"a", shell_phase({}, "touch running; exec sleep 10000")},
                  {"b", shell_phase({}, "test -e go")},
@@ -288,8 +293,9 @@ TEST_CASE("a monitor misses no event and sees none twice when the node is killed
 TEST_CASE("a log is followed as it grows, to the end of the phase, without its secrets") {
   temp_workspace w;
   w.write(".env", "DEPLOY_TOKEN=hunter2hunter2\n");
-  write_plan(w, {{"a", shell_phase({}, "echo first $DEPLOY_TOKEN; while ! test -e go; do sleep 0.05; "
-                                       "done; echo last")}});
+  write_plan(w,
+             {{"a", shell_phase({}, "echo first $DEPLOY_TOKEN; while ! test -e go; do sleep 0.05; "
+                                    "done; echo last")}});
   program node{with(w, "aeo-node", {})};
   wait_for_text(w.path() / "consolidation/.aeo/endpoint.json", "port");
   program follow{with(w, "aeo-monitor", {"--follow", "a"})};
@@ -309,7 +315,8 @@ TEST_CASE("verify names the row that somebody edited") {
   n.wait_for(event_kind::phase_waiting, "a");
   CHECK(control(w, {"verify"}).exit_code == 0);
   REQUIRE(run_program({"/usr/bin/sqlite3", (w.path() / database).string(),
-                       "drop trigger events_no_update; update events set data='{\"by\":\"nobody\"}' where seq=3"})
+                       "drop trigger events_no_update; update events set "
+                       "data='{\"by\":\"nobody\"}' where seq=3"})
               .exit_code
           == 0);
   auto r = control(w, {"verify"});
@@ -347,8 +354,10 @@ TEST_CASE("the shell completes commands, and phases by asking the node") {
   auto completed = [&](const std::string& line) {
     return run_program({"/bin/bash", "-c",
                         "PATH=" AEO_BIN_DIR ":$PATH; eval \"$(aeo-control completion bash)\"; "
-                        "COMP_WORDS=(" + line + " \"\"); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); "
-                        "_aeo_control; echo \"${COMPREPLY[*]}\""})
+                        "COMP_WORDS=("
+                            + line
+                            + " \"\"); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); "
+                              "_aeo_control; echo \"${COMPREPLY[*]}\""})
         .output;
   };
   const auto here = "--workspace " + w.path().string();

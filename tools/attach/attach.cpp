@@ -62,8 +62,8 @@ void add_options(CLI::App& app, target& to) {
                  "needed then")
       ->default_val(".")
       ->check(CLI::ExistingDirectory);
-  auto* address = app.add_option("--attach", to.address, "Where the node listens")
-                      ->type_name("HOST:PORT");
+  auto* address =
+      app.add_option("--attach", to.address, "Where the node listens")->type_name("HOST:PORT");
   app.add_option("--credential", to.credential,
                  "Credential file that aeo-control credential issue made")
       ->check(CLI::ExistingFile);

@@ -121,8 +121,8 @@ std::string dot(const run_view& v) {
   std::string text = "digraph plan {\n  rankdir=LR;\n  node [shape=box, style=filled];\n";
   for (std::size_t i = 0; i < v.phases.size(); ++i) {
     const auto& p = v.phases[i];
-    text += "  p" + std::to_string(i) + " [label=" + as_label(label(p)) + ", fillcolor="
-            + std::string{colour(p.status)} + "];\n";
+    text += "  p" + std::to_string(i) + " [label=" + as_label(label(p))
+            + ", fillcolor=" + std::string{colour(p.status)} + "];\n";
     for (auto d : p.dependencies)
       text += "  p" + std::to_string(d) + " -> p" + std::to_string(i) + ";\n";
   }
@@ -180,8 +180,9 @@ std::string what_next(const run_view& v, const phase_view& p) {
   case phase_status::waiting_approval:
     return "It waits for a person: aeo-control approve " + p.id + ", or reject it with a reason.";
   case phase_status::retry_wait:
-    return "It is tried again by itself" + (p.retry_at_us > v.now_us
-               ? " in " + spent(v.now_us, p.retry_at_us) + "." : " at once.");
+    return "It is tried again by itself"
+           + (p.retry_at_us > v.now_us ? " in " + spent(v.now_us, p.retry_at_us) + "."
+                                       : " at once.");
   case phase_status::failed:
     return "Mend the cause, then aeo-control retry " + p.id
            + "; or let it pass with aeo-control approve " + p.id + " --override --reason TEXT.";
@@ -207,8 +208,8 @@ std::string status_text(const run_view& v) {
   id_width = std::min<std::size_t>(id_width, 24);
   name_width = std::min<std::size_t>(name_width, 32);
   std::string text = "execution " + v.execution + " in " + core::plain_line(v.workspace) + ": "
-                     + std::string{to_string(v.overall)} + " after "
-                     + spent(v.started_us, v.now_us) + "\n";
+                     + std::string{to_string(v.overall)} + " after " + spent(v.started_us, v.now_us)
+                     + "\n";
   auto row = [&](const std::string& id, const std::string& name, const std::string& status,
                  const std::string& attempt, const std::string& time, const std::string& why) {
     auto line = "  " + core::pad_to_width(core::plain_line(id), id_width) + "  "

@@ -79,14 +79,15 @@ int list(const options& o) {
   if (o.json) {
     ordered_json rows = ordered_json::array();
     for (const auto& x : *all)
-      rows.push_back({{"name", x.name},
-                      {"role", to_string(x.role)},
-                      {"state", state_of(x, now)},
-                      {"issued_by", x.issued_by},
-                      {"issued_at", core::format_time(x.issued_us)},
-                      {"expires_at", core::format_time(x.expires_us)},
-                      {"revoked_at", x.revoked_us == 0 ? ordered_json{}
-                                                       : ordered_json(core::format_time(x.revoked_us))}});
+      rows.push_back(
+          {{"name", x.name},
+           {"role", to_string(x.role)},
+           {"state", state_of(x, now)},
+           {"issued_by", x.issued_by},
+           {"issued_at", core::format_time(x.issued_us)},
+           {"expires_at", core::format_time(x.expires_us)},
+           {"revoked_at",
+            x.revoked_us == 0 ? ordered_json{} : ordered_json(core::format_time(x.revoked_us))}});
     std::cout << core::lenient::dump(rows, 2) << '\n';
     return attach::exit_code::ok;
   }

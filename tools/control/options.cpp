@@ -12,8 +12,9 @@ public:
     app.set_version_flag("--version", "aeo-control " AEO_VERSION);
     app.add_flag("--json", o_.json, "Answer as JSON");
     attach::add_options(app, o_.target);
-    app.footer("Exit codes: 0 done, 1 refused (the text says why), 2 usage, 69 no node to talk to,\n"
-               "70 internal error, 77 not permitted, 78 a file is damaged.");
+    app.footer(
+        "Exit codes: 0 done, 1 refused (the text says why), 2 usage, 69 no node to talk to,\n"
+        "70 internal error, 77 not permitted, 78 a file is damaged.");
     add_looking();
     add_acting();
     add_credential();
@@ -87,8 +88,8 @@ private:
     cancel->add_option("--reason", o_.act.reason);
     auto* pause = app.add_subcommand("pause", "Start nothing more; what runs goes on");
     auto* resume = app.add_subcommand("resume", "Go on after a pause");
-    for (auto [sub, command] : {std::pair{pause, control_command::pause},
-                                std::pair{resume, control_command::resume}}) {
+    for (auto [sub, command] :
+         {std::pair{pause, control_command::pause}, std::pair{resume, control_command::resume}}) {
       sub->add_option("--reason", o_.act.reason);
       sub->callback([this, command = command] {
         o_.command = to_string(command);

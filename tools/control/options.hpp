@@ -10,8 +10,8 @@ namespace aeo::control {
 /// aeo-control's command line.
 struct options {
   attach::target target;
-  std::string command;   ///< "status", "approve", ..., "credential issue", ...
-  control_request act;   ///< Of the commands that act.
+  std::string command; ///< "status", "approve", ..., "credential issue", ...
+  control_request act; ///< Of the commands that act.
   bool acts = false;
   bool json = false;
   bool follow = false;

@@ -75,9 +75,8 @@ private:
   }
 
   int why(const run_view& view) {
-    auto events =
-        node_.ask<std::string>(short_patience, atom::ask_v, node_.token(), std::string{"why"},
-                               o_.phase);
+    auto events = node_.ask<std::string>(short_patience, atom::ask_v, node_.token(),
+                                         std::string{"why"}, o_.phase);
     if (!events)
       return fail(o_, events.error());
     std::cout << (o_.json ? *events + "\n" : why_text(view, o_.phase, *events));

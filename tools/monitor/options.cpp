@@ -9,7 +9,8 @@ std::optional<options> parse_options(int argc, char** argv, int& exit_code) {
   CLI::App app{"Watches a running aeo-node, from this machine or another one."};
   attach::add_options(app, o.target);
   app.add_flag("--once", o.once, "Print the run as it is now, and end");
-  auto* json = app.add_flag("--json", o.json, "Print one event per line as JSON until the run ends");
+  auto* json =
+      app.add_flag("--json", o.json, "Print one event per line as JSON until the run ends");
   app.add_option("--since", o.since, "The first event's number, to go on where you were")
       ->needs(json)
       ->capture_default_str();

@@ -48,8 +48,8 @@ int print_once(const options& o) {
   look.width = columns();
   look.height = b.phases().size() + 60;
   look.local_us = clock_us();
-  look.link = {link_state::attached, (*node)->address(), (*node)->welcome().name,
-               (*node)->welcome().role, look.local_us, {}};
+  look.link = {link_state::attached,    (*node)->address(), (*node)->welcome().name,
+               (*node)->welcome().role, look.local_us,      {}};
   auto lines = draw(b, look);
   lines.pop_back(); // The keys.
   std::string text;
@@ -115,8 +115,7 @@ private:
       end(attach::exit_code::failed);
       return;
     }
-    phase_over_ =
-        is_terminal(found->status) || found->status == phase_status::waiting_approval;
+    phase_over_ = is_terminal(found->status) || found->status == phase_status::waiting_approval;
     end_if_read();
   }
 
@@ -150,7 +149,7 @@ private:
   bool done_ = false;
   bool ended_ = false;      ///< The execution.
   bool phase_over_ = false; ///< The followed one.
-  bool idle_ = false; ///< All of the followed phase's logs so far has been printed.
+  bool idle_ = false;       ///< All of the followed phase's logs so far has been printed.
   std::string trouble_;
   int code_ = 0;
 };

@@ -2,6 +2,7 @@
 
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
+
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -42,17 +43,17 @@ struct watcher_state {
   watch_options options;
   std::shared_ptr<inbox> out;
   std::unique_ptr<attach::node> node;
-  std::uint64_t next = 1; ///< The first event that is lacking.
-  std::size_t phases = 0; ///< Of the plan.
+  std::uint64_t next = 1;   ///< The first event that is lacking.
+  std::size_t phases = 0;   ///< Of the plan.
   std::uint64_t series = 0; ///< Counts views: pages of before the newest one are forgotten.
-  log_request log; ///< Without a phase: none is followed.
+  log_request log;          ///< Without a phase: none is followed.
   std::deque<std::pair<std::string, std::uint32_t>> upcoming; ///< Tasks and attempts after it.
-  bool idle = true;     ///< All that began has been read.
-  bool reading = false; ///< An answer is under way.
-  bool hurry = false;   ///< Read again at once when it has come.
+  bool idle = true;                                           ///< All that began has been read.
+  bool reading = false;                                       ///< An answer is under way.
+  bool hurry = false; ///< Read again at once when it has come.
   std::uint64_t timer = 0;
   std::chrono::milliseconds wait = first_wait; ///< Before the next try.
-  std::uint64_t links = 0; ///< Answers of an earlier link are not for this one.
+  std::uint64_t links = 0;                     ///< Answers of an earlier link are not for this one.
 
   void attach() {
     auto attached = attach::node::attach(*system, options.target, "aeo-monitor " AEO_VERSION);
@@ -181,7 +182,7 @@ struct watcher_state {
   void go_on(std::uint64_t behind) {
     const auto far = behind > most_behind;
     const auto pause = far ? std::clamp(time_per_phase * static_cast<std::int64_t>(phases),
-                                      page_interval, longest_pause)
+                                        page_interval, longest_pause)
                            : page_interval;
     self->run_delayed(pause, [this, far, link = links, asked = series] {
       if (!node || link != links || asked != series)

@@ -62,9 +62,8 @@ private:
 
 } // namespace
 
-std::variant<remote_access, refusal> remote_access::prepare(const options& o,
-                                                            const configuration& c,
-                                                            const session& s) {
+std::variant<remote_access, refusal>
+remote_access::prepare(const options& o, const configuration& c, const session& s) {
   remote_access result;
   std::string notes;
   auto identity = io::open_node_identity(o.workspace, system_now_us(), notes);

@@ -15,8 +15,8 @@ public:
   static std::variant<remote_access, refusal> prepare(const options&, const configuration&,
                                                       const session&);
   /// For the supervisor of that system.
-  std::unique_ptr<remote_service> service(caf::actor_system&, const options&,
-                                          const configuration&, const session&) const;
+  std::unique_ptr<remote_service> service(caf::actor_system&, const options&, const configuration&,
+                                          const session&) const;
 
 private:
   io::node_identity identity_;

@@ -112,8 +112,7 @@ public:
     return frame(header{message_type::monitor_message, 0, 0, 0, 0, whom}, bytes_of(from, to));
   }
   verdict_of_guard end_of(caf::actor_id who, const caf::error& why,
-                          const caf::node_id& from = peer_node,
-                          const caf::node_id& to = own_node) {
+                          const caf::node_id& from = peer_node, const caf::node_id& to = own_node) {
     return frame(header{message_type::down_message, 0, 0, 0, who, 0}, bytes_of(from, to, why));
   }
 
@@ -237,12 +236,10 @@ TEST_CASE("too many frames within a second are the last ones") {
 TEST_CASE("messages that the gateway does not have are hung up on") {
   auto p = greeted_peer();
   using caf::type_id_v;
-  for (const auto& types : {spoken_types({type_id_v<caf::exit_msg>}),
-                            spoken_types({type_id_v<caf::down_msg>}),
-                            spoken_types({type_id_v<caf::link_atom>,
-                                          type_id_v<caf::strong_actor_ptr>}),
-                            spoken_types({type_id_v<caf::unlink_atom>,
-                                          type_id_v<caf::strong_actor_ptr>})})
+  for (const auto& types :
+       {spoken_types({type_id_v<caf::exit_msg>}), spoken_types({type_id_v<caf::down_msg>}),
+        spoken_types({type_id_v<caf::link_atom>, type_id_v<caf::strong_actor_ptr>}),
+        spoken_types({type_id_v<caf::unlink_atom>, type_id_v<caf::strong_actor_ptr>})})
     CHECK(p.say_bytes(types) == guard_close);
   CHECK(p.say(atom::publish_v, event_batch{}) == guard_close);
   CHECK(p.say(caf::sys_atom_v, caf::get_atom_v, std::string{"info"}) == guard_close);
@@ -312,8 +309,8 @@ TEST_CASE("a payload that ends too early is no crash, and passes only with its t
   const auto types = std::size_t{2} + 2 * sizeof(caf::type_id_t); // Two counts before them.
   for (std::size_t size = 1; size < whole.size(); ++size) {
     const caf::byte_buffer part(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size));
-    CHECK(greeted_peer().frame(
-              header{message_type::direct_message, 0, 0, a_request, 9, guarded_id}, part)
+    CHECK(greeted_peer().frame(header{message_type::direct_message, 0, 0, a_request, 9, guarded_id},
+                               part)
           == (size < types ? guard_close : guard_pass));
   }
   for (const auto& [type, all] :
@@ -322,8 +319,8 @@ TEST_CASE("a payload that ends too early is no crash, and passes only with its t
                   bytes_of(peer_node, own_node, caf::make_error(ec::internal))}})
     for (std::size_t size = 1; size < all.size(); ++size) {
       const auto is_down = type == message_type::down_message;
-      const header h{type, 0, 0, 0, is_down ? caf::actor_id{9} : 0,
-                     is_down ? caf::actor_id{0} : guarded_id};
+      const header h{
+          type, 0, 0, 0, is_down ? caf::actor_id{9} : 0, is_down ? caf::actor_id{0} : guarded_id};
       const caf::byte_buffer part(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(size));
       // An error's code, category and context are enough to judge it by.
       CHECK(greeted_peer().frame(h, part) == guard_close);
@@ -343,8 +340,8 @@ bool is_acceptable(const header& h, const caf::byte_buffer& payload) {
   case message_type::client_handshake:
     return source.apply(from) && from && from != own_node;
   case message_type::monitor_message:
-    return h.dest_actor == guarded_id && source.apply(from) && source.apply(to)
-           && from == peer_node && to == own_node;
+    return h.dest_actor == guarded_id && source.apply(from) && source.apply(to) && from == peer_node
+           && to == own_node;
   case message_type::down_message:
     return source.apply(from) && source.apply(to) && from == peer_node && to == own_node;
   case message_type::direct_message: {

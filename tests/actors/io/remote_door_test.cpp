@@ -3,7 +3,6 @@
 #include "actors/io/unique_fd.hpp"
 #include "messages/actors.hpp"
 
-#include <arpa/inet.h>
 #include <caf/actor_registry.hpp>
 #include <caf/actor_system_config.hpp>
 #include <caf/binary_deserializer.hpp>
@@ -13,9 +12,11 @@
 #include <caf/scoped_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <catch2/catch_test_macros.hpp>
-#include <netinet/in.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -356,9 +357,9 @@ public:
     return false;
   }
 
-  caf::node_id node;        ///< The door's.
+  caf::node_id node; ///< The door's.
   caf::actor_id gateway = 0;
-  caf::byte_buffer payload; ///< See receive().
+  caf::byte_buffer payload;    ///< See receive().
   std::size_t thrown_away = 0; ///< By is_hung_up_on().
 
 private:
@@ -566,45 +567,37 @@ const std::vector<misdeed>& misdeeds() {
        [](raw_peer& p, caf::actor_id) {
          p.send(raw_header({message_type::client_handshake, 0, 0, 0, 0, 0}));
        }},
-      {"a handshake without a name",
-       [](raw_peer& p, caf::actor_id) { p.send(raw_handshake({})); }},
-      {"4 GB",
-       after_handshake([](raw_peer&, caf::actor_id gateway) {
+      {"a handshake without a name", [](raw_peer& p, caf::actor_id) { p.send(raw_handshake({})); }},
+      {"4 GB", after_handshake([](raw_peer&, caf::actor_id gateway) {
          return raw_header({message_type::direct_message, 0, ~0U, 0, raw_sender, gateway});
        })},
       {"4 GB of a handshake",
        [](raw_peer& p, caf::actor_id) {
          p.send(raw_header({message_type::client_handshake, 0, ~0U, 0, 0, 0}));
        }},
-      {"an exit", after_handshake([](raw_peer&, caf::actor_id gateway) {
-         return raw_exit(gateway);
-       })},
-      {"another actor's message",
-       after_handshake([](raw_peer&, caf::actor_id gateway) {
+      {"an exit",
+       after_handshake([](raw_peer&, caf::actor_id gateway) { return raw_exit(gateway); })},
+      {"another actor's message", after_handshake([](raw_peer&, caf::actor_id gateway) {
          return raw_message(gateway, 0, atom::publish_v, event_batch{});
        })},
-      {"a stream's message",
-       after_handshake([text](raw_peer&, caf::actor_id gateway) {
+      {"a stream's message", after_handshake([text](raw_peer&, caf::actor_id gateway) {
          return raw_message(gateway, std::uint64_t{2} << 60, std::uint32_t{1}, text);
        })},
-      {"the other half of a stream",
-       after_handshake([text](raw_peer&, caf::actor_id gateway) {
+      {"the other half of a stream", after_handshake([text](raw_peer&, caf::actor_id gateway) {
          return raw_message(gateway, std::uint64_t{3} << 60, std::uint32_t{1}, text);
        })},
       {"an answer", after_handshake([text](raw_peer&, caf::actor_id gateway) {
          return raw_message(gateway, door_request | caf::message_id::response_flag_mask,
                             std::uint32_t{1}, text);
        })},
-      {"a routed message",
-       after_handshake([](raw_peer&, caf::actor_id gateway) {
+      {"a routed message", after_handshake([](raw_peer&, caf::actor_id gateway) {
          return raw_frame({message_type::routed_message, 0, 0, 0, raw_sender, gateway},
                           [](caf::binary_serializer& sink) {
                             REQUIRE(sink.apply(raw_node(1)));
                             REQUIRE(sink.apply(raw_node(2)));
                           });
        })},
-      {"a third node's watch",
-       after_handshake([](raw_peer& p, caf::actor_id gateway) {
+      {"a third node's watch", after_handshake([](raw_peer& p, caf::actor_id gateway) {
          return raw_frame({message_type::monitor_message, 0, 0, 0, 0, gateway},
                           [&](caf::binary_serializer& sink) {
                             REQUIRE(sink.apply(raw_node(1)));
