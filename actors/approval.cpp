@@ -219,8 +219,7 @@ void approval_state::decide(phase_index i, const phase_state& p, const operator_
 void approval_state::override_failed(phase_index i, const phase_state& p,
                                      const operator_decision& decision, answer promise) {
   const auto& id = decision.request.phase;
-  const auto policy = policy_of(i);
-  const auto why = core::why_not_counted(policy, {}, decision, deps->context->started_by);
+  const auto why = core::why_not_alone(policy_of(i), decision, deps->context->started_by);
   if (!decision.request.override_criteria)
     refuse(i, promise, ec::wrong_state,
            "phase " + id
@@ -230,10 +229,6 @@ void approval_state::override_failed(phase_index i, const phase_state& p,
     refuse(i, promise, ec::wrong_state, "an override needs a reason");
   else if (!why.empty())
     refuse(i, promise, ec::not_permitted, why);
-  else if (policy.required > 1)
-    refuse(i, promise, ec::not_permitted,
-           "the plan wants " + std::to_string(policy.required) + " people for phase " + id
-               + ": one cannot override its failure; mend the cause and retry it");
   else
     settle(i, decision, event_kind::phase_approved, core::overridden_data(p.detail, decision),
            "phase " + id + " is approved although it failed; every report says so", promise);

@@ -348,6 +348,11 @@ caf::result<std::string> trigger_state::skip(phase_index i, const operator_decis
                                                 + (running.contains(i) ? "running" : state_of(i))
                                                 + ": it cannot be skipped"
                                                 + (running.contains(i) ? "; cancel it first" : ""));
+  // Skipping opens the gate, too.
+  if (const auto* policy = context->phase(i).approval.get();
+      policy != nullptr && policy->mode == approval_mode::manual)
+    if (auto why = core::why_not_alone(*policy, decision, context->started_by); !why.empty())
+      return caf::make_error(ec::not_permitted, why);
   drop(i);
   event_batch batch;
   batch.push_back({.time_us = context->now_us(),

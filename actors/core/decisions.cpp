@@ -80,6 +80,14 @@ std::string why_not_counted(const approval_policy& policy, const waiting_gate& g
   return {};
 }
 
+std::string why_not_alone(const approval_policy& policy, const operator_decision& decision,
+                          std::string_view started_by) {
+  if (policy.required > 1)
+    return "the plan wants " + std::to_string(policy.required) + " people for phase "
+           + decision.request.phase + ": one alone does not open its gate";
+  return why_not_counted(policy, {}, decision, started_by);
+}
+
 std::string approved_by_people(std::string_view waiting_data) {
   auto json = lenient::object(waiting_data);
   const auto gate = read_waiting(waiting_data);

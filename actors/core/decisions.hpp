@@ -40,6 +40,10 @@ std::string add_voice(std::string_view waiting_data, const voice&);
 std::string why_not_counted(const approval_policy&, const waiting_gate&, const operator_decision&,
                             std::string_view started_by);
 
+/// Empty, or why this person alone may not open the phase's gate by overriding or skipping it.
+std::string why_not_alone(const approval_policy&, const operator_decision&,
+                          std::string_view started_by);
+
 /// phase_approved's data: {"by", "comment", "votes", ...} and the evidence of phase_waiting.
 std::string approved_by_people(std::string_view waiting_data);
 /// phase_approved's data over criteria that failed: {"by", "override": true, "reason", ...}.

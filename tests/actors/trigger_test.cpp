@@ -448,6 +448,27 @@ TEST_CASE("a skipped phase lets what depends on it go on; a reason is needed") {
   CHECK(f.log->take().empty());
 }
 
+TEST_CASE("one person does not skip what several, or others, must approve") {
+  auto phase = make_phase("0");
+  phase.approval = std::make_unique<approval_policy>();
+  phase.approval->mode = approval_mode::manual;
+  phase.approval->required = 2;
+  auto other = make_phase("1");
+  other.approval = std::make_unique<approval_policy>();
+  other.approval->mode = approval_mode::manual;
+  other.approval->from = {"bob"};
+  trigger_fixture f{make_plan(std::move(phase), std::move(other))};
+  f.start(4);
+  for (const auto* id : {"0", "1"})
+    f.hear(phase_started, id);
+  for (phase_index i : {0u, 1u})
+    f.say(atom::release_v, i);
+  for (const auto* id : {"0", "1"})
+    f.hear(phase_failed, id);
+  CHECK(f.decide(control_command::skip, "0").starts_with("refused: the plan wants 2 people"));
+  CHECK(f.decide(control_command::skip, "1").starts_with("refused: the plan leaves this"));
+}
+
 TEST_CASE("a running phase is cancelled when its processes are gone, not before") {
   trigger_fixture f{chain()};
   f.start(4);
