@@ -82,7 +82,9 @@ caf::result<remote_welcome> gateway_state::hello(const std::string& token) {
 
 void gateway_state::refused(const operator_decision& decision, const caf::error& why) {
   event_batch batch;
-  batch.push_back(core::make_audit(decision, false, message_of(why), deps.context->now_us()));
+  const auto known = (*deps.context->lookup)(decision.request.phase) != core::phase_lookup::npos;
+  batch.push_back(
+      core::make_audit(decision, false, message_of(why), deps.context->now_us(), known));
   self->send(deps.store, atom::record_v, std::move(batch));
 }
 

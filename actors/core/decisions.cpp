@@ -126,7 +126,7 @@ std::string decided_data(const operator_decision& decision) {
 }
 
 event make_audit(const operator_decision& decision, bool done, std::string_view outcome,
-                 std::int64_t now_us) {
+                 std::int64_t now_us, bool known_phase) {
   const auto& asked = decision.request;
   ordered_json data{{"by", decision.by},     {"role", to_string(decision.role)},
                     {"from", decision.from}, {"command", to_string(asked.command)},
@@ -139,9 +139,11 @@ event make_audit(const operator_decision& decision, bool done, std::string_view 
     data["override"] = true;
   if (asked.downstream)
     data["downstream"] = true;
+  if (!known_phase && !asked.phase.empty())
+    data["phase"] = asked.phase;
   return {.time_us = now_us,
           .kind = event_kind::audit,
-          .phase = asked.phase,
+          .phase = known_phase ? asked.phase : std::string{},
           .task = {},
           .data = lenient::dump(data)};
 }

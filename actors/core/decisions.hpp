@@ -52,9 +52,10 @@ std::string overridden_data(std::string_view failed_data, const operator_decisio
 /// Any other decision: {"by", "reason"}, "role" and "from" included.
 std::string decided_data(const operator_decision&);
 
-/// The audit event of a decision. `done`: it changed something; else it was refused.
-event make_audit(const operator_decision&, bool done, std::string_view outcome,
-                 std::int64_t now_us);
+/// The audit event of a decision. `done`: it changed something; else it was refused. An event is
+/// never of a phase that the plan does not have: that is told in its data.
+event make_audit(const operator_decision&, bool done, std::string_view outcome, std::int64_t now_us,
+                 bool known_phase = true);
 /// The audit event of somebody whom the node does not know, or does not let in any more.
 event make_refusal(std::string_view from, std::string_view why, std::int64_t now_us);
 

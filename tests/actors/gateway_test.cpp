@@ -211,6 +211,13 @@ TEST_CASE("a decision that is refused is audited with the reason") {
   CHECK(f.audit()["done"] == false);
 }
 
+TEST_CASE("an audit of a phase that does not exist is of no phase, and names it") {
+  gateway_fixture f;
+  f.act("look", control_command::approve, "nine");
+  CHECK(f.store->last(event_kind::audit).phase.empty());
+  CHECK(f.audit()["phase"] == "nine");
+}
+
 TEST_CASE("a revoked or expired credential is let in no more, and told why") {
   gateway_fixture f;
   f.known["act"].verdict = io::token_verdict::revoked;

@@ -342,8 +342,12 @@ TEST_CASE("a picture of the run, its graph and its state as JSON are there for s
   auto refused = control(w, {"approve", "nine", "--json"});
   CHECK(refused.exit_code == 1);
   CHECK(json::parse(refused.output)["error"] == "the plan has no phase nine");
-  n.node.signal(SIGINT);
+  wait_for_text(n.monitor.output_file(), "nine"); // Its audit is stored.
+  n.node.signal(SIGKILL);
   n.node.wait();
+  auto r = run_node(w, {"--resume"});
+  INFO(r.output);
+  CHECK(r.exit_code == 3);
 }
 
 TEST_CASE("the shell completes commands, and phases by asking the node") {

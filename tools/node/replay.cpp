@@ -44,8 +44,10 @@ caf::error replay_events(io::event_store& store, const core::phase_lookup& looku
   caf::error damage;
   auto err = store.read(r.row.id, 0, [&](event&& e) {
     auto i = e.phase.empty() ? core::phase_lookup::npos : lookup(e.phase);
-    if (!e.phase.empty() && i == core::phase_lookup::npos) {
+    const auto changes_nothing = e.kind == event_kind::note || e.kind == event_kind::audit;
+    if (!e.phase.empty() && i == core::phase_lookup::npos && !changes_nothing) {
       ++r.unknown;
+      r.state.last_seq = e.seq;
       return true;
     }
     if (!core::apply(r.state, lookup, e)) {
