@@ -10,7 +10,7 @@ namespace aeo {
 
 namespace {
 
-constexpr std::array<std::string_view, 13> code_names = {"none",
+constexpr std::array<std::string_view, 14> code_names = {"none",
                                                          "bad_configuration",
                                                          "corrupt_state",
                                                          "newer_schema",
@@ -22,7 +22,8 @@ constexpr std::array<std::string_view, 13> code_names = {"none",
                                                          "not_found",
                                                          "wrong_state",
                                                          "internal",
-                                                         "not_permitted"};
+                                                         "not_permitted",
+                                                         "untrusted"};
 
 } // namespace
 

@@ -36,7 +36,9 @@ enum class ec : std::uint8_t {
   /// An error of our own making; exit 70.
   internal,
   /// The credential does not allow it, or is none; exit 77.
-  not_permitted
+  not_permitted,
+  /// Whoever answers cannot be trusted: TLS failed; exit 77.
+  untrusted
 };
 
 std::string to_string(ec);

@@ -501,7 +501,7 @@ caf::expected<gateway_actor> remote_link::connect(const std::string& host, std::
 
 caf::error remote_link::explain(const caf::error& err, const std::string& where) const {
   if (auto why = state_->take_failure(); !why.empty())
-    return caf::make_error(ec::not_permitted,
+    return caf::make_error(ec::untrusted,
                            "the node at " + where + " and this credential do not know each other, "
                                + "or one of their certificates has expired: have a new "
                                  "credential issued (TLS: "

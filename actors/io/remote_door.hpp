@@ -85,7 +85,7 @@ public:
   remote_link& operator=(const remote_link&) = delete;
 
   /// Blocking, at most for `patience`. ec::not_found: nobody answers there; ec::wrong_state: who
-  /// answers is no node of this version; ec::not_permitted: TLS failed: another node's credential,
+  /// answers is no node of this version; ec::untrusted: TLS failed: another node's credential,
   /// or an expired one.
   caf::expected<gateway_actor> connect(const std::string& host, std::uint16_t port,
                                        std::chrono::milliseconds patience);

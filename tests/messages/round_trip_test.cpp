@@ -335,8 +335,8 @@ TEST_CASE("a verdict of a kind that does not exist is refused") {
 }
 
 TEST_CASE("an error code that does not exist is refused") {
-  CHECK(arrives_with(ec::none, ec::not_permitted, static_cast<std::uint8_t>(ec::internal)));
+  CHECK(arrives_with(ec::none, ec::untrusted, static_cast<std::uint8_t>(ec::internal)));
   CHECK_FALSE(
-      arrives_with(ec::none, ec::not_permitted, static_cast<std::uint8_t>(ec::not_permitted) + 1));
+      arrives_with(ec::none, ec::untrusted, static_cast<std::uint8_t>(ec::untrusted) + 1));
   CHECK_FALSE(arrives_with(ec::none, ec::internal, 255));
 }

@@ -47,7 +47,7 @@ caf::expected<place> place_of(const target& to) {
 int exit_code_of(const caf::error& err) {
   if (!err)
     return exit_code::ok;
-  if (err == ec::not_permitted)
+  if (err == ec::not_permitted || err == ec::untrusted)
     return exit_code::not_permitted;
   if (err == ec::not_found)
     return exit_code::no_node;

@@ -32,7 +32,8 @@ std::int64_t local_now_us() {
 
 /// Nothing to wait for: the operator must do something first.
 bool is_final(const caf::error& err) {
-  return err == ec::not_permitted || err == ec::wrong_state || err == ec::bad_configuration;
+  return err == ec::not_permitted || err == ec::untrusted || err == ec::wrong_state
+         || err == ec::bad_configuration;
 }
 
 struct watcher_state {
@@ -58,7 +59,9 @@ struct watcher_state {
   void attach() {
     auto attached = attach::node::attach(*system, options.target, "aeo-monitor " AEO_VERSION);
     if (!attached) {
-      if (is_final(attached.error())) {
+      // While a link is cut, somebody else may answer at its address.
+      const auto somebody_else = links > 0 && attached.error() == ec::untrusted;
+      if (is_final(attached.error()) && !somebody_else) {
         out->put(attached.error());
         self->quit();
         return;

@@ -478,7 +478,7 @@ TEST_CASE("a node of another authority is refused by the operator, who is told w
   const auto other = door_authority();
   door_operator alice(door_credential(door_leaf(other, certificate_use::client), other));
   CHECK_FALSE(alice.connect(node.port()));
-  CHECK(alice.error == ec::not_permitted);
+  CHECK(alice.error == ec::untrusted);
   INFO(message_of(alice.error));
   CHECK(message_of(alice.error).find("certificate verify failed") != std::string::npos);
   CHECK(message_of(alice.error).find("have a new credential issued") != std::string::npos);
@@ -489,7 +489,7 @@ TEST_CASE("a node that shows a client's certificate is refused by the operator")
   const door_node node({}, {door_identity().authority, door_client()});
   door_operator alice;
   CHECK_FALSE(alice.connect(node.port()));
-  CHECK(alice.error == ec::not_permitted);
+  CHECK(alice.error == ec::untrusted);
 }
 
 TEST_CASE("an operator whose certificate has expired is told so") {
@@ -498,7 +498,7 @@ TEST_CASE("an operator whose certificate has expired is told so") {
   door_operator alice(
       door_credential(door_leaf(door_identity().authority, certificate_use::client, from)));
   CHECK_FALSE(alice.connect(node.port()));
-  CHECK(alice.error == ec::not_permitted);
+  CHECK(alice.error == ec::untrusted);
   INFO(message_of(alice.error));
   CHECK(message_of(alice.error).find("expired") != std::string::npos);
 }
