@@ -269,11 +269,7 @@ void approval_state::count_voice(phase_index i, const std::string& waiting_data,
   if (v.kind == verdict_kind::waiting && core::read_waiting(v.detail).digest != gate.digest) {
     // What is there now is what the next one reviews.
     event_batch batch;
-    batch.push_back({.time_us = deps->context->now_us(),
-                     .kind = event_kind::phase_waiting,
-                     .phase = id,
-                     .task = {},
-                     .data = v.detail});
+    batch.push_back(deps->context->event_of(event_kind::phase_waiting, i, v.detail));
     self->send(deps->store, atom::record_v, std::move(batch));
     return refuse(i, promise, ec::wrong_state,
                   "the outputs of phase " + id
@@ -297,14 +293,9 @@ void approval_state::count_voice(phase_index i, const std::string& waiting_data,
 /// Durable together with its audit, then the answer.
 void approval_state::settle(phase_index i, const operator_decision& decision, event_kind kind,
                             std::string data, std::string text, answer promise) {
-  const auto now = deps->context->now_us();
   event_batch batch;
-  batch.push_back({.time_us = now,
-                   .kind = kind,
-                   .phase = decision.request.phase,
-                   .task = {},
-                   .data = std::move(data)});
-  batch.push_back(core::make_audit(decision, true, text, now));
+  batch.push_back(deps->context->event_of(kind, i, std::move(data)));
+  batch.push_back(core::make_audit(decision, true, text, deps->context->now_us()));
   self->request(deps->store, caf::infinite, atom::record_v, std::move(batch))
       .then(
           [this, i, promise, text]() mutable {
@@ -343,12 +334,11 @@ void approval_state::deadline_passed(phase_index i, std::int64_t deadline_us) {
         const auto rejects = policy_of(i).on_deadline == deadline_action::reject;
         const auto text = "nobody decided until " + core::format_time(deadline_us);
         event_batch batch;
-        batch.push_back({.time_us = deps->context->now_us(),
-                         .kind = rejects ? event_kind::phase_rejected : event_kind::note,
-                         .phase = deps->context->phase(i).id,
-                         .task = {},
-                         .data = rejects ? core::decision_data("deadline", text)
-                                         : core::warning_data(text + "; it goes on waiting")});
+        batch.push_back(
+            rejects ? deps->context->event_of(event_kind::phase_rejected, i,
+                                              core::decision_data("deadline", text))
+                    : deps->context->event_of(event_kind::note, i,
+                                              core::warning_data(text + "; it goes on waiting")));
         self->send(deps->store, atom::record_v, std::move(batch));
       });
 }

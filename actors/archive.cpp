@@ -5,6 +5,8 @@
 #include "actors/phase.hpp"
 
 #include <chrono>
+#include <cstdint>
+#include <iterator>
 #include <utility>
 
 namespace aeo {
@@ -66,6 +68,13 @@ caf::result<event_page> archive_state::next(std::uint64_t from) {
   return page;
 }
 
+/// Read once: several may ask before the first has its answer.
+const phase_durations& archive_state::durations() {
+  if (!typical)
+    typical = deps.typical ? deps.typical() : phase_durations{};
+  return *typical;
+}
+
 caf::result<void> archive_state::finish() {
   if (deps.context->now_us() - last_read_us > still_following_us)
     return caf::unit;
@@ -74,34 +83,60 @@ caf::result<void> archive_state::finish() {
   return promise;
 }
 
+caf::error archive_state::index_tasks() {
+  return each_event(indexed + 1, [this](event&& e) {
+    indexed = e.seq;
+    const task_key key{e.phase, e.task, e.attempt};
+    if (e.kind == event_kind::task_started)
+      ended[key] = false;
+    else if (e.kind == event_kind::task_finished)
+      ended[key] = true;
+    else
+      return true;
+    newest[e.phase] = key;
+    return true;
+  });
+}
+
 caf::result<log_page> archive_state::read(log_request request) {
   last_read_us = deps.context->now_us();
   if ((*deps.context->lookup)(request.phase) == core::phase_lookup::npos)
     return no_such_phase(request.phase);
-  log_page page;
-  page.attempt = request.attempt;
-  page.task = request.task;
-  bool ended = false;
-  auto err = each_event(1, [&](event&& e) {
-    const auto of_task = e.kind == event_kind::task_started || e.kind == event_kind::task_finished;
-    if (e.phase != request.phase || !of_task || (!request.task.empty() && e.task != request.task)
-        || (request.attempt != 0 && e.attempt != request.attempt))
-      return true;
-    page.task = e.task;
-    page.attempt = e.attempt;
-    ended = e.kind == event_kind::task_finished;
-    return true;
-  });
-  if (err)
+  if (auto err = index_tasks())
     return err;
-  if (page.task.empty())
-    return caf::make_error(ec::not_found, "no task of phase " + request.phase + " has run yet");
+  task_key key{request.phase, request.task, request.attempt};
+  if (request.task.empty() || request.attempt == 0) {
+    const auto found = newest_of(request);
+    if (!found)
+      return caf::make_error(ec::not_found,
+                             "no such task of phase " + request.phase + " has run yet");
+    key = *found;
+  }
+  const auto known = ended.find(key);
+  const auto has_ended = known != ended.end() && known->second;
+  log_page page;
+  page.task = key.task;
+  page.attempt = key.attempt;
   page.next = request.offset;
-  const task_key key{request.phase, page.task, page.attempt};
-  page.text =
-      deps.read((deps.context->workspace / log_path(key)).string(), page.next, log_bytes, ended);
-  page.complete = ended && page.text.empty();
+  page.text = deps.read((deps.context->workspace / log_path(key)).string(), page.next, log_bytes,
+                        has_ended);
+  page.complete = has_ended && page.text.empty();
   return page;
+}
+
+/// Of the phase, or of one of its tasks.
+std::optional<task_key> archive_state::newest_of(const log_request& request) const {
+  if (request.task.empty()) {
+    const auto found = newest.find(request.phase);
+    return found == newest.end() ? std::nullopt : std::optional{found->second};
+  }
+  // Attempts of one task stand together, the last one last.
+  const auto after = ended.upper_bound({request.phase, request.task, UINT32_MAX});
+  if (after == ended.begin())
+    return std::nullopt;
+  const auto& last = std::prev(after)->first;
+  const auto is_its = last.phase == request.phase && last.task == request.task;
+  return is_its ? std::optional{last} : std::nullopt;
 }
 
 caf::expected<std::string> archive_state::why(const std::string& phase) {
@@ -167,6 +202,7 @@ archive_actor::behavior_type archive(archive_actor::stateful_pointer<archive_sta
       [self](atom::ask, const std::string& what, const std::string& about) {
         return self->state.ask(what, about);
       },
+      [self](atom::get) { return self->state.durations(); },
       [self](atom::finish) { return self->state.finish(); },
   };
 }

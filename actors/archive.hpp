@@ -4,8 +4,11 @@
 #include "actors/io/store.hpp"
 
 #include <functional>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 namespace aeo {
 
@@ -15,6 +18,7 @@ struct archive_deps {
   /// A connection for reading to the event log.
   std::function<caf::expected<std::unique_ptr<io::event_store>>()> open;
   std::function<caf::expected<std::vector<io::past_execution>>()> executions; ///< Newest first.
+  std::function<phase_durations()> typical; ///< See feed_state. May be null.
   /// Up to `limit` bytes of a file from `offset` on, secrets masked; `offset` becomes where to go
   /// on. Whole lines, unless the file is complete.
   std::function<std::string(const std::string& file, std::uint64_t& offset, std::size_t limit,
@@ -30,14 +34,23 @@ struct archive_state {
   archive_deps deps;
   std::unique_ptr<io::event_store> store;
   std::int64_t last_read_us = 0; ///< When a log was asked for.
+  /// What the event log says of tasks, as far as it was read for that: whether each has ended, and
+  /// by phase the one that started last.
+  std::map<task_key, bool> ended;
+  std::map<std::string, task_key> newest;
+  std::uint64_t indexed = 0; ///< The newest event that was read.
+  std::optional<phase_durations> typical;
 
   caf::result<event_page> next(std::uint64_t from);
   caf::result<log_page> read(log_request);
   caf::result<std::string> ask(const std::string& what, const std::string& about);
+  const phase_durations& durations();
   caf::result<void> finish();
 
 private:
   caf::error ensure_open();
+  caf::error index_tasks();
+  std::optional<task_key> newest_of(const log_request&) const;
   caf::error each_event(std::uint64_t from, const std::function<bool(event&&)>& each);
   caf::expected<std::string> why(const std::string& phase);
   caf::expected<std::string> verify();

@@ -12,6 +12,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 
 namespace aeo {
 
@@ -27,6 +28,14 @@ struct run_context {
   std::shared_ptr<const core::phase_lookup> lookup; ///< Of the_plan.
 
   const phase_def& phase(phase_index i) const { return the_plan->phases[i]; }
+  /// An event of a whole phase, as of now.
+  event event_of(event_kind kind, phase_index i, std::string data) const {
+    return {.time_us = now_us(),
+            .kind = kind,
+            .phase = phase(i).id,
+            .task = {},
+            .data = std::move(data)};
+  }
 };
 
 using context_ptr = std::shared_ptr<const run_context>;

@@ -54,21 +54,37 @@ void feed_state::forget_old() {
   }
 }
 
+/// Durations of earlier runs are read when somebody looks: that may take long in a workspace which
+/// has seen much, and no run waits for it.
 caf::result<run_view> feed_state::view(phase_index first) {
   auto promise = self->make_response_promise<run_view>();
+  if (typical_ms) {
+    answer_view(first, promise);
+    return promise;
+  }
+  self->request(archive, caf::infinite, atom::get_v)
+      .then(
+          [this, first, promise](phase_durations& found) {
+            typical_ms = std::move(found);
+            answer_view(first, promise);
+          },
+          [promise](const caf::error& err) mutable { promise.deliver(err); });
+  return promise;
+}
+
+void feed_state::answer_view(phase_index first, caf::typed_response_promise<run_view> promise) {
   self->request(store, caf::infinite, atom::get_v)
       .then(
           [this, promise, first](const snapshot_ptr& state) mutable {
             const auto& c = *context;
-            auto view =
-                core::make_run_view(*c.the_plan, *state, typical_ms, c.now_us(), first, view_bytes);
+            auto view = core::make_run_view(*c.the_plan, *state, *typical_ms, c.now_us(), first,
+                                            view_bytes);
             view.workspace = c.workspace.string();
             const auto count = first == 0 ? std::min(shown, recent.size()) : 0;
             view.recent.assign(recent.end() - static_cast<std::ptrdiff_t>(count), recent.end());
             promise.deliver(std::move(view));
           },
           [promise](const caf::error& err) mutable { promise.deliver(err); });
-  return promise;
 }
 
 caf::result<event_page> feed_state::next(std::uint64_t from) {
@@ -136,14 +152,12 @@ void feed_state::leave_after(caf::timespan time) {
 }
 
 feed_actor::behavior_type feed(feed_actor::stateful_pointer<feed_state> self, context_ptr context,
-                               state_actor store, archive_actor archive,
-                               std::vector<std::int64_t> typical_ms, std::uint64_t head) {
+                               state_actor store, archive_actor archive, std::uint64_t head) {
   auto& st = self->state;
   st.self = self;
   st.context = std::move(context);
   st.store = std::move(store);
   st.archive = std::move(archive);
-  st.typical_ms = std::move(typical_ms);
   st.head = head;
   return {
       [self](atom::publish, const event_batch& batch) { self->state.hear(batch); },

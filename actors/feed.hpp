@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <optional>
 #include <vector>
 
 namespace aeo {
@@ -35,11 +36,11 @@ struct feed_state {
   context_ptr context;
   state_actor store;
   archive_actor archive;
-  std::vector<std::int64_t> typical_ms; ///< By phase, 0 unknown; may be empty.
-  std::deque<event> recent;             ///< Without gaps, the newest last.
-  std::size_t bytes = 0;                ///< Of `recent`.
-  std::uint64_t head = 0;               ///< Number of the newest event.
-  std::deque<asker> askers;             ///< Oldest first.
+  std::optional<phase_durations> typical_ms; ///< Once the archive was asked.
+  std::deque<event> recent;                  ///< Without gaps, the newest last.
+  std::size_t bytes = 0;                     ///< Of `recent`.
+  std::uint64_t head = 0;                    ///< Number of the newest event.
+  std::deque<asker> askers;                  ///< Oldest first.
   /// Who follows the run, and when it asked last: to be told of its end.
   std::map<caf::actor_addr, std::int64_t> followers;
   std::vector<caf::typed_response_promise<void>> finishing;
@@ -51,6 +52,7 @@ struct feed_state {
   caf::result<void> finish();
 
 private:
+  void answer_view(phase_index first, caf::typed_response_promise<run_view>);
   event_page told(const caf::actor_addr& who, event_page page);
   void leave_after(caf::timespan);
   void forget_gone();
@@ -61,7 +63,6 @@ private:
 
 /// `head` is the number of the newest event that was stored before.
 feed_actor::behavior_type feed(feed_actor::stateful_pointer<feed_state> self, context_ptr context,
-                               state_actor store, archive_actor archive,
-                               std::vector<std::int64_t> typical_ms, std::uint64_t head);
+                               state_actor store, archive_actor archive, std::uint64_t head);
 
 } // namespace aeo

@@ -25,6 +25,14 @@ bool concerns_a_gate(control_command x) {
   return x == control_command::approve || x == control_command::reject;
 }
 
+/// What any holder of a credential may ask.
+template <class Result, class Go>
+caf::result<Result> checked(gateway_state& state, const std::string& token, Go go) {
+  if (auto who = state.check(token); !who)
+    return who.error();
+  return go();
+}
+
 } // namespace
 
 caf::result<std::string> gateway_state::greet(std::uint32_t protocol,
@@ -128,27 +136,26 @@ gateway_actor::behavior_type gateway(gateway_actor::stateful_pointer<gateway_sta
         return self->state.greet(protocol, program);
       },
       [self](atom::hello, const std::string& token) { return self->state.hello(token); },
-      [self](atom::get, const std::string& token, std::uint32_t first) -> caf::result<run_view> {
-        if (auto who = self->state.check(token); !who)
-          return who.error();
-        return self->delegate(self->state.deps.feed, atom::get_v, first);
+      [self](atom::get, const std::string& token, std::uint32_t first) {
+        return checked<run_view>(self->state, token, [&] {
+          return self->delegate(self->state.deps.feed, atom::get_v, first);
+        });
       },
-      [self](atom::next, const std::string& token, std::uint64_t from) -> caf::result<event_page> {
-        if (auto who = self->state.check(token); !who)
-          return who.error();
-        return self->delegate(self->state.deps.feed, atom::next_v, from);
+      [self](atom::next, const std::string& token, std::uint64_t from) {
+        return checked<event_page>(self->state, token, [&] {
+          return self->delegate(self->state.deps.feed, atom::next_v, from);
+        });
       },
-      [self](atom::read, const std::string& token,
-             const log_request& request) -> caf::result<log_page> {
-        if (auto who = self->state.check(token); !who)
-          return who.error();
-        return self->delegate(self->state.deps.archive, atom::read_v, request);
+      [self](atom::read, const std::string& token, const log_request& request) {
+        return checked<log_page>(self->state, token, [&] {
+          return self->delegate(self->state.deps.archive, atom::read_v, request);
+        });
       },
       [self](atom::ask, const std::string& token, const std::string& what,
-             const std::string& about) -> caf::result<std::string> {
-        if (auto who = self->state.check(token); !who)
-          return who.error();
-        return self->delegate(self->state.deps.archive, atom::ask_v, what, about);
+             const std::string& about) {
+        return checked<std::string>(self->state, token, [&] {
+          return self->delegate(self->state.deps.archive, atom::ask_v, what, about);
+        });
       },
       [self](atom::act, control_request& request) { return self->state.act(std::move(request)); },
   };

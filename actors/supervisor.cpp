@@ -66,8 +66,7 @@ void supervisor_state::spawn_actors() {
   if (d.remote) {
     archive_ = d.detached ? self->spawn<caf::detached>(archive, d.remote->archive)
                           : self->spawn(archive, d.remote->archive);
-    feed_ = self->spawn(feed, d.context, store, archive_, std::move(d.remote->typical_ms),
-                        d.initial->last_seq);
+    feed_ = self->spawn(feed, d.context, store, archive_, d.initial->last_seq);
     self->monitor(archive_);
     self->monitor(feed_);
   }

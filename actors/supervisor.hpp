@@ -11,6 +11,7 @@
 #include "actors/state.hpp"
 #include "actors/trigger.hpp"
 #include "actors/writer.hpp"
+#include "messages/exit_code.hpp"
 
 #include <functional>
 #include <map>
@@ -23,7 +24,6 @@ namespace aeo {
 /// What remote nodes are served with.
 struct remote_service {
   archive_deps archive;
-  std::vector<std::int64_t> typical_ms; ///< See feed_state.
   std::function<caf::expected<io::credential_book::lookup>(const std::string& token)> find;
   std::function<std::string(const caf::node_id&)> address;
   std::string program;
@@ -107,11 +107,6 @@ private:
   void leave(int exit_code);
   void fail(const std::string& text, int exit_code);
 };
-
-/// Exit codes of DESIGN section 6.
-namespace exit_code {
-constexpr int ok = 0, failed = 1, waiting = 3, internal = 70, configuration = 78, interrupted = 130;
-}
 
 supervisor_actor::behavior_type
 supervisor(supervisor_actor::stateful_pointer<supervisor_state> self,

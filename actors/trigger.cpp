@@ -133,14 +133,11 @@ void trigger_state::unblock_dependents(phase_index mended) {
       for (auto d : graph->downstream(i))
         held[d] = true;
   event_batch batch;
+  const auto why =
+      core::decision_data("node", "phase " + context->phase(mended).id + " blocks it no more");
   for (auto d : graph->downstream(mended))
     if (status[d] == phase_status::blocked && !held[d] && !self_blocked.contains(d))
-      batch.push_back({.time_us = context->now_us(),
-                       .kind = event_kind::phase_unblocked,
-                       .phase = context->phase(d).id,
-                       .task = {},
-                       .data = core::decision_data("node", "phase " + context->phase(mended).id
-                                                               + " blocks it no more")});
+      batch.push_back(context->event_of(event_kind::phase_unblocked, d, why));
   if (!batch.empty())
     self->send(store, atom::record_v, std::move(batch));
 }
@@ -176,11 +173,7 @@ void trigger_state::block_dependents(phase_index culprit) {
     nlohmann::json data{{"by", why.id},
                         {"reason", "phase " + why.id + " (" + std::string{why.label()} + ") is "
                                        + std::string{to_string(status[culprit])}}};
-    batch.push_back({.time_us = context->now_us(),
-                     .kind = event_kind::phase_blocked,
-                     .phase = context->phase(i).id,
-                     .task = {},
-                     .data = data.dump()});
+    batch.push_back(context->event_of(event_kind::phase_blocked, i, data.dump()));
   }
   if (!batch.empty())
     self->send(store, atom::record_v, std::move(batch));
@@ -326,11 +319,7 @@ caf::result<std::string> trigger_state::retry(phase_index i, const operator_deci
     if (s == phase_status::waiting_approval)
       drop(p);
     if (s != phase_status::pending && (p == i || s != phase_status::blocked))
-      batch.push_back({.time_us = context->now_us(),
-                       .kind = event_kind::phase_reset,
-                       .phase = context->phase(p).id,
-                       .task = {},
-                       .data = core::decided_data(decision)});
+      batch.push_back(context->event_of(event_kind::phase_reset, p, core::decided_data(decision)));
   }
   const auto others = batch.size() - 1;
   return settle(std::move(batch), decision,
@@ -355,11 +344,7 @@ caf::result<std::string> trigger_state::skip(phase_index i, const operator_decis
       return caf::make_error(ec::not_permitted, why);
   drop(i);
   event_batch batch;
-  batch.push_back({.time_us = context->now_us(),
-                   .kind = event_kind::phase_skipped,
-                   .phase = id,
-                   .task = {},
-                   .data = core::decided_data(decision)});
+  batch.push_back(context->event_of(event_kind::phase_skipped, i, core::decided_data(decision)));
   return settle(std::move(batch), decision,
                 "phase " + id + " is skipped; what depends on it goes on");
 }
@@ -383,11 +368,7 @@ caf::result<std::string> trigger_state::cancel(phase_index i, const operator_dec
                            "phase " + id + " is " + state_of(i) + ": there is nothing to cancel");
   drop(i);
   event_batch batch;
-  batch.push_back({.time_us = context->now_us(),
-                   .kind = event_kind::phase_cancelled,
-                   .phase = id,
-                   .task = {},
-                   .data = core::decided_data(decision)});
+  batch.push_back(context->event_of(event_kind::phase_cancelled, i, core::decided_data(decision)));
   return settle(std::move(batch), decision,
                 "phase " + id + " is cancelled; what depends on it is blocked");
 }
@@ -403,11 +384,8 @@ caf::result<std::string> trigger_state::cancel_all(const operator_decision& deci
     } else if (status[i] != phase_status::completed
                && core::can_transition(status[i], phase_status::cancelled)) {
       drop(i);
-      batch.push_back({.time_us = context->now_us(),
-                       .kind = event_kind::phase_cancelled,
-                       .phase = context->phase(i).id,
-                       .task = {},
-                       .data = core::decided_data(decision)});
+      batch.push_back(
+          context->event_of(event_kind::phase_cancelled, i, core::decided_data(decision)));
     }
   }
   const auto others = batch.size();

@@ -135,6 +135,8 @@ using archive_actor = caf::typed_actor<
     caf::result<log_page>(atom::read, log_request),
     // "why" (about a phase: its events), "verify" and "history" (about nothing): JSON.
     caf::result<std::string>(atom::ask, std::string, std::string),
+    // How long phases took in earlier executions.
+    caf::result<phase_durations>(atom::get),
     // The node leaves: answers at once, or when who follows a log has had time to read its end.
     caf::result<void>(atom::finish)>;
 

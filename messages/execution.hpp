@@ -3,6 +3,8 @@
 // What is said about an execution: the phase states, the events that change them, and the state
 // that follows from the events. Plain aggregates; no CAF header is needed to read them.
 
+#include "messages/enum_field.hpp"
+
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -70,7 +72,7 @@ enum class event_kind : std::uint8_t {
   execution_ended = 2,   ///< data: {status, exit_code, reason}
   phase_started = 3,     ///< data: {before: {output: fingerprint}} of the attempt
   task_started = 4,      ///< data: {pid, start_time}
-  task_finished = 5,     ///< data: task_result (see core/task_result.hpp)
+  task_finished = 5,     ///< data: see core::finished_data
   phase_completed = 6,   ///< all tasks done; data: {outputs: [..]} is added by the approval
   phase_waiting = 7,     ///< waiting_approval; data: {reason, criteria[], digest}
   phase_approved = 8,    ///< data: {by, comment, override, criteria[], outputs[], digest}
@@ -106,17 +108,10 @@ struct event {
 
 template <class Inspector>
 bool inspect(Inspector& f, event& x) {
-  auto get = [&x] { return static_cast<std::uint8_t>(x.kind); };
-  auto set = [&x](std::uint8_t v) {
-    if (v > static_cast<std::uint8_t>(event_kind::execution_continued))
-      return false;
-    x.kind = static_cast<event_kind>(v);
-    return true;
-  };
   return f.object(x).fields(f.field("seq", x.seq), f.field("time_us", x.time_us),
-                            f.field("kind", get, set), f.field("phase", x.phase),
-                            f.field("task", x.task), f.field("attempt", x.attempt),
-                            f.field("data", x.data));
+                            enum_field(f, "kind", x.kind, event_kind::execution_continued),
+                            f.field("phase", x.phase), f.field("task", x.task),
+                            f.field("attempt", x.attempt), f.field("data", x.data));
 }
 
 /// One recorded error of a phase.
@@ -156,15 +151,8 @@ struct phase_state {
 
 template <class Inspector>
 bool inspect(Inspector& f, phase_state& x) {
-  auto get = [&x] { return static_cast<std::uint8_t>(x.status); };
-  auto set = [&x](std::uint8_t v) {
-    if (v > static_cast<std::uint8_t>(phase_status::cancelled))
-      return false;
-    x.status = static_cast<phase_status>(v);
-    return true;
-  };
   return f.object(x).fields(
-      f.field("status", get, set), f.field("attempt", x.attempt),
+      enum_field(f, "status", x.status, phase_status::cancelled), f.field("attempt", x.attempt),
       f.field("retry_count", x.retry_count), f.field("started_us", x.started_us),
       f.field("attempt_us", x.attempt_us), f.field("ended_us", x.ended_us),
       f.field("retry_at_us", x.retry_at_us), f.field("criteria_met", x.criteria_met),

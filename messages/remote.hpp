@@ -3,6 +3,7 @@
 // What crosses the wire between a node's gateway and remote nodes (aeo-monitor, aeo-control).
 // Plain aggregates. A change of any of them, or of their type ids, raises remote_protocol.
 
+#include "messages/enum_field.hpp"
 #include "messages/execution.hpp"
 
 #include <cstdint>
@@ -35,14 +36,8 @@ struct remote_welcome {
 
 template <class Inspector>
 bool inspect(Inspector& f, remote_welcome& x) {
-  auto get = [&x] { return static_cast<std::uint8_t>(x.role); };
-  auto set = [&x](std::uint8_t v) {
-    if (v > static_cast<std::uint8_t>(access_role::operator_))
-      return false;
-    x.role = static_cast<access_role>(v);
-    return true;
-  };
-  return f.object(x).fields(f.field("name", x.name), f.field("role", get, set),
+  return f.object(x).fields(f.field("name", x.name),
+                            enum_field(f, "role", x.role, access_role::operator_),
                             f.field("program", x.program), f.field("execution", x.execution),
                             f.field("workspace", x.workspace));
 }
@@ -67,20 +62,13 @@ struct phase_view {
 
 template <class Inspector>
 bool inspect(Inspector& f, phase_view& x) {
-  auto get = [&x] { return static_cast<std::uint8_t>(x.status); };
-  auto set = [&x](std::uint8_t v) {
-    if (v > static_cast<std::uint8_t>(phase_status::cancelled))
-      return false;
-    x.status = static_cast<phase_status>(v);
-    return true;
-  };
   return f.object(x).fields(
       f.field("id", x.id), f.field("name", x.name), f.field("dependencies", x.dependencies),
-      f.field("tasks", x.tasks), f.field("done", x.done), f.field("status", get, set),
-      f.field("attempt", x.attempt), f.field("started_us", x.started_us),
-      f.field("attempt_us", x.attempt_us), f.field("ended_us", x.ended_us),
-      f.field("retry_at_us", x.retry_at_us), f.field("typical_ms", x.typical_ms),
-      f.field("reason", x.reason), f.field("seq", x.seq));
+      f.field("tasks", x.tasks), f.field("done", x.done),
+      enum_field(f, "status", x.status, phase_status::cancelled), f.field("attempt", x.attempt),
+      f.field("started_us", x.started_us), f.field("attempt_us", x.attempt_us),
+      f.field("ended_us", x.ended_us), f.field("retry_at_us", x.retry_at_us),
+      f.field("typical_ms", x.typical_ms), f.field("reason", x.reason), f.field("seq", x.seq));
 }
 
 /// The run at one moment: what a monitor begins with, or goes on with when it fell behind. Of a
@@ -102,19 +90,12 @@ struct run_view {
 
 template <class Inspector>
 bool inspect(Inspector& f, run_view& x) {
-  auto get = [&x] { return static_cast<std::uint8_t>(x.overall); };
-  auto set = [&x](std::uint8_t v) {
-    if (v > static_cast<std::uint8_t>(overall_status::cancelled))
-      return false;
-    x.overall = static_cast<overall_status>(v);
-    return true;
-  };
-  return f.object(x).fields(f.field("execution", x.execution), f.field("workspace", x.workspace),
-                            f.field("overall", get, set), f.field("now_us", x.now_us),
-                            f.field("started_us", x.started_us), f.field("seq", x.seq),
-                            f.field("paused", x.paused), f.field("chain_head", x.chain_head),
-                            f.field("first", x.first), f.field("total", x.total),
-                            f.field("phases", x.phases), f.field("recent", x.recent));
+  return f.object(x).fields(
+      f.field("execution", x.execution), f.field("workspace", x.workspace),
+      enum_field(f, "overall", x.overall, overall_status::cancelled), f.field("now_us", x.now_us),
+      f.field("started_us", x.started_us), f.field("seq", x.seq), f.field("paused", x.paused),
+      f.field("chain_head", x.chain_head), f.field("first", x.first), f.field("total", x.total),
+      f.field("phases", x.phases), f.field("recent", x.recent));
 }
 
 /// The events that an asker lacks, as many as fit. One page is in flight per asker: asking for the
@@ -156,17 +137,10 @@ struct control_request {
 
 template <class Inspector>
 bool inspect(Inspector& f, control_request& x) {
-  auto get = [&x] { return static_cast<std::uint8_t>(x.command); };
-  auto set = [&x](std::uint8_t v) {
-    if (v > static_cast<std::uint8_t>(control_command::resume))
-      return false;
-    x.command = static_cast<control_command>(v);
-    return true;
-  };
-  return f.object(x).fields(f.field("token", x.token), f.field("command", get, set),
-                            f.field("phase", x.phase), f.field("reason", x.reason),
-                            f.field("digest", x.digest), f.field("override", x.override_criteria),
-                            f.field("downstream", x.downstream));
+  return f.object(x).fields(
+      f.field("token", x.token), enum_field(f, "command", x.command, control_command::resume),
+      f.field("phase", x.phase), f.field("reason", x.reason), f.field("digest", x.digest),
+      f.field("override", x.override_criteria), f.field("downstream", x.downstream));
 }
 
 /// What a named person wants, as the gateway passes it on.
@@ -179,15 +153,9 @@ struct operator_decision {
 
 template <class Inspector>
 bool inspect(Inspector& f, operator_decision& x) {
-  auto get = [&x] { return static_cast<std::uint8_t>(x.role); };
-  auto set = [&x](std::uint8_t v) {
-    if (v > static_cast<std::uint8_t>(access_role::operator_))
-      return false;
-    x.role = static_cast<access_role>(v);
-    return true;
-  };
   return f.object(x).fields(f.field("request", x.request), f.field("by", x.by),
-                            f.field("role", get, set), f.field("from", x.from));
+                            enum_field(f, "role", x.role, access_role::operator_),
+                            f.field("from", x.from));
 }
 
 /// Which log, and from where on.

@@ -2,6 +2,7 @@
 
 // What the actors of one execution say to each other besides events and task messages.
 
+#include "messages/enum_field.hpp"
 #include "messages/execution.hpp"
 #include "messages/task.hpp"
 
@@ -52,15 +53,8 @@ struct verdict {
 
 template <class Inspector>
 bool inspect(Inspector& f, verdict& x) {
-  auto get = [&x] { return static_cast<std::uint8_t>(x.kind); };
-  auto set = [&x](std::uint8_t v) {
-    if (v > static_cast<std::uint8_t>(verdict_kind::failed))
-      return false;
-    x.kind = static_cast<verdict_kind>(v);
-    return true;
-  };
-  return f.object(x).fields(f.field("kind", get, set), f.field("detail", x.detail),
-                            f.field("summary", x.summary));
+  return f.object(x).fields(enum_field(f, "kind", x.kind, verdict_kind::failed),
+                            f.field("detail", x.detail), f.field("summary", x.summary));
 }
 
 /// An attempt that failed because of a task.

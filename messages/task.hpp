@@ -3,6 +3,8 @@
 // What is said about a task's process, between the executor, the launcher and the phases.
 // Plain aggregates; no CAF header is needed to read them.
 
+#include "messages/enum_field.hpp"
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -77,14 +79,7 @@ struct task_exit {
 
 template <class Inspector>
 bool inspect(Inspector& f, task_exit& x) {
-  auto get = [&x] { return static_cast<std::uint8_t>(x.kind); };
-  auto set = [&x](std::uint8_t v) {
-    if (v > static_cast<std::uint8_t>(exit_kind::lost))
-      return false;
-    x.kind = static_cast<exit_kind>(v);
-    return true;
-  };
-  return f.object(x).fields(f.field("key", x.key), f.field("kind", get, set),
+  return f.object(x).fields(f.field("key", x.key), enum_field(f, "kind", x.kind, exit_kind::lost),
                             f.field("code", x.code), f.field("pid", x.pid),
                             f.field("started_us", x.started_us), f.field("ended_us", x.ended_us),
                             f.field("cpu_us", x.cpu_us), f.field("peak_rss_kb", x.peak_rss_kb),

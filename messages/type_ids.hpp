@@ -15,6 +15,8 @@
 
 namespace aeo {
 using event_batch = std::vector<event>;
+/// Milliseconds by phase, 0 unknown; may be empty.
+using phase_durations = std::vector<std::int64_t>;
 using task_keys = std::vector<task_key>;
 using task_starts = std::vector<task_start>;
 using task_exits = std::vector<task_exit>;
@@ -31,6 +33,7 @@ CAF_ADD_TYPE_ID(aeo_types, (aeo::launcher_inventory))
 CAF_ADD_TYPE_ID(aeo_types, (aeo::log_page))
 CAF_ADD_TYPE_ID(aeo_types, (aeo::log_request))
 CAF_ADD_TYPE_ID(aeo_types, (aeo::operator_decision))
+CAF_ADD_TYPE_ID(aeo_types, (aeo::phase_durations))
 CAF_ADD_TYPE_ID(aeo_types, (aeo::phase_error))
 CAF_ADD_TYPE_ID(aeo_types, (aeo::phase_state))
 CAF_ADD_TYPE_ID(aeo_types, (aeo::phase_view))

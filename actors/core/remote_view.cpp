@@ -1,34 +1,103 @@
 #include "actors/core/remote_view.hpp"
 
 #include "actors/core/lenient_json.hpp"
+#include "actors/core/run_history.hpp"
+#include "actors/core/text.hpp"
 
 namespace aeo::core {
 
-std::string reason_of(const phase_state& p) {
+namespace {
+
+using nlohmann::ordered_json;
+
+std::string first_line(const std::string& text) {
+  return text.substr(0, text.find('\n'));
+}
+
+std::string with_comma(std::string text, const std::string& more) {
+  if (!text.empty() && !more.empty())
+    text += ", ";
+  return text + more;
+}
+
+/// What failed, why that was the end, and where to look.
+std::string failure_of(const ordered_json& data) {
+  auto text = with_comma(lenient::text(data, "message"), lenient::text(data, "why"));
+  if (text.empty())
+    text = lenient::text(data, "class");
+  auto log = lenient::text(data, "log");
+  return log.empty() ? text : text + (text.empty() ? "log " : "; log ") + log;
+}
+
+/// Who has approved already, and until when the others may.
+std::string waiting_of(const ordered_json& data) {
+  auto text = lenient::text(data, "reason");
+  std::string voices;
+  for (const auto& vote : lenient::array(data, "votes"))
+    voices = with_comma(std::move(voices), lenient::text(vote, "by"));
+  if (!voices.empty())
+    text += (text.empty() ? "" : "; ") + ("approved so far by " + voices);
+  if (auto until = lenient::number(data, "deadline_us").value_or(0); until > 0)
+    text += (text.empty() ? "" : "; ") + ("until " + format_clock(until));
+  return text;
+}
+
+std::string blocked_by(const ordered_json& data) {
+  auto reason = lenient::text(data, "reason");
+  return reason.empty() ? failure_of(data) : reason;
+}
+
+std::string decided_by(const ordered_json& data) {
+  auto by = lenient::text(data, "by");
+  auto reason = lenient::text(data, "reason");
+  if (by.empty() || !is_person(by))
+    return reason;
+  return "by " + by + (reason.empty() ? "" : ": ") + reason;
+}
+
+} // namespace
+
+std::string reason_of(phase_status status, std::string_view data) {
   std::string text;
-  switch (p.status) {
+  switch (status) {
   case phase_status::failed:
   case phase_status::retry_wait:
-    text = p.errors.empty() ? std::string{} : p.errors.back().message;
+    text = failure_of(lenient::object(data));
+    break;
+  case phase_status::waiting_approval:
+    text = waiting_of(lenient::object(data));
     break;
   case phase_status::blocked:
-  case phase_status::waiting_approval:
-    text = lenient::text(lenient::object(p.detail), "reason");
+    text = blocked_by(lenient::object(data));
     break;
   case phase_status::rejected:
   case phase_status::skipped:
-  case phase_status::cancelled: {
-    const auto detail = lenient::object(p.detail);
-    const auto by = lenient::text(detail, "by");
-    const auto why = lenient::text(detail, "reason");
-    text = (by.empty() ? "" : "by " + by) + (by.empty() || why.empty() ? "" : ": ") + why;
+  case phase_status::cancelled:
+    text = decided_by(lenient::object(data));
     break;
-  }
   default:
     break;
   }
-  return text.substr(0, text.find('\n'));
+  return first_line(text);
 }
+
+std::string reason_of(const event& e) {
+  const auto to = status_after(e.kind);
+  return to ? reason_of(*to, e.data) : std::string{};
+}
+
+namespace {
+
+/// A state that another tool wrote has errors and no event behind it.
+std::string reason_or_error(const phase_state& p) {
+  auto text = reason_of(p.status, p.detail);
+  const auto failed = p.status == phase_status::failed || p.status == phase_status::retry_wait;
+  if (text.empty() && failed && !p.errors.empty())
+    text = first_line(p.errors.back().message);
+  return text;
+}
+
+} // namespace
 
 run_view make_run_view(const plan& p, const execution_state& s,
                        const std::vector<std::int64_t>& typical_ms, std::int64_t now_us,
@@ -52,7 +121,9 @@ run_view make_run_view(const plan& p, const execution_state& s,
     row.name = def.name;
     row.dependencies = def.dependencies;
     row.tasks = static_cast<std::uint32_t>(def.tasks.size());
-    row.done = is_open(state.status) ? row.tasks : static_cast<std::uint32_t>(state.done.size());
+    // Of an open gate the state forgets which tasks were done. Met criteria mean all of them; who
+    // overrode a failure, or skipped, says nothing about tasks.
+    row.done = state.criteria_met ? row.tasks : static_cast<std::uint32_t>(state.done.size());
     row.status = state.status;
     row.attempt = state.attempt;
     row.started_us = state.started_us;
@@ -60,7 +131,7 @@ run_view make_run_view(const plan& p, const execution_state& s,
     row.ended_us = state.ended_us;
     row.retry_at_us = state.retry_at_us;
     row.typical_ms = i < typical_ms.size() ? typical_ms[i] : 0;
-    row.reason = reason_of(state);
+    row.reason = reason_or_error(state);
     row.seq = view.seq;
     bytes += sizeof row / 2 + row.id.size() + row.name.size() + row.reason.size()
              + 4 * row.dependencies.size(); // On the wire, about.

@@ -3,6 +3,8 @@
 #include "actors/core/execution_state.hpp"
 #include "messages/remote.hpp"
 
+#include <string>
+#include <string_view>
 #include <vector>
 
 namespace aeo::core {
@@ -13,7 +15,10 @@ run_view make_run_view(const plan&, const execution_state&,
                        const std::vector<std::int64_t>& typical_ms, std::int64_t now_us,
                        phase_index first, std::size_t max_bytes);
 
-/// Why the phase is as it is, in one line; empty where the status says all there is to say.
-std::string reason_of(const phase_state&);
+/// Why a phase is as it is, in one line: from the data of the event that made it so (phase_state's
+/// detail). Empty where the status says all there is to say.
+std::string reason_of(phase_status, std::string_view data);
+/// Of the status that the event leads to; empty when it leads to none.
+std::string reason_of(const event&);
 
 } // namespace aeo::core

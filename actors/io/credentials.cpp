@@ -27,12 +27,6 @@ bool is_valid(const credential_record& x, std::int64_t now_us) {
   return x.revoked_us == 0 && now_us < x.expires_us;
 }
 
-token_verdict verdict_on(const credential_record& x, std::int64_t now_us) {
-  if (x.revoked_us != 0)
-    return token_verdict::revoked;
-  return is_valid(x, now_us) ? token_verdict::valid : token_verdict::expired;
-}
-
 /// Base64url of random bytes; empty: there is no randomness to be had.
 std::string make_token() {
   std::array<unsigned char, token_bytes> raw{};
@@ -73,6 +67,17 @@ caf::error check_lifetime(const pem_identity& authority, std::int64_t now_us,
 }
 
 } // namespace
+
+std::string_view to_string(token_verdict x) {
+  constexpr std::array<std::string_view, 4> names = {"valid", "unknown", "expired", "revoked"};
+  return names.at(static_cast<std::size_t>(x));
+}
+
+token_verdict verdict_on(const credential_record& x, std::int64_t now_us) {
+  if (x.revoked_us != 0)
+    return token_verdict::revoked;
+  return is_valid(x, now_us) ? token_verdict::valid : token_verdict::expired;
+}
 
 credential_book::credential_book(const std::filesystem::path& workspace)
     : workspace_(workspace), file_(workspace / "consolidation" / ".aeo" / "credentials.json") {}

@@ -47,6 +47,8 @@ struct credential_record {
 
 /// Why a token is not taken, or whose it is.
 enum class token_verdict : std::uint8_t { valid, unknown, expired, revoked };
+std::string_view to_string(token_verdict);
+token_verdict verdict_on(const credential_record&, std::int64_t now_us);
 
 /// WORKSPACE/consolidation/.aeo/credentials.json (0600): replaced as a whole, under a lock, by
 /// whoever issues or revokes; looked at anew by who reads when it has changed. One thread at a

@@ -1,5 +1,6 @@
 #include "actors/io/launcher_client.hpp"
 
+#include "actors/io/host.hpp"
 #include "actors/io/launcher_folder.hpp"
 #include "actors/io/launcher_protocol.hpp"
 #include "actors/io/launcher_start.hpp"
@@ -264,9 +265,7 @@ private:
     x.key = spec.key;
     x.kind = exit_kind::not_started;
     x.code = E2BIG;
-    x.started_us = x.ended_us = std::chrono::duration_cast<std::chrono::microseconds>(
-                                    std::chrono::system_clock::now().time_since_epoch())
-                                    .count();
+    x.started_us = x.ended_us = now_us();
     x.detail = "the command with its environment is larger than the " + std::to_string(limit())
                + " bytes that can be sent to the launcher: pass large data in a file";
     return x;

@@ -12,8 +12,6 @@
 #include <caf/io/network/doorman_impl.hpp>
 #include <caf/io/network/stream_impl.hpp>
 #include <caf/scoped_actor.hpp>
-#include <openssl/err.h>
-#include <openssl/pem.h>
 
 #include <netdb.h>
 #include <poll.h>
@@ -31,52 +29,9 @@ namespace {
 
 namespace net = caf::io::network;
 
-constexpr int niceness_of_answers = 10;
 using clock = frame_guard::clock;
 
-// -- TLS settings -----------------------------------------------------------------------------
-
-struct openssl_deleter {
-  void operator()(BIO* x) const { BIO_free(x); }
-  void operator()(X509* x) const { X509_free(x); }
-  void operator()(EVP_PKEY* x) const { EVP_PKEY_free(x); }
-};
-
-std::unique_ptr<BIO, openssl_deleter> reader_of(const std::string& text) {
-  return std::unique_ptr<BIO, openssl_deleter>{
-      BIO_new_mem_buf(text.data(), static_cast<int>(text.size()))};
-}
-
-std::unique_ptr<X509, openssl_deleter> certificate_of(const std::string& pem) {
-  return std::unique_ptr<X509, openssl_deleter>{
-      PEM_read_bio_X509(reader_of(pem).get(), nullptr, nullptr, nullptr)};
-}
-
-/// Both sides show a certificate of the authority, or there is no connection.
-std::shared_ptr<const tls_settings> make_settings(const pem_identity& own,
-                                                  const std::string& authority) {
-  ssl_context_ptr context{SSL_CTX_new(TLS_method())};
-  auto certificate = certificate_of(own.certificate);
-  auto trusted = certificate_of(authority);
-  std::unique_ptr<EVP_PKEY, openssl_deleter> key{
-      PEM_read_bio_PrivateKey(reader_of(own.key).get(), nullptr, nullptr, nullptr)};
-  auto made = context && certificate && trusted && key
-              && SSL_CTX_set_min_proto_version(context.get(), TLS1_3_VERSION) == 1
-              && SSL_CTX_use_certificate(context.get(), certificate.get()) == 1
-              && SSL_CTX_use_PrivateKey(context.get(), key.get()) == 1
-              && X509_STORE_add_cert(SSL_CTX_get_cert_store(context.get()), trusted.get()) == 1;
-  if (!made)
-    return nullptr;
-  SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
-  // A revoked or expired peer must not come back by a ticket.
-  SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_OFF);
-  SSL_CTX_set_num_tickets(context.get(), 0);
-  SSL_CTX_set_mode(context.get(), SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER
-                                      | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_RELEASE_BUFFERS);
-  return std::make_shared<const tls_settings>(tls_settings{std::move(context)});
-}
-
-// -- Connections ------------------------------------------------------------------------------
+constexpr int niceness_of_answers = 10;
 
 /// Reads and writes for a CAF stream. Shared with the connection, which asks how it stands.
 struct tls_policy {
@@ -399,24 +354,6 @@ void enable_remote(caf::actor_system_config& config) {
   // Who is silent for that long is gone: monitors say so and attach again.
   config.set("caf.middleman.heartbeat-interval", caf::timespan{std::chrono::seconds{5}});
   config.set("caf.middleman.connection-timeout", caf::timespan{std::chrono::seconds{20}});
-}
-
-caf::expected<tls_context> tls_context::of_node(const node_identity& x) {
-  tls_context result;
-  result.settings_ = make_settings(x.node, x.authority.certificate);
-  if (!result.settings_)
-    return caf::make_error(ec::internal, "the node's certificate and key do not fit together");
-  return result;
-}
-
-caf::expected<tls_context> tls_context::of_credential(const credential& x) {
-  tls_context result;
-  result.settings_ = make_settings(x.identity, x.authority);
-  if (!result.settings_)
-    return caf::make_error(ec::bad_configuration,
-                           "the credential's certificate and key do not fit together: have a new "
-                           "one issued");
-  return result;
 }
 
 remote_door::remote_door(caf::actor_system& system, caf::strong_actor_ptr keeper,

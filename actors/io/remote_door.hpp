@@ -9,7 +9,7 @@
 // - caf::openssl reads certificates anew for each connection and throws on CAF's I/O thread when
 //   that fails; here it is done once.
 
-#include "actors/io/credentials.hpp"
+#include "actors/io/tls_context.hpp"
 #include "messages/actors.hpp"
 
 #include <caf/actor_system.hpp>
@@ -40,19 +40,7 @@ struct door_limits {
   std::size_t unread = std::size_t{64} * 1024 * 1024; ///< Bytes; who asks on without reading goes.
 };
 
-struct tls_settings;
 class link_state;
-
-/// What one side shows and checks.
-class tls_context {
-public:
-  static caf::expected<tls_context> of_node(const node_identity&);
-  static caf::expected<tls_context> of_credential(const credential&);
-  const std::shared_ptr<const tls_settings>& settings() const { return settings_; }
-
-private:
-  std::shared_ptr<const tls_settings> settings_;
-};
 
 /// Where a published actor is reached. Closes that door when it goes; what is connected stays until
 /// the system ends.

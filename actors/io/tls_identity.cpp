@@ -1,5 +1,6 @@
 #include "actors/io/tls_identity.hpp"
 
+#include "actors/io/pem.hpp"
 #include "messages/type_ids.hpp"
 
 #include <openssl/bio.h>
@@ -24,21 +25,7 @@ constexpr std::int64_t second_us = 1'000'000;
 constexpr std::time_t clock_skew_s = 5 * 60;
 constexpr std::int64_t last_time_us = 253'402'300'799 * second_us; // Of the year 9999: four digits.
 constexpr int serial_bits = 127;                                   // Positive in 16 bytes.
-constexpr std::size_t max_pem = 1024 * 1024;
 constexpr std::size_t max_common_name = 64;
-
-template <auto Free>
-struct freed_by {
-  template <class T>
-  void operator()(T* x) const {
-    Free(x);
-  }
-};
-using bio_ptr = std::unique_ptr<BIO, freed_by<&BIO_free>>;
-using bignum_ptr = std::unique_ptr<BIGNUM, freed_by<&BN_free>>;
-using certificate_ptr = std::unique_ptr<X509, freed_by<&X509_free>>;
-using extension_ptr = std::unique_ptr<X509_EXTENSION, freed_by<&X509_EXTENSION_free>>;
-using key_ptr = std::unique_ptr<EVP_PKEY, freed_by<&EVP_PKEY_free>>;
 
 // An error that stays in the thread's queue would be taken for one of its next TLS call.
 caf::error openssl_error(const std::string& what) {
@@ -46,33 +33,6 @@ caf::error openssl_error(const std::string& what) {
   auto text = "cannot " + what + ": " + (reason ? reason : "OpenSSL does not say why");
   ERR_clear_error();
   return caf::make_error(ec::internal, std::move(text));
-}
-
-// Without it OpenSSL asks the terminal for the password of what is encrypted.
-int no_password(char*, int, int, void*) {
-  return -1;
-}
-
-bio_ptr pem_reader(const std::string& pem) {
-  if (pem.size() > max_pem)
-    return nullptr;
-  return bio_ptr{BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size()))};
-}
-
-certificate_ptr parse_certificate(const std::string& pem) {
-  certificate_ptr result;
-  if (const auto in = pem_reader(pem))
-    result.reset(PEM_read_bio_X509(in.get(), nullptr, no_password, nullptr));
-  ERR_clear_error();
-  return result;
-}
-
-key_ptr parse_key(const std::string& pem) {
-  key_ptr result;
-  if (const auto in = pem_reader(pem))
-    result.reset(PEM_read_bio_PrivateKey(in.get(), nullptr, no_password, nullptr));
-  ERR_clear_error();
-  return result;
 }
 
 bool belongs_to(const X509* certificate, EVP_PKEY* key) {

@@ -33,7 +33,7 @@ caf::expected<tls_session> tls_session::make(const tls_settings& settings, int s
     SSL_set_accept_state(ssl.get());
   else
     SSL_set_connect_state(ssl.get());
-  return tls_session{std::move(ssl), which};
+  return tls_session{std::move(ssl)};
 }
 
 rw_state tls_session::state_after(int returned) {
@@ -59,32 +59,28 @@ rw_state tls_session::shake_hands() {
   return rw_state::success;
 }
 
-rw_state tls_session::read(std::size_t& result, void* to, std::size_t size) {
-  result = 0;
+template <class Step>
+rw_state tls_session::transfer(std::size_t size, Step step) {
   if (!open_)
     if (auto state = shake_hands(); !open_)
       return state;
   if (size == 0)
     return rw_state::indeterminate;
   ERR_clear_error();
-  auto returned = SSL_read_ex(ssl_.get(), to, size, &result);
+  auto returned = step();
+  return returned == 1 ? rw_state::success : state_after(returned);
+}
+
+rw_state tls_session::read(std::size_t& result, void* to, std::size_t size) {
+  result = 0;
+  auto state = transfer(size, [&] { return SSL_read_ex(ssl_.get(), to, size, &result); });
   // A read that waits for data is no reason to stop writing: want_read would say that.
-  if (returned == 1)
-    return rw_state::success;
-  auto state = state_after(returned);
-  return state == rw_state::want_read ? rw_state::success : state;
+  return state == rw_state::want_read && open_ ? rw_state::success : state;
 }
 
 rw_state tls_session::write(std::size_t& result, const void* from, std::size_t size) {
   result = 0;
-  if (!open_)
-    if (auto state = shake_hands(); !open_)
-      return state;
-  if (size == 0)
-    return rw_state::indeterminate;
-  ERR_clear_error();
-  auto returned = SSL_write_ex(ssl_.get(), from, size, &result);
-  return returned == 1 ? rw_state::success : state_after(returned);
+  return transfer(size, [&] { return SSL_write_ex(ssl_.get(), from, size, &result); });
 }
 
 std::size_t tls_session::pending() const {

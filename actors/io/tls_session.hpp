@@ -62,12 +62,13 @@ public:
   const std::string& failure() const { return failure_; }
 
 private:
-  explicit tls_session(ssl_ptr ssl, side which) : ssl_(std::move(ssl)), side_(which) {}
+  explicit tls_session(ssl_ptr ssl) : ssl_(std::move(ssl)) {}
+  template <class Step>
+  caf::io::network::rw_state transfer(std::size_t size, Step);
   caf::io::network::rw_state shake_hands();
   caf::io::network::rw_state state_after(int returned);
 
   ssl_ptr ssl_;
-  side side_;
   bool open_ = false;
   std::string failure_;
 };

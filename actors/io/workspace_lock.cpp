@@ -2,6 +2,7 @@
 
 #include "actors/core/timestamp.hpp"
 #include "actors/io/files.hpp"
+#include "actors/io/host.hpp"
 #include "messages/type_ids.hpp"
 
 #include <nlohmann/json.hpp>
@@ -46,10 +47,8 @@ workspace_holder read_holder(int fd) {
 }
 
 void write_holder(int fd, const std::string& program) {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  const auto now_us = std::chrono::duration_cast<std::chrono::microseconds>(now).count();
   const json object = {
-      {"pid", ::getpid()}, {"program", program}, {"since", core::format_time(now_us)}};
+      {"pid", ::getpid()}, {"program", program}, {"since", core::format_time(now_us())}};
   const auto text = object.dump(-1, ' ', false, json::error_handler_t::replace) + '\n';
   // Only for the reader's comfort: the lock does not depend on it.
   if (::ftruncate(fd, 0) == 0)

@@ -31,14 +31,15 @@ struct feed_fixture : actor_fixture {
     deps.open = [this]() -> caf::expected<std::unique_ptr<io::event_store>> {
       return std::unique_ptr<io::event_store>{std::make_unique<memory_store>(disk)};
     };
+    deps.typical = [] { return phase_durations{7}; };
     deps.read = [this](const std::string& file, std::uint64_t& offset, std::size_t limit, bool) {
       auto part = files[file].substr(std::min<std::size_t>(offset, files[file].size()), limit);
       offset += part.size();
       return part;
     };
     archive_ = spawn(archive, deps);
-    uut = spawn(feed, context, spawn(state_mock, store), archive_, std::vector<std::int64_t>{7},
-                std::uint64_t{stored_before});
+    uut = spawn(feed, context, spawn(state_mock, store), archive_, std::uint64_t{stored_before});
+    run();
   }
 
   /// Stored, and what the state actor would tell of it.
@@ -197,6 +198,35 @@ TEST_CASE("a task's log is read on from where it was read to, and said to be com
   CHECK(read(first.next).complete);
 }
 
+TEST_CASE("a task's log is of its last attempt unless another one is asked for") {
+  feed_fixture f;
+  auto begins = [&](const std::string& task, std::uint32_t attempt) {
+    auto e = make_event(event_kind::task_finished, "0");
+    e.task = task;
+    e.attempt = attempt;
+    e.seq = f.disk->events.size() + 1;
+    f.disk->events.push_back(e);
+  };
+  auto asked = [&](const std::string& task, std::uint32_t attempt) {
+    std::string found = "none";
+    auto handle = f.self->request(f.archive_, caf::infinite, atom::read_v,
+                                  log_request{"0", task, attempt, 0});
+    f.run();
+    handle.receive([&](const log_page& x) { found = x.task + "." + std::to_string(x.attempt); },
+                   [](const caf::error&) {});
+    return found;
+  };
+  begins("T1", 1);
+  begins("T2", 1);
+  CHECK(asked("", 0) == "T2.1");
+  begins("T1", 2); // Found although the log was looked at before.
+  CHECK(asked("", 0) == "T1.2");
+  CHECK(asked("T1", 0) == "T1.2");
+  CHECK(asked("T1", 1) == "T1.1");
+  CHECK(asked("T2", 0) == "T2.1");
+  CHECK(asked("T3", 0) == "none");
+}
+
 TEST_CASE("asking for a phase or a log that is not there says so") {
   feed_fixture f;
   auto refused = [&](const std::string& phase) {
@@ -209,7 +239,7 @@ TEST_CASE("asking for a phase or a log that is not there says so") {
     return why;
   };
   CHECK(refused("9") == "the plan has no phase 9");
-  CHECK(refused("0") == "no task of phase 0 has run yet");
+  CHECK(refused("0") == "no such task of phase 0 has run yet");
 }
 
 TEST_CASE("why tells the events of one phase") {
@@ -241,7 +271,7 @@ TEST_CASE("the rows of a large plan come some at a time, each once") {
   archive_deps none;
   none.context = f.make_context(std::move(p));
   auto uut = f.spawn(feed, none.context, f.spawn(state_mock, store), f.spawn(archive, none),
-                     std::vector<std::int64_t>{}, std::uint64_t{9});
+                     std::uint64_t{9});
   std::uint32_t have = 0;
   int views = 0;
   for (std::uint32_t total = 1; have < total; ++views) {

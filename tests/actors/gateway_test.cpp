@@ -34,6 +34,7 @@ archive_actor::behavior_type archive_mock(archive_actor::pointer) {
       [](atom::ask, const std::string& what, const std::string& about) {
         return what + " " + about;
       },
+      [](atom::get) { return phase_durations{}; },
       [](atom::finish) { FAIL("the gateway ends nothing"); },
   };
 }

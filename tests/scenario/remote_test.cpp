@@ -293,14 +293,14 @@ TEST_CASE("a monitor misses no event and sees none twice when the node is killed
 TEST_CASE("a log is followed as it grows, to the end of the phase, without its secrets") {
   temp_workspace w;
   w.write(".env", "DEPLOY_TOKEN=hunter2hunter2\n");
-  write_plan(w,
-             {{"a", shell_phase({}, "echo first $DEPLOY_TOKEN; while ! test -e go; do sleep 0.05; "
-                                    "done; echo last")}});
+  write_plan(
+      w,
+      {{"a", shell_phase({}, "mkfifo gate; echo first $DEPLOY_TOKEN; read x < gate; echo last")}});
   program node{with(w, "aeo-node", {})};
   wait_for_text(w.path() / "consolidation/.aeo/endpoint.json", "port");
   program follow{with(w, "aeo-monitor", {"--follow", "a"})};
   wait_for_text(follow.output_file(), "first");
-  w.write("go", "");
+  w.write("gate", "go\n");
   auto r = follow.wait();
   INFO(r.output);
   CHECK(contains(r.output, "last"));

@@ -4,6 +4,7 @@
 // address and a credential file.
 
 #include "actors/io/remote_door.hpp"
+#include "messages/exit_code.hpp"
 
 #include <CLI/CLI.hpp>
 #include <caf/actor_system.hpp>
@@ -17,12 +18,6 @@
 #include <string>
 
 namespace aeo::attach {
-
-/// Exit codes of DESIGN section 6.
-namespace exit_code {
-constexpr int ok = 0, failed = 1, usage = 2, no_node = 69, internal = 70, not_permitted = 77,
-              configuration = 78;
-}
 
 /// The exit code that an error leads to.
 int exit_code_of(const caf::error&);

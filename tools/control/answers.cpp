@@ -1,11 +1,11 @@
 #include "tools/control/answers.hpp"
 
 #include "actors/core/lenient_json.hpp"
+#include "actors/core/report.hpp"
 #include "actors/core/text.hpp"
 #include "actors/core/timestamp.hpp"
 
 #include <algorithm>
-#include <array>
 
 namespace aeo::control {
 
@@ -42,19 +42,14 @@ std::string reason(const run_view& v, const phase_view& p) {
   return text;
 }
 
-std::array<std::size_t, 11> count(const run_view& v) {
-  std::array<std::size_t, 11> result{};
-  for (const auto& p : v.phases)
-    ++result.at(static_cast<std::size_t>(p.status));
-  return result;
-}
-
 std::string counts_line(const run_view& v) {
-  const auto counts = count(v);
+  core::progress_counts counts;
+  for (const auto& p : v.phases)
+    ++counts.by_status.at(static_cast<std::size_t>(p.status));
   std::string result;
-  for (std::size_t s = 0; s < counts.size(); ++s)
-    if (counts.at(s) != 0)
-      result += (result.empty() ? "" : ", ") + core::format_count(counts.at(s)) + " "
+  for (std::size_t s = 0; s < counts.by_status.size(); ++s)
+    if (const auto n = counts.by_status.at(s); n != 0)
+      result += (result.empty() ? "" : ", ") + core::format_count(n) + " "
                 + std::string{to_string(static_cast<phase_status>(s))};
   return result;
 }

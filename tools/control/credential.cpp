@@ -3,10 +3,8 @@
 #include "actors/core/lenient_json.hpp"
 #include "actors/core/text.hpp"
 #include "actors/core/timestamp.hpp"
+#include "actors/io/host.hpp"
 #include "config/values.hpp"
-
-#include <pwd.h>
-#include <unistd.h>
 
 #include <iostream>
 
@@ -16,26 +14,9 @@ namespace {
 
 using nlohmann::ordered_json;
 
-std::int64_t now_us() {
-  return std::chrono::duration_cast<std::chrono::microseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
-
-std::string system_user() {
-  const auto* user = ::getpwuid(::geteuid());
-  return user != nullptr ? user->pw_name : "uid-" + std::to_string(::geteuid());
-}
-
 int fail(const caf::error& err) {
   std::cerr << "aeo-control: " << message_of(err) << '\n';
   return attach::exit_code_of(err);
-}
-
-std::string state_of(const io::credential_record& x, std::int64_t now) {
-  if (x.revoked_us != 0)
-    return "revoked";
-  return x.expires_us <= now ? "expired" : "valid";
 }
 
 int issue(const options& o) {
@@ -43,10 +24,10 @@ int issue(const options& o) {
   if (!lifetime || lifetime->count() <= 0) {
     std::cerr << "aeo-control: --expires: expected a time like 12h or 90d, got " << o.lifetime
               << '\n';
-    return attach::exit_code::usage;
+    return exit_code::usage;
   }
   std::string notes;
-  auto identity = io::open_node_identity(o.target.workspace, now_us(), notes);
+  auto identity = io::open_node_identity(o.target.workspace, io::now_us(), notes);
   if (!identity)
     return fail(identity.error());
   if (!notes.empty())
@@ -55,11 +36,11 @@ int issue(const options& o) {
   std::error_code error;
   if (std::filesystem::exists(file, error)) {
     std::cerr << "aeo-control: " << file.string() << " is there already: name another with --out\n";
-    return attach::exit_code::failed;
+    return exit_code::failed;
   }
   io::credential_book book{o.target.workspace};
-  auto made = book.issue(identity->authority, o.name, *access_role_from_string(o.role), now_us(),
-                         lifetime->count() * 1000, system_user());
+  auto made = book.issue(identity->authority, o.name, *access_role_from_string(o.role),
+                         io::now_us(), lifetime->count() * 1000, io::user_name());
   if (!made)
     return fail(made.error());
   if (auto err = io::write_credential(file, *made))
@@ -67,7 +48,7 @@ int issue(const options& o) {
   std::cout << file.string() << " lets " << o.name << " attach as " << o.role << " until "
             << core::short_time(made->expires_us)
             << "; it is a secret: hand it over by a safe way and delete it here\n";
-  return attach::exit_code::ok;
+  return exit_code::ok;
 }
 
 int list(const options& o) {
@@ -75,39 +56,39 @@ int list(const options& o) {
   auto all = book.list();
   if (!all)
     return fail(all.error());
-  const auto now = now_us();
+  const auto now = io::now_us();
   if (o.json) {
     ordered_json rows = ordered_json::array();
     for (const auto& x : *all)
       rows.push_back(
           {{"name", x.name},
            {"role", to_string(x.role)},
-           {"state", state_of(x, now)},
+           {"state", to_string(io::verdict_on(x, now))},
            {"issued_by", x.issued_by},
            {"issued_at", core::format_time(x.issued_us)},
            {"expires_at", core::format_time(x.expires_us)},
            {"revoked_at",
             x.revoked_us == 0 ? ordered_json{} : ordered_json(core::format_time(x.revoked_us))}});
     std::cout << core::lenient::dump(rows, 2) << '\n';
-    return attach::exit_code::ok;
+    return exit_code::ok;
   }
   if (all->empty())
     std::cout << "nobody has a credential yet: aeo-control credential issue --name NAME\n";
   for (const auto& x : *all)
     std::cout << core::pad_to_width(x.name, 24) << "  " << core::pad_to_width(to_string(x.role), 8)
-              << "  " << core::pad_to_width(state_of(x, now), 7) << "  until "
+              << "  " << core::pad_to_width(to_string(io::verdict_on(x, now)), 7) << "  until "
               << core::short_time(x.expires_us) << "  issued by " << x.issued_by << '\n';
-  return attach::exit_code::ok;
+  return exit_code::ok;
 }
 
 int revoke(const options& o) {
   io::credential_book book{o.target.workspace};
-  if (auto err = book.revoke(o.name, now_us())) {
+  if (auto err = book.revoke(o.name, io::now_us())) {
     std::cerr << "aeo-control: " << message_of(err) << '\n';
-    return attach::exit_code::failed;
+    return exit_code::failed;
   }
   std::cout << "the credential of " << o.name << " is revoked: the node takes it no more\n";
-  return attach::exit_code::ok;
+  return exit_code::ok;
 }
 
 } // namespace

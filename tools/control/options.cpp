@@ -133,7 +133,7 @@ std::optional<options> parse_options(int argc, char** argv, int& exit_code) {
   try {
     p.app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    exit_code = p.app.exit(error) == 0 ? 0 : attach::exit_code::usage;
+    exit_code = p.app.exit(error) == 0 ? 0 : exit_code::usage;
     return std::nullopt;
   }
   return o;

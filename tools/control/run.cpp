@@ -49,12 +49,12 @@ public:
     if (o_.command == "ids") {
       for (const auto& p : view->phases)
         std::cout << p.id << '\n';
-      return attach::exit_code::ok;
+      return exit_code::ok;
     }
     std::cout << (o_.command == "graph" ? graph_text(*view, o_.json ? "json" : o_.format)
                   : o_.json             ? status_json(*view)
                                         : status_text(*view));
-    return attach::exit_code::ok;
+    return exit_code::ok;
   }
 
 private:
@@ -71,7 +71,7 @@ private:
       std::cout << core::lenient::dump(ordered_json{{"ok", true}, {"outcome", *answer}}) << '\n';
     else
       std::cout << *answer << '\n';
-    return attach::exit_code::ok;
+    return exit_code::ok;
   }
 
   int why(const run_view& view) {
@@ -80,7 +80,7 @@ private:
     if (!events)
       return fail(o_, events.error());
     std::cout << (o_.json ? *events + "\n" : why_text(view, o_.phase, *events));
-    return attach::exit_code::ok;
+    return exit_code::ok;
   }
 
   int history() {
@@ -89,7 +89,7 @@ private:
     if (!answer)
       return fail(o_, answer.error());
     std::cout << (o_.json ? *answer + "\n" : history_text(*answer));
-    return attach::exit_code::ok;
+    return exit_code::ok;
   }
 
   int verify() {
@@ -100,7 +100,7 @@ private:
     bool ok = false;
     const auto text = verify_text(*answer, ok);
     std::cout << (o_.json ? *answer + "\n" : text);
-    return ok ? attach::exit_code::ok : attach::exit_code::failed;
+    return ok ? exit_code::ok : exit_code::failed;
   }
 
   int logs() {
@@ -113,7 +113,7 @@ private:
       const auto nothing_new = page->next == request.offset;
       request = {o_.phase, page->task, page->attempt, page->next};
       if (page->complete || (nothing_new && !o_.follow))
-        return attach::exit_code::ok;
+        return exit_code::ok;
       if (nothing_new)
         std::this_thread::sleep_for(follow_interval);
     }
@@ -130,7 +130,7 @@ int run(const options& o) {
     return manage_credentials(o);
   if (o.command == "completion") {
     std::cout << completion_script(o.name);
-    return attach::exit_code::ok;
+    return exit_code::ok;
   }
   attach::system_config config;
   caf::actor_system system{config};

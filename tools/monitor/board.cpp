@@ -3,6 +3,7 @@
 #include "actors/core/event_data.hpp"
 #include "actors/core/execution_state.hpp"
 #include "actors/core/lenient_json.hpp"
+#include "actors/core/remote_view.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -191,7 +192,7 @@ void board::set_status(place i, phase_status to, const event& e) {
   --counts_.by_status.at(static_cast<std::size_t>(p.status));
   ++counts_.by_status.at(static_cast<std::size_t>(to));
   p.status = to;
-  p.reason = reason_of(e);
+  p.reason = core::reason_of(e);
   p.retry_at_us = 0;
   p.ended_us = e.time_us;
   tasks_.erase(i);

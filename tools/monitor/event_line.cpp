@@ -1,6 +1,7 @@
 #include "tools/monitor/event_line.hpp"
 
 #include "actors/core/lenient_json.hpp"
+#include "actors/core/remote_view.hpp"
 #include "actors/core/run_history.hpp"
 #include "actors/core/text.hpp"
 
@@ -21,28 +22,6 @@ std::string with_comma(std::string text, const std::string& more) {
   if (!text.empty() && !more.empty())
     text += ", ";
   return text + more;
-}
-
-/// What failed, why that was the end, and where to look.
-std::string failure_of(const event_json& data) {
-  auto text = with_comma(read::text(data, "message"), read::text(data, "why"));
-  if (text.empty())
-    text = read::text(data, "class");
-  auto log = read::text(data, "log");
-  return log.empty() ? text : text + (text.empty() ? "log " : "; log ") + log;
-}
-
-/// Who has approved already, and until when the others may.
-std::string waiting_of(const event_json& data) {
-  auto text = read::text(data, "reason");
-  std::string voices;
-  for (const auto& vote : read::array(data, "votes"))
-    voices = with_comma(std::move(voices), read::text(vote, "by"));
-  if (!voices.empty())
-    text += (text.empty() ? "" : "; ") + ("approved so far by " + voices);
-  if (auto until = read::number(data, "deadline_us").value_or(0); until > 0)
-    text += (text.empty() ? "" : "; ") + ("until " + core::format_clock(until));
-  return text;
 }
 
 /// Only what was refused has a line: the rest is told by what it changed.
@@ -95,16 +74,16 @@ said phase_text(const event& e, const event_json& data, duration took) {
   case event_kind::phase_approved:
     return {approval_of(data, took), tone::good};
   case event_kind::phase_waiting:
-    return {"waits for a person" + after_colon(reason_of(e)), tone::attention};
+    return {"waits for a person" + after_colon(core::reason_of(e)), tone::attention};
   case event_kind::phase_rejected:
     return {"REJECTED" + decision_of(data), tone::bad};
   case event_kind::phase_retry_wait:
-    return {"will be tried again" + after_colon(reason_of(e)), tone::attention};
+    return {"will be tried again" + after_colon(core::reason_of(e)), tone::attention};
   case event_kind::phase_failed:
-    return {"FAILED" + after_colon(reason_of(e)), tone::bad};
+    return {"FAILED" + after_colon(core::reason_of(e)), tone::bad};
   case event_kind::phase_blocked: {
     auto by = read::text(data, "by");
-    return {by.empty() ? "blocked" + after_colon(reason_of(e)) : "blocked behind " + by,
+    return {by.empty() ? "blocked" + after_colon(core::reason_of(e)) : "blocked behind " + by,
             tone::attention};
   }
   case event_kind::phase_unblocked:
@@ -194,31 +173,6 @@ std::string text_of(const event_line& l) {
   return comes_in_masses(l.kind)
              ? start + "and " + core::format_count(l.more) + " more " + l.text
              : start + l.text + " (" + core::format_count(l.more + 1) + " times)";
-}
-
-std::string reason_of(const event& e) {
-  switch (e.kind) {
-  case event_kind::phase_failed:
-  case event_kind::phase_retry_wait:
-    return failure_of(read::object(e.data));
-  case event_kind::phase_waiting:
-    return waiting_of(read::object(e.data));
-  case event_kind::phase_blocked: {
-    auto data = read::object(e.data);
-    auto reason = read::text(data, "reason");
-    return reason.empty() ? failure_of(data) : reason;
-  }
-  case event_kind::phase_rejected:
-  case event_kind::phase_skipped:
-  case event_kind::phase_cancelled: {
-    auto data = read::object(e.data);
-    auto by = person_of(data);
-    auto reason = read::text(data, "reason");
-    return by.empty() ? reason : by.substr(1) + after_colon(reason);
-  }
-  default:
-    return {};
-  }
 }
 
 } // namespace aeo::monitor

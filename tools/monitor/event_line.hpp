@@ -31,8 +31,5 @@ bool is_told(const event&);
 bool comes_in_masses(event_kind);
 /// The line; `took` is how long the attempt took that it ends, 0: unknown.
 event_line told(const event&, duration took);
-/// Why the phase is where the event took it, as phase_view::reason has it; empty when the status
-/// needs no reason.
-std::string reason_of(const event&);
 
 } // namespace aeo::monitor

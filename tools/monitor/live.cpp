@@ -1,5 +1,6 @@
 #include "tools/monitor/live.hpp"
 
+#include "actors/io/host.hpp"
 #include "tools/monitor/picture.hpp"
 #include "tools/monitor/screen.hpp"
 #include "tools/monitor/watcher.hpp"
@@ -15,12 +16,6 @@ namespace {
 
 constexpr int tick_ms = 250;
 constexpr std::size_t most_log = std::size_t{256} * 1024;
-
-std::int64_t wall_us() {
-  return std::chrono::duration_cast<std::chrono::microseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 /// What the operator sees and types.
 class desk {
@@ -48,9 +43,9 @@ public:
   }
 
 private:
-  void hear(run_view& view) { board_.begin(std::move(view), wall_us()); }
+  void hear(run_view& view) { board_.begin(std::move(view), io::now_us()); }
   void hear(const event_page& page) {
-    if (!board_.apply(page, wall_us()))
+    if (!board_.apply(page, io::now_us()))
       caf::anon_send(watcher_, atom::get_v);
   }
   void hear(const log_idle&) {}
@@ -73,7 +68,7 @@ private:
   void show() {
     look_.width = screen_.width();
     look_.height = screen_.height();
-    look_.local_us = wall_us();
+    look_.local_us = io::now_us();
     screen_.show(log_ ? draw_log(board_, look_, *log_) : draw(board_, look_));
   }
 
@@ -87,6 +82,18 @@ private:
     log_.emplace();
     log_->phase = board_.phases()[at].id;
     caf::anon_send(watcher_, atom::read_v, log_->phase);
+  }
+
+  /// One thing at a time, the uppermost first.
+  void back() {
+    if (log_) {
+      caf::anon_send(watcher_, atom::read_v, std::string{});
+      log_.reset();
+    } else if (look_.help) {
+      look_.help = false;
+    } else {
+      look_.selected.reset();
+    }
   }
 
   void press(key k) {
@@ -109,11 +116,7 @@ private:
       look_.help = !look_.help;
       return;
     case key::back:
-      look_.help = false;
-      if (log_)
-        caf::anon_send(watcher_, atom::read_v, std::string{});
-      log_.reset();
-      return;
+      return back();
     case key::resized:
       return screen_.repaint();
     default:
@@ -138,7 +141,7 @@ int run_live(const options& o) {
   if (!opened) {
     std::cerr << "aeo-monitor: " << opened.error
               << "; use --once for a picture, --json for events\n";
-    return attach::exit_code::usage;
+    return exit_code::usage;
   }
   auto in = std::make_shared<inbox>();
   watch_options watch;
@@ -148,7 +151,7 @@ int run_live(const options& o) {
   caf::anon_send_exit(watcher, caf::exit_reason::kill);
   *opened = nullptr; // The terminal is as it was: now something may be said.
   if (!failure)
-    return attach::exit_code::ok;
+    return exit_code::ok;
   std::cerr << "aeo-monitor: " << message_of(*failure) << '\n';
   return attach::exit_code_of(*failure);
 }

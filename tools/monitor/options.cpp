@@ -24,7 +24,7 @@ std::optional<options> parse_options(int argc, char** argv, int& exit_code) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    exit_code = app.exit(error) == 0 ? 0 : attach::exit_code::usage;
+    exit_code = app.exit(error) == 0 ? 0 : exit_code::usage;
     return std::nullopt;
   }
   const char* no_color = std::getenv("NO_COLOR");

@@ -30,17 +30,10 @@ std::size_t share(std::size_t wanted, std::size_t most) {
   return std::min(wanted, most);
 }
 
-/// The node forgets the tasks of a phase whose gate opened.
-std::uint32_t tasks_done(const phase_view& p) {
-  if (p.status == phase_status::skipped)
-    return 0;
-  return p.status == phase_status::approved && p.done == 0 ? p.tasks : p.done;
-}
-
 std::string tasks_text(const phase_view& p) {
   if (p.tasks == 0 || p.status == phase_status::skipped)
     return "-";
-  return std::to_string(tasks_done(p)) + "/" + std::to_string(p.tasks);
+  return std::to_string(p.done) + "/" + std::to_string(p.tasks);
 }
 
 /// Of the attempt that runs or was the last.
@@ -221,7 +214,7 @@ styled_line table_row(const board& b, place i, const table_columns& c, bool sele
   line.field(p.name, c.name, needs_person(p.status) ? tone::strong : text);
   line.field(look.word, c.status, look.color);
   line.field_right(p.attempt > 1 ? std::to_string(p.attempt) : "", c.attempt, tone::attention);
-  line.field(bar_text(tasks_done(p), p.tasks, p.tasks == 0 ? 0 : c.bar, c.utf8), c.bar, look.color);
+  line.field(bar_text(p.done, p.tasks, p.tasks == 0 ? 0 : c.bar, c.utf8), c.bar, look.color);
   line.field_right(tasks_text(p), c.tasks, text).field_right(time_text(p, now_us), c.time, text);
   if (line.left() >= 6)
     line.add(note_text(b, i, now_us), note_tone(b, i, now_us));

@@ -2,6 +2,7 @@
 
 #include "actors/core/event_json.hpp"
 #include "actors/core/execution_state.hpp"
+#include "actors/io/host.hpp"
 #include "tools/monitor/picture.hpp"
 #include "tools/monitor/watcher.hpp"
 
@@ -15,12 +16,6 @@
 namespace aeo::monitor {
 
 namespace {
-
-std::int64_t clock_us() {
-  return std::chrono::duration_cast<std::chrono::microseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 int say(const caf::error& err) {
   std::cerr << "aeo-monitor: " << message_of(err) << '\n';
@@ -43,11 +38,11 @@ int print_once(const options& o) {
   if (!view)
     return say(view.error());
   board b;
-  b.begin(std::move(*view), clock_us());
+  b.begin(std::move(*view), io::now_us());
   view_options look;
   look.width = columns();
   look.height = b.phases().size() + 60;
-  look.local_us = clock_us();
+  look.local_us = io::now_us();
   look.link = {link_state::attached,    (*node)->address(), (*node)->welcome().name,
                (*node)->welcome().role, look.local_us,      {}};
   auto lines = draw(b, look);
@@ -59,7 +54,7 @@ int print_once(const options& o) {
     text += '\n';
   }
   std::cout << text.substr(0, text.find_last_not_of('\n') + 1) << '\n';
-  return attach::exit_code::ok;
+  return exit_code::ok;
 }
 
 /// Prints what a watcher hears until the run, or the phase, has ended.
@@ -105,14 +100,14 @@ private:
     end_if_read();
     if ((o_.json && o_.once && (page.events.empty() || page.events.back().seq >= page.head))
         || (ended_ && (o_.json || page.ended)))
-      end(attach::exit_code::ok);
+      end(exit_code::ok);
   }
 
   void hear(const run_view& view) {
     const auto found = std::ranges::find(view.phases, o_.follow, &phase_view::id);
     if (found == view.phases.end()) {
       std::cerr << "aeo-monitor: the plan has no phase " << o_.follow << '\n';
-      end(attach::exit_code::failed);
+      end(exit_code::failed);
       return;
     }
     phase_over_ = is_terminal(found->status) || found->status == phase_status::waiting_approval;
@@ -126,17 +121,17 @@ private:
   }
   void end_if_read() {
     if (!o_.follow.empty() && idle_ && phase_over_)
-      end(attach::exit_code::ok);
+      end(exit_code::ok);
   }
 
   void hear(const link_view& link) {
     if (link.state != link_state::lost)
       return;
     if (ended_) {
-      end(attach::exit_code::ok);
+      end(exit_code::ok);
     } else if (link.address.empty() && o_.once) {
       std::cerr << "aeo-monitor: " << link.trouble << '\n';
-      end(attach::exit_code::no_node);
+      end(exit_code::no_node);
     } else if (link.trouble != trouble_) {
       std::cerr << "aeo-monitor: " << link.trouble << "; trying again\n";
     }

@@ -1,5 +1,7 @@
 #include "tools/monitor/watcher.hpp"
 
+#include "actors/io/host.hpp"
+
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
@@ -23,12 +25,6 @@ constexpr std::chrono::microseconds longest_pause{10'000'000};
 constexpr auto log_interval = std::chrono::milliseconds{300};
 /// An event may be hours away; that the node is gone is noticed by its silence.
 constexpr auto any_time = caf::infinite;
-
-std::int64_t local_now_us() {
-  return std::chrono::duration_cast<std::chrono::microseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 /// Nothing to wait for: the operator must do something first.
 bool is_final(const caf::error& err) {
@@ -92,7 +88,7 @@ struct watcher_state {
   void say(link_state state, std::string trouble) {
     link_view link;
     link.state = state;
-    link.since_us = local_now_us();
+    link.since_us = io::now_us();
     link.trouble = std::move(trouble);
     if (node) {
       link.address = node->address();

@@ -1,6 +1,7 @@
 #include "tools/node/console.hpp"
 
 #include "actors/core/event_json.hpp"
+#include "actors/io/host.hpp"
 #include "tools/node/console_text.hpp"
 #include "tools/node/output.hpp"
 #include "tools/node/progress_model.hpp"
@@ -107,10 +108,10 @@ public:
 
   void say(std::string_view text) {
     if (options_.mode != console_mode::json) {
-      put({core::format_clock(now_us()) + "  " + core::plain_line(masked(text))});
+      put({core::format_clock(io::now_us()) + "  " + core::plain_line(masked(text))});
       return;
     }
-    put_json(json_message(now_us(), text, options_.mask));
+    put_json(json_message(io::now_us(), text, options_.mask));
   }
 
   void tick(std::int64_t now_us) {
@@ -245,12 +246,6 @@ private:
     next_summary_us_ = now_us + summary_interval_us;
     put(summary_line(model_, now_us));
     changed_ = false;
-  }
-
-  static std::int64_t now_us() {
-    return std::chrono::duration_cast<std::chrono::microseconds>(
-               std::chrono::system_clock::now().time_since_epoch())
-        .count();
   }
 
   console_options options_;

@@ -1,5 +1,7 @@
 #include "tools/node/options.hpp"
 
+#include "messages/exit_code.hpp"
+
 #include <CLI/CLI.hpp>
 
 #include <charconv>
@@ -10,8 +12,6 @@
 namespace aeo::node {
 
 namespace {
-
-constexpr int usage_exit = 2;
 
 std::string absolute_folder(const std::string& text) {
   std::error_code error;
@@ -93,7 +93,7 @@ std::variant<options, int> parse_options(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : usage_exit;
+    return app.exit(error) == 0 ? 0 : exit_code::usage;
   }
   o.config = config;
   if (!mode.empty())
@@ -103,7 +103,7 @@ std::variant<options, int> parse_options(int argc, char** argv) {
   if (error) {
     std::fprintf(stderr, "aeo-node: %s: %s\n", o.workspace_as_typed.c_str(),
                  error.message().c_str());
-    return usage_exit;
+    return exit_code::usage;
   }
   return o;
 }

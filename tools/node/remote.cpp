@@ -1,6 +1,7 @@
 #include "tools/node/remote.hpp"
 
 #include "actors/io/endpoint.hpp"
+#include "actors/io/host.hpp"
 #include "actors/io/remote_door.hpp"
 #include "tools/node/log_reader.hpp"
 #include "tools/node/replay.hpp"
@@ -8,7 +9,6 @@
 #include <caf/io/middleman.hpp>
 #include <caf/scoped_actor.hpp>
 
-#include <pwd.h>
 #include <unistd.h>
 
 #include <utility>
@@ -16,13 +16,6 @@
 namespace aeo::node {
 
 namespace {
-
-constexpr int configuration_exit = 78;
-
-std::string system_user() {
-  const auto* user = ::getpwuid(::geteuid());
-  return user != nullptr ? user->pw_name : "uid-" + std::to_string(::geteuid());
-}
 
 /// Who listens everywhere is reached here, too.
 std::string reachable(const std::string& host) {
@@ -40,6 +33,17 @@ std::string address_of(caf::actor_system& system, const caf::node_id& node) {
             result = host.empty() ? host : host + ":" + std::to_string(port);
           },
           [&](const caf::error&) { result = "unknown"; });
+  return result;
+}
+
+phase_durations durations_of(const plan& p, const std::filesystem::path& file,
+                             const std::string& except) {
+  phase_durations result;
+  if (auto typical = io::typical_durations(file, except))
+    for (const auto& phase : p.phases) {
+      const auto found = typical->find(phase.id);
+      result.push_back(found == typical->end() ? 0 : found->second);
+    }
   return result;
 }
 
@@ -62,28 +66,23 @@ private:
 
 } // namespace
 
-std::variant<remote_access, refusal>
-remote_access::prepare(const options& o, const configuration& c, const session& s) {
+std::variant<remote_access, refusal> remote_access::prepare(const options& o,
+                                                            const configuration& c) {
   remote_access result;
   std::string notes;
-  auto identity = io::open_node_identity(o.workspace, system_now_us(), notes);
+  auto identity = io::open_node_identity(o.workspace, io::now_us(), notes);
   if (!identity)
-    return refusal{configuration_exit, message_of(identity.error())};
+    return refusal{exit_code::configuration, message_of(identity.error())};
   if (!notes.empty())
     std::fprintf(stderr, "aeo-node: %s\n", notes.c_str());
   result.identity_ = std::move(*identity);
-  auto own = io::open_local_credential(o.workspace, result.identity_.authority, system_now_us(),
-                                       system_user());
+  auto own = io::open_local_credential(o.workspace, result.identity_.authority, io::now_us(),
+                                       io::user_name());
   if (!own)
-    return refusal{configuration_exit, message_of(own.error())};
+    return refusal{exit_code::configuration, message_of(own.error())};
   const auto& settings = c.the_plan->options;
   result.host_ = o.listen_host.empty() ? settings.listen_host : o.listen_host;
   result.port_ = o.listen_host.empty() ? settings.listen_port : o.listen_port;
-  if (auto typical = io::typical_durations(database_file(o), s.context->execution); typical)
-    for (const auto& phase : c.the_plan->phases) {
-      const auto found = typical->find(phase.id);
-      result.typical_ms_.push_back(found == typical->end() ? 0 : found->second);
-    }
   return result;
 }
 
@@ -93,6 +92,10 @@ std::unique_ptr<remote_service> remote_access::service(caf::actor_system& system
   auto result = std::make_unique<remote_service>();
   result->archive.context = s.context;
   result->archive.open = [file = database_file(o)] { return io::open_store_read_only(file); };
+  result->archive.typical = [file = database_file(o), execution = s.context->execution,
+                             shared = c.the_plan] {
+    return durations_of(*shared, file, execution);
+  };
   result->archive.executions = [file = database_file(o)] {
     constexpr std::size_t newest = 50;
     return io::past_executions(file, newest);
@@ -101,9 +104,8 @@ std::unique_ptr<remote_service> remote_access::service(caf::actor_system& system
                                          std::size_t limit, bool complete) {
     return read_part(file, offset, limit, complete, mask);
   };
-  result->typical_ms = typical_ms_;
   result->find = [book = std::make_shared<io::credential_book>(o.workspace)](
-                     const std::string& token) { return book->find(token, system_now_us()); };
+                     const std::string& token) { return book->find(token, io::now_us()); };
   result->address = [&system](const caf::node_id& node) { return address_of(system, node); };
   result->program = "aeo-node " AEO_VERSION;
   result->publish = [&system, identity = identity_, host = host_, port = port_,

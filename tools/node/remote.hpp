@@ -12,8 +12,7 @@ namespace aeo::node {
 class remote_access {
 public:
   /// Before the actor system is made.
-  static std::variant<remote_access, refusal> prepare(const options&, const configuration&,
-                                                      const session&);
+  static std::variant<remote_access, refusal> prepare(const options&, const configuration&);
   /// For the supervisor of that system.
   std::unique_ptr<remote_service> service(caf::actor_system&, const options&, const configuration&,
                                           const session&) const;
@@ -22,7 +21,6 @@ private:
   io::node_identity identity_;
   std::string host_;
   std::uint16_t port_ = 0;
-  std::vector<std::int64_t> typical_ms_;
 };
 
 } // namespace aeo::node

@@ -156,7 +156,7 @@ std::shared_ptr<supervisor_deps> make_deps(const options& o, const configuration
 int run_session(const options& o, const configuration& c, session&& s) {
   io::prefer_short_waits();
   signal_watch signals;
-  auto prepared = remote_access::prepare(o, c, s);
+  auto prepared = remote_access::prepare(o, c);
   if (auto* why = std::get_if<refusal>(&prepared)) {
     std::fprintf(stderr, "aeo-node: %s\n", why->text.c_str());
     return why->exit_code;

@@ -4,6 +4,7 @@
 #include "actors/core/graph.hpp"
 #include "actors/core/text.hpp"
 #include "actors/core/timestamp.hpp"
+#include "actors/io/host.hpp"
 #include "actors/io/launcher_client.hpp"
 #include "actors/io/state_file.hpp"
 #include "tools/node/replay.hpp"
@@ -12,12 +13,10 @@
 
 #include <nlohmann/json.hpp>
 
-#include <pwd.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cstdlib>
 #include <random>
 #include <set>
@@ -25,10 +24,6 @@
 namespace aeo::node {
 
 namespace {
-
-constexpr int configuration_exit = 78;
-constexpr int locked_exit = 75;
-constexpr int internal_exit = 70;
 
 using json = nlohmann::ordered_json;
 namespace fs = std::filesystem;
@@ -38,9 +33,9 @@ fs::path state_file(const options& o) {
 }
 
 refusal refuse(const caf::error& err) {
-  auto code = err == ec::workspace_locked                         ? locked_exit
-              : err == ec::internal || err == ec::launcher_failed ? internal_exit
-                                                                  : configuration_exit;
+  auto code = err == ec::workspace_locked                         ? exit_code::locked
+              : err == ec::internal || err == ec::launcher_failed ? exit_code::internal
+                                                                  : exit_code::configuration;
   return {code, message_of(err)};
 }
 
@@ -58,8 +53,7 @@ std::string new_uuid() {
 std::string who() {
   std::array<char, 256> host{};
   gethostname(host.data(), host.size() - 1);
-  const auto* user = getpwuid(geteuid());
-  return std::string{user ? user->pw_name : "uid " + std::to_string(geteuid())} + "@" + host.data();
+  return io::user_name() + "@" + host.data();
 }
 
 std::string two_ways(const options& o) {
@@ -94,7 +88,7 @@ private:
   const plan& the_plan() const { return *config_.the_plan; }
 
   void add(event_kind kind, std::string phase, std::string data) {
-    first_events_.push_back({.time_us = system_now_us(),
+    first_events_.push_back({.time_us = io::now_us(),
                              .kind = kind,
                              .phase = std::move(phase),
                              .task = {},
@@ -150,7 +144,7 @@ private:
 
   void start_execution(std::string id) {
     replay_.row = {.id = std::move(id),
-                   .started_us = system_now_us(),
+                   .started_us = io::now_us(),
                    .plan_hash = the_plan().hash,
                    .plan_text = config::canonical_text(the_plan()),
                    .started_by = who()};
@@ -320,7 +314,7 @@ private:
               + " was written (how cannot be told without the database); to go on "
                 "with the new plan add --accept-plan-change, or undo the change");
     start_execution(imported.state.id.empty() ? new_uuid() : imported.state.id);
-    for (auto& e : io::import_events(imported, the_plan(), system_now_us()))
+    for (auto& e : io::import_events(imported, the_plan(), io::now_us()))
       first_events_.push_back(std::move(e));
     notes_.push_back("resumed from " + file.string()
                      + " alone; what it says of earlier phases was not measured by this program");
@@ -415,7 +409,7 @@ private:
     context.execution = replay_.row.id;
     context.workspace = options_.workspace;
     context.started_by = replay_.row.started_by;
-    context.now_us = system_now_us;
+    context.now_us = io::now_us;
     context.lookup = std::make_shared<const core::phase_lookup>(lookup_);
     return session{.lock = std::move(lock),
                    .store = std::move(store_),
@@ -459,12 +453,6 @@ private:
 };
 
 } // namespace
-
-std::int64_t system_now_us() {
-  return std::chrono::duration_cast<std::chrono::microseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 std::variant<session, refusal> open_session(const options& o, const configuration& c) {
   return opener{o, c}.open();

@@ -53,7 +53,4 @@ struct session {
 /// --accept-plan-change, and stores the execution's first events.
 std::variant<session, refusal> open_session(const options&, const configuration&);
 
-/// Microseconds since the epoch, UTC.
-std::int64_t system_now_us();
-
 } // namespace aeo::node

@@ -1,5 +1,6 @@
 #include "tools/node/set_aside.hpp"
 
+#include "actors/io/host.hpp"
 #include "messages/type_ids.hpp"
 #include "tools/node/session.hpp"
 
@@ -8,8 +9,7 @@ namespace aeo::node {
 namespace fs = std::filesystem;
 
 caf::expected<fs::path> set_aside(const fs::path& file, const std::string& reason) {
-  const auto aside =
-      file.string() + "." + std::to_string(system_now_us() / 1'000'000) + "." + reason;
+  const auto aside = file.string() + "." + std::to_string(io::now_us() / 1'000'000) + "." + reason;
   std::error_code error;
   for (const char* part : {"", "-wal", "-shm"})
     if (const auto from = file.string() + part; !error && fs::exists(from, error))
