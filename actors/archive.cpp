@@ -1,7 +1,8 @@
 #include "actors/archive.hpp"
 
 #include "actors/core/lenient_json.hpp"
-#include "actors/feed.hpp"
+#include "actors/io/event_tail.hpp"
+#include "actors/io/packed.hpp"
 #include "actors/phase.hpp"
 
 #include <chrono>
@@ -15,6 +16,8 @@ namespace {
 
 using nlohmann::ordered_json;
 
+constexpr std::size_t page_events = 4000;
+constexpr std::size_t page_bytes = std::size_t{512} * 1024; // Before they are packed.
 constexpr std::size_t log_bytes = std::size_t{64} * 1024;
 constexpr std::int64_t still_following_us = 1'000'000;
 constexpr auto farewell = std::chrono::milliseconds{300};
@@ -54,17 +57,19 @@ caf::error archive_state::each_event(std::uint64_t from, const std::function<boo
 caf::result<event_page> archive_state::next(std::uint64_t from) {
   event_page page;
   page.now_us = deps.context->now_us();
+  std::vector<event> events;
   std::size_t size = 0;
   auto err = each_event(from, [&](event&& e) {
-    size += size_of(e);
-    if (!page.events.empty() && (page.events.size() >= page_events || size > page_bytes))
+    size += io::size_of(e);
+    if (!events.empty() && (events.size() >= page_events || size > page_bytes))
       return false;
     page.head = e.seq;
-    page.events.push_back(std::move(e));
+    events.push_back(std::move(e));
     return true;
   });
   if (err)
     return err;
+  page.packed.push_back(io::pack(events));
   return page;
 }
 

@@ -1,6 +1,7 @@
 #include "actors/feed.hpp"
 
 #include "actors/core/remote_view.hpp"
+#include "actors/io/packed.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -11,47 +12,69 @@ namespace aeo {
 
 namespace {
 
-constexpr std::size_t most_recent = 10'000;
-constexpr std::size_t most_bytes = std::size_t{8} * 1024 * 1024;
 /// More than that many wait only if somebody asks without end: the oldest gets an empty page.
 constexpr std::size_t most_askers = 4096;
+constexpr std::int64_t longest_interval_ms = 10'000;
 /// Who has not asked for that long has gone.
 constexpr std::int64_t follows_us = 3'000'000;
 constexpr std::chrono::milliseconds time_to_ask{300};
 /// For what has been said to reach the wire.
 constexpr std::chrono::milliseconds time_to_write{30};
-/// Of rows in one view: what a peer that reads no more makes us keep.
-constexpr std::size_t view_bytes = std::size_t{32} * 1024;
-/// Of the newest events in a view.
-constexpr std::size_t shown = 50;
+/// Of rows in one part of a view, before they are packed.
+constexpr std::size_t view_bytes = std::size_t{160} * 1024;
+/// How long a picture of the run serves others who begin.
+constexpr std::int64_t picture_us = 250'000;
+/// Until askers who were put off are looked at again.
+constexpr std::chrono::milliseconds put_off{20};
 
 } // namespace
 
+bool answer_pace::allows(std::int64_t now_us) {
+  paid_until_us_ = std::max(paid_until_us_, now_us - at_once_us);
+  if (paid_until_us_ > now_us) // A clock was set back.
+    paid_until_us_ = now_us;
+  if (paid_until_us_ + each_us > now_us)
+    return false;
+  paid_until_us_ += each_us;
+  return true;
+}
+
 void feed_state::hear(const event_batch& batch) {
-  for (const auto& e : batch) {
-    recent.push_back(e);
-    bytes += size_of(e);
-    head = e.seq;
+  for (const auto& e : batch)
+    tail.add(e);
+  serve();
+}
+
+/// In the order in which they asked.
+void feed_state::serve() {
+  auto late = false;
+  const auto now = context->now_us();
+  for (auto& x : std::exchange(askers, {})) {
+    const auto has_news = x.from <= tail.head();
+    if (ended || (has_news && now >= x.not_before_us && pace.allows(now))) {
+      x.promise.deliver(page_for(x.who, x.from));
+    } else {
+      late = late || has_news;
+      askers.push_back(std::move(x));
+    }
   }
-  forget_old();
-  for (auto& asker : std::exchange(askers, {}))
-    asker.promise.deliver(told(asker.who, page_from(asker.from)));
+  if (late && !std::exchange(has_timer, true))
+    self->run_delayed(put_off, [this] {
+      has_timer = false;
+      serve();
+    });
 }
 
 /// Who has seen the last page needs to be waited for no more.
-event_page feed_state::told(const caf::actor_addr& who, event_page page) {
-  if (!page.ended || (!page.events.empty() && page.events.back().seq < page.head))
-    followers[who] = context->now_us();
+event_page feed_state::page_for(const caf::actor_addr& who, std::uint64_t from) {
+  auto some = tail.from(from);
+  some.page.now_us = context->now_us();
+  some.page.ended = ended;
+  if (!ended || (some.last != 0 && some.last < tail.head()))
+    followers[who].told_us = context->now_us();
   else if (followers.erase(who) > 0 && followers.empty())
     leave_after(time_to_write);
-  return page;
-}
-
-void feed_state::forget_old() {
-  while (recent.size() > most_recent || (bytes > most_bytes && recent.size() > 1)) {
-    bytes -= size_of(recent.front());
-    recent.pop_front();
-  }
+  return std::move(some.page);
 }
 
 /// Durations of earlier runs are read when somebody looks: that may take long in a workspace which
@@ -72,55 +95,69 @@ caf::result<run_view> feed_state::view(phase_index first) {
   return promise;
 }
 
+/// Who begins gets a recent picture; who goes on gets the rest of the same one, or of a later one.
 void feed_state::answer_view(phase_index first, caf::typed_response_promise<run_view> promise) {
+  const auto now = context->now_us();
+  const auto is_old = first == 0 && (now - latest.made_us > picture_us || now < latest.made_us);
+  if (latest.state && !is_old) {
+    promise.deliver(part_of_latest(first));
+    return;
+  }
   self->request(store, caf::infinite, atom::get_v)
       .then(
           [this, promise, first](const snapshot_ptr& state) mutable {
-            const auto& c = *context;
-            auto view = core::make_run_view(*c.the_plan, *state, *typical_ms, c.now_us(), first,
-                                            view_bytes);
-            view.workspace = c.workspace.string();
-            const auto count = first == 0 ? std::min(shown, recent.size()) : 0;
-            view.recent.assign(recent.end() - static_cast<std::ptrdiff_t>(count), recent.end());
-            promise.deliver(std::move(view));
+            latest = {context->now_us(), state, {}};
+            promise.deliver(part_of_latest(first));
           },
           [promise](const caf::error& err) mutable { promise.deliver(err); });
 }
 
-caf::result<event_page> feed_state::next(std::uint64_t from) {
-  const auto oldest = recent.empty() ? head + 1 : recent.front().seq;
-  if (from < oldest && from <= head)
+/// Only such are kept: who asks for any other rows gets them made for him alone.
+bool feed_state::goes_on_from_a_part(phase_index first) const {
+  return first == 0 || std::ranges::any_of(latest.parts, [first](const auto& x) {
+           return x.second.next == first;
+         });
+}
+
+run_view feed_state::part_of_latest(phase_index first) {
+  if (const auto found = latest.parts.find(first); found != latest.parts.end())
+    return found->second.view;
+  const auto& c = *context;
+  auto view = core::make_run_view(*c.the_plan, *latest.state, *typical_ms, latest.made_us, first,
+                                  view_bytes);
+  view.workspace = c.workspace.string();
+  const auto next = first + static_cast<phase_index>(view.phases.size());
+  view.packed = io::pack(std::exchange(view.phases, {}));
+  if (first == 0)
+    for (const auto& e : tail.newest())
+      if (e.seq <= view.seq) // What is newer comes as an event.
+        view.recent.push_back(e);
+  if (goes_on_from_a_part(first))
+    latest.parts.emplace(first, picture::part{view, next});
+  return view;
+}
+
+caf::result<event_page> feed_state::next(std::uint64_t from, std::uint32_t interval_ms) {
+  if (from < tail.oldest() && from <= tail.head())
     return self->delegate(archive, atom::next_v, from);
-  auto who = caf::actor_cast<caf::actor_addr>(self->current_sender());
-  if (from <= head || ended)
-    return told(who, page_from(from));
+  const auto now = context->now_us();
   auto promise = self->make_response_promise<event_page>();
-  followers[who] = context->now_us();
+  auto who = caf::actor_cast<caf::actor_addr>(self->current_sender());
   if (followers.size() > 2 * most_askers)
     forget_gone();
-  askers.push_back({from, std::move(who), promise});
+  auto& asking = followers[who];
+  asking.asked_us = now;
+  // A clock that was set back keeps nobody waiting.
+  const auto wait_us = std::min<std::int64_t>(interval_ms, longest_interval_ms) * 1000;
+  const auto not_before_us = std::min(asking.told_us + wait_us, now + wait_us);
+  askers.push_back({from, not_before_us, std::move(who), promise});
   if (askers.size() > most_askers) {
-    askers.front().promise.deliver(empty_page());
+    askers.front().promise.deliver(
+        event_page{.packed = {}, .events = {}, .head = tail.head(), .now_us = now});
     askers.pop_front();
   }
+  serve();
   return promise;
-}
-
-event_page feed_state::empty_page() const {
-  return {.events = {}, .head = head, .now_us = context->now_us(), .ended = ended};
-}
-
-event_page feed_state::page_from(std::uint64_t from) const {
-  auto page = empty_page();
-  auto at = std::ranges::lower_bound(recent, from, {}, &event::seq);
-  std::size_t size = 0;
-  for (; at != recent.end() && page.events.size() < page_events; ++at) {
-    size += size_of(*at);
-    if (size > page_bytes && !page.events.empty())
-      break;
-    page.events.push_back(*at);
-  }
-  return page;
 }
 
 void feed_state::forget_gone() {
@@ -129,7 +166,8 @@ void feed_state::forget_gone() {
   for (const auto& asker : askers)
     waiting.insert(asker.who);
   std::erase_if(followers, [&](const auto& x) {
-    return now - x.second > follows_us && !waiting.contains(x.first);
+    return now - std::max(x.second.asked_us, x.second.told_us) > follows_us
+           && !waiting.contains(x.first);
   });
 }
 
@@ -139,8 +177,7 @@ caf::result<void> feed_state::finish() {
   finishing.push_back(promise);
   forget_gone();
   leave_after(followers.empty() ? caf::timespan{0} : caf::timespan{time_to_ask});
-  for (auto& asker : std::exchange(askers, {}))
-    asker.promise.deliver(told(asker.who, page_from(asker.from)));
+  serve();
   return promise;
 }
 
@@ -158,11 +195,13 @@ feed_actor::behavior_type feed(feed_actor::stateful_pointer<feed_state> self, co
   st.context = std::move(context);
   st.store = std::move(store);
   st.archive = std::move(archive);
-  st.head = head;
+  st.tail = io::event_tail{head};
   return {
       [self](atom::publish, const event_batch& batch) { self->state.hear(batch); },
       [self](atom::get, std::uint32_t first) { return self->state.view(first); },
-      [self](atom::next, std::uint64_t from) { return self->state.next(from); },
+      [self](atom::next, std::uint64_t from, std::uint32_t interval_ms) {
+        return self->state.next(from, interval_ms);
+      },
       [self](atom::finish) { return self->state.finish(); },
   };
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/context.hpp"
+#include "actors/io/event_tail.hpp"
 
 #include <caf/typed_response_promise.hpp>
 
@@ -12,14 +13,19 @@
 
 namespace aeo {
 
-/// How much one page of events carries, unless its first event alone is larger.
-inline constexpr std::size_t page_events = 500;
-inline constexpr std::size_t page_bytes = std::size_t{64} * 1024;
+/// Answers a limited number of asks a second, all askers together; after a quiet while some at
+/// once. Where few look on nobody notices; many share what the run can spare.
+class answer_pace {
+public:
+  static constexpr std::int64_t each_us = 2500;
+  static constexpr std::int64_t at_once_us = 250'000;
 
-/// Bytes that an event takes, about.
-inline std::size_t size_of(const event& e) {
-  return sizeof(event) + e.phase.size() + e.task.size() + e.data.size();
-}
+  /// True: answer, it is counted.
+  bool allows(std::int64_t now_us);
+
+private:
+  std::int64_t paid_until_us_ = 0;
+};
 
 /// The newest events, and who waits for the next one. Whoever asks for older ones gets them from
 /// the archive. Who does not ask costs nothing.
@@ -28,8 +34,23 @@ struct feed_state {
 
   struct asker {
     std::uint64_t from = 0;
+    std::int64_t not_before_us = 0;
     caf::actor_addr who;
     caf::typed_response_promise<event_page> promise;
+  };
+  struct follower {
+    std::int64_t asked_us = 0;
+    std::int64_t told_us = 0;
+  };
+  /// The run at one moment, for all who ask soon after.
+  struct picture {
+    std::int64_t made_us = 0;
+    snapshot_ptr state;
+    struct part {
+      run_view view;
+      phase_index next = 0; ///< The first row that is not in it.
+    };
+    std::map<phase_index, part> parts; ///< By first row.
   };
 
   feed_actor::pointer self = nullptr;
@@ -37,28 +58,28 @@ struct feed_state {
   state_actor store;
   archive_actor archive;
   std::optional<phase_durations> typical_ms; ///< Once the archive was asked.
-  std::deque<event> recent;                  ///< Without gaps, the newest last.
-  std::size_t bytes = 0;                     ///< Of `recent`.
-  std::uint64_t head = 0;                    ///< Number of the newest event.
-  std::deque<asker> askers;                  ///< Oldest first.
-  /// Who follows the run, and when it asked last: to be told of its end.
-  std::map<caf::actor_addr, std::int64_t> followers;
+  io::event_tail tail;
+  picture latest;
+  std::deque<asker> askers; ///< Oldest first.
+  answer_pace pace;
+  bool has_timer = false;
+  std::map<caf::actor_addr, follower> followers; ///< Of the run: to be told of its end.
   std::vector<caf::typed_response_promise<void>> finishing;
   bool ended = false;
 
   void hear(const event_batch&);
   caf::result<run_view> view(phase_index first);
-  caf::result<event_page> next(std::uint64_t from);
+  caf::result<event_page> next(std::uint64_t from, std::uint32_t interval_ms);
   caf::result<void> finish();
 
 private:
   void answer_view(phase_index first, caf::typed_response_promise<run_view>);
-  event_page told(const caf::actor_addr& who, event_page page);
+  run_view part_of_latest(phase_index first);
+  bool goes_on_from_a_part(phase_index first) const;
+  void serve();
+  event_page page_for(const caf::actor_addr& who, std::uint64_t from);
   void leave_after(caf::timespan);
   void forget_gone();
-  void forget_old();
-  event_page page_from(std::uint64_t from) const;
-  event_page empty_page() const;
 };
 
 /// `head` is the number of the newest event that was stored before.

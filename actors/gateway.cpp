@@ -141,9 +141,9 @@ gateway_actor::behavior_type gateway(gateway_actor::stateful_pointer<gateway_sta
           return self->delegate(self->state.deps.feed, atom::get_v, first);
         });
       },
-      [self](atom::next, const std::string& token, std::uint64_t from) {
+      [self](atom::next, const std::string& token, std::uint64_t from, std::uint32_t interval_ms) {
         return checked<event_page>(self->state, token, [&] {
-          return self->delegate(self->state.deps.feed, atom::next_v, from);
+          return self->delegate(self->state.deps.feed, atom::next_v, from, interval_ms);
         });
       },
       [self](atom::read, const std::string& token, const log_request& request) {

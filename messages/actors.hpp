@@ -121,8 +121,9 @@ using reporter_actor = event_listener_actor::extend<
 using feed_actor = event_listener_actor::extend<
     // The run as of now, its phases from this place on.
     caf::result<run_view>(atom::get, std::uint32_t),
-    // The events from this number on, waiting for one if there is none yet.
-    caf::result<event_page>(atom::next, std::uint64_t),
+    // The events from this number on, waiting for one if there is none yet, and until so many
+    // milliseconds have passed since the asker's last page.
+    caf::result<event_page>(atom::next, std::uint64_t, std::uint32_t),
     // Nothing more will come: whoever waits gets what there is. Answers when those who follow the
     // run have been told, or have had the time to ask.
     caf::result<void>(atom::finish)>;
@@ -149,8 +150,8 @@ using gateway_actor = caf::typed_actor<
     caf::result<remote_welcome>(atom::hello, std::string),
     // The run as of now, its phases from this place on.
     caf::result<run_view>(atom::get, std::string, std::uint32_t),
-    // The events from this number on; waits for one if there is none yet.
-    caf::result<event_page>(atom::next, std::string, std::uint64_t),
+    // See feed_actor.
+    caf::result<event_page>(atom::next, std::string, std::uint64_t, std::uint32_t),
     // A part of a task's log.
     caf::result<log_page>(atom::read, std::string, log_request),
     // See archive_actor.

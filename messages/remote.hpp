@@ -15,7 +15,7 @@
 namespace aeo {
 
 /// Compared before anything else is said.
-inline constexpr std::uint32_t remote_protocol = 1;
+inline constexpr std::uint32_t remote_protocol = 2;
 
 /// What the holder of a credential may do. The numbers never change.
 enum class access_role : std::uint8_t {
@@ -84,6 +84,7 @@ struct run_view {
   std::string chain_head;      ///< SHA-256 (hex) of the event log's newest row.
   std::uint32_t first = 0;     ///< Place of the first row in the plan.
   std::uint32_t total = 0;     ///< Phases of the plan.
+  std::string packed;          ///< The rows on the wire: see io::unpack.
   std::vector<phase_view> phases;
   std::vector<event> recent; ///< The newest events, oldest first; with the first rows only.
 };
@@ -95,13 +96,16 @@ bool inspect(Inspector& f, run_view& x) {
       enum_field(f, "overall", x.overall, overall_status::cancelled), f.field("now_us", x.now_us),
       f.field("started_us", x.started_us), f.field("seq", x.seq), f.field("paused", x.paused),
       f.field("chain_head", x.chain_head), f.field("first", x.first), f.field("total", x.total),
-      f.field("phases", x.phases), f.field("recent", x.recent));
+      f.field("packed", x.packed), f.field("phases", x.phases), f.field("recent", x.recent));
 }
 
 /// The events that an asker lacks, as many as fit. One page is in flight per asker: asking for the
 /// next one is its credit, so who does not ask costs nothing and slows nobody.
 struct event_page {
-  std::vector<event> events; ///< In order, without gaps, from the asked number on.
+  /// Parts of the event log in order, each packed once for all who ask; the first one may begin
+  /// before the asked number: see io::unpack.
+  std::vector<std::string> packed;
+  std::vector<event> events; ///< In order, without gaps, from there or the asked number on.
   std::uint64_t head = 0;    ///< The newest event there is.
   std::int64_t now_us = 0;   ///< The node's clock.
   bool ended = false;        ///< The node is leaving: nothing will come after `head`.
@@ -109,8 +113,9 @@ struct event_page {
 
 template <class Inspector>
 bool inspect(Inspector& f, event_page& x) {
-  return f.object(x).fields(f.field("events", x.events), f.field("head", x.head),
-                            f.field("now_us", x.now_us), f.field("ended", x.ended));
+  return f.object(x).fields(f.field("packed", x.packed), f.field("events", x.events),
+                            f.field("head", x.head), f.field("now_us", x.now_us),
+                            f.field("ended", x.ended));
 }
 
 /// What an operator may ask for. The numbers never change.

@@ -18,8 +18,8 @@ feed_actor::behavior_type feed_mock(feed_actor::pointer) {
         view.execution = "e-1";
         return view;
       },
-      [](atom::next, std::uint64_t from) {
-        return event_page{{}, from, 0, false};
+      [](atom::next, std::uint64_t from, std::uint32_t) {
+        return event_page{{}, {}, from, 0, false};
       },
       [](atom::finish) { FAIL("the gateway ends nothing"); },
   };
@@ -157,7 +157,8 @@ TEST_CASE("without a valid token nothing is told and nothing is done") {
   auto refused = [](const std::string& answer) { return answer.starts_with("not_permitted: "); };
   CHECK(refused(f.ask<remote_welcome>([](auto&) { return ""; }, atom::hello_v, bad)));
   CHECK(refused(f.ask<run_view>([](auto&) { return ""; }, atom::get_v, bad, 0u)));
-  CHECK(refused(f.ask<event_page>([](auto&) { return ""; }, atom::next_v, bad, std::uint64_t{1})));
+  CHECK(refused(
+      f.ask<event_page>([](auto&) { return ""; }, atom::next_v, bad, std::uint64_t{1}, 0u)));
   CHECK(refused(f.ask<log_page>([](auto&) { return ""; }, atom::read_v, bad, log_request{})));
   CHECK(refused(f.ask<std::string>([](auto&) { return ""; }, atom::ask_v, bad, std::string{"why"},
                                    std::string{"0"})));
@@ -171,7 +172,7 @@ TEST_CASE("a viewer sees everything") {
   CHECK(f.ask<run_view>([](const run_view& x) { return x.execution; }, atom::get_v, token, 0u)
         == "e-1");
   CHECK(f.ask<event_page>([](const event_page& x) { return std::to_string(x.head); }, atom::next_v,
-                          token, std::uint64_t{9})
+                          token, std::uint64_t{9}, 0u)
         == "9");
   CHECK(f.ask<log_page>([](const log_page& x) { return x.text; }, atom::read_v, token,
                         log_request{"0", {}, 0, 0})

@@ -246,7 +246,8 @@ TEST_CASE("what remote nodes say arrives as it was sent") {
   CHECK(decision.role == access_role::operator_);
   CHECK(decision.from == "host:1");
 
-  auto page = round_trip(event_page{view.recent, 9, 10, true});
+  auto page = round_trip(event_page{{"ab", std::string{"\0c", 2}}, view.recent, 9, 10, true});
+  CHECK(page.packed == std::vector<std::string>{"ab", std::string{"\0c", 2}});
   CHECK(page.events == view.recent);
   CHECK(page.head == 9);
   CHECK(page.ended);
@@ -336,7 +337,6 @@ TEST_CASE("a verdict of a kind that does not exist is refused") {
 
 TEST_CASE("an error code that does not exist is refused") {
   CHECK(arrives_with(ec::none, ec::untrusted, static_cast<std::uint8_t>(ec::internal)));
-  CHECK_FALSE(
-      arrives_with(ec::none, ec::untrusted, static_cast<std::uint8_t>(ec::untrusted) + 1));
+  CHECK_FALSE(arrives_with(ec::none, ec::untrusted, static_cast<std::uint8_t>(ec::untrusted) + 1));
   CHECK_FALSE(arrives_with(ec::none, ec::internal, 255));
 }

@@ -1,6 +1,7 @@
 #include "tools/attach/attach.hpp"
 
 #include "actors/io/endpoint.hpp"
+#include "actors/io/packed.hpp"
 
 #include <charconv>
 #include <csignal>
@@ -104,19 +105,27 @@ caf::expected<std::unique_ptr<node>> node::attach(caf::actor_system& system, con
 }
 
 caf::expected<run_view> node::view() {
-  auto whole = ask<run_view>(short_patience, atom::get_v, token(), std::uint32_t{0});
-  while (whole && whole->phases.size() < whole->total) {
+  run_view whole;
+  do {
     auto more = ask<run_view>(short_patience, atom::get_v, token(),
-                              static_cast<std::uint32_t>(whole->phases.size()));
+                              static_cast<std::uint32_t>(whole.phases.size()));
     if (!more)
       return more;
-    append(*whole, std::move(*more));
-  }
+    if (auto err = append(whole, std::move(*more)))
+      return err;
+  } while (whole.phases.size() < whole.total);
   return whole;
 }
 
-void append(run_view& to, run_view&& more) {
-  std::move(more.phases.begin(), more.phases.end(), std::back_inserter(to.phases));
+caf::error append(run_view& to, run_view&& more) {
+  const auto have = to.phases.size();
+  if (!io::unpack(more) || more.first != have || (more.phases.empty() && have < more.total))
+    return caf::make_error(ec::internal, "the node sent a view of the run that cannot be read");
+  if (have == 0)
+    to = std::move(more);
+  else
+    std::move(more.phases.begin(), more.phases.end(), std::back_inserter(to.phases));
+  return {};
 }
 
 caf::error node::greet(const std::string& program) {

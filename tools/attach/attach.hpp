@@ -93,8 +93,8 @@ private:
   remote_welcome welcome_;
 };
 
-/// Adds the rows of the next part.
-void append(run_view& to, run_view&& more);
+/// Adds the next part, `to` being empty before the first one. ec::internal: it makes no sense.
+caf::error append(run_view& to, run_view&& more);
 
 /// For what should be answered at once.
 constexpr std::chrono::milliseconds short_patience{10'000};

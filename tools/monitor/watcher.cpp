@@ -1,6 +1,7 @@
 #include "tools/monitor/watcher.hpp"
 
 #include "actors/io/host.hpp"
+#include "actors/io/packed.hpp"
 
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
@@ -18,10 +19,11 @@ namespace {
 
 constexpr std::chrono::milliseconds first_wait{100};
 constexpr std::chrono::milliseconds longest_wait{2000};
-constexpr std::uint64_t most_behind = 2000;
-constexpr std::chrono::microseconds page_interval{250'000};
-constexpr std::chrono::microseconds time_per_phase{500};
-constexpr std::chrono::microseconds longest_pause{10'000'000};
+/// A picture need not show every moment.
+constexpr std::uint32_t page_interval_ms = 250;
+/// Events behind, at least, when a new view costs less than all that happened.
+constexpr std::uint64_t most_behind = 5000;
+constexpr std::uint64_t most_behind_per_phase = 2;
 constexpr auto log_interval = std::chrono::milliseconds{300};
 /// An event may be hours away; that the node is gone is noticed by its silence.
 constexpr auto any_time = caf::infinite;
@@ -139,10 +141,10 @@ struct watcher_state {
           if (asked != series)
             return;
           auto whole = so_far ? so_far : std::make_shared<run_view>();
-          if (so_far)
-            attach::append(*whole, std::move(view));
-          else
-            *whole = std::move(view);
+          if (auto err = attach::append(*whole, std::move(view))) {
+            lost(message_of(err));
+            return;
+          }
           if (whole->phases.size() < whole->total) {
             get_rows(std::move(whole));
             return;
@@ -160,37 +162,24 @@ struct watcher_state {
         [this, asked = series](event_page& page) {
           if (asked != series)
             return;
+          if (!io::unpack(page, next)) {
+            lost("the node sent events that cannot be read");
+            return;
+          }
           if (!page.events.empty())
             next = page.events.back().seq + 1;
-          const auto ended = page.ended;
           const auto behind = page.head >= next ? page.head - next + 1 : 0;
+          const auto ended = page.ended && behind == 0;
           note_tasks(page);
           out->put(std::move(page));
           if (ended)
             lost("the node has ended");
-          else if (options.view)
-            go_on(behind);
+          else if (options.view && behind > std::max(most_behind, most_behind_per_phase * phases))
+            get_view();
           else
             get_events();
         },
-        atom::next_v, node->token(), next);
-  }
-
-  /// A picture need not show every moment: who is far behind a fast run takes a new view instead of
-  /// all that happened, the larger the plan the more seldom.
-  void go_on(std::uint64_t behind) {
-    const auto far = behind > most_behind;
-    const auto pause = far ? std::clamp(time_per_phase * static_cast<std::int64_t>(phases),
-                                        page_interval, longest_pause)
-                           : page_interval;
-    self->run_delayed(pause, [this, far, link = links, asked = series] {
-      if (!node || link != links || asked != series)
-        return;
-      if (far)
-        get_view();
-      else
-        get_events();
-    });
+        atom::next_v, node->token(), next, options.view ? page_interval_ms : 0u);
   }
 
   void follow(const std::string& phase) {

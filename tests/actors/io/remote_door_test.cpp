@@ -115,7 +115,7 @@ gateway_actor::behavior_type echo_gateway(gateway_actor::pointer) {
         result.workspace = token == "much" ? std::string(1024 * 1024, 'x') : token;
         return result;
       },
-      [](atom::next, const std::string&, std::uint64_t from) {
+      [](atom::next, const std::string&, std::uint64_t from, std::uint32_t) {
         event_page result;
         result.head = from;
         return result;
@@ -413,7 +413,7 @@ TEST_CASE("a credential's holder gets an answer to each message of the gateway")
   CHECK(alice.ask<run_view>(atom::get_v, token, 0u).value().workspace == token);
   CHECK(alice.ask<run_view>(atom::get_v, std::string{"much"}, 0u).value().workspace.size()
         == std::size_t{1024} * 1024);
-  CHECK(alice.ask<event_page>(atom::next_v, token, std::uint64_t{7}).value().head == 7);
+  CHECK(alice.ask<event_page>(atom::next_v, token, std::uint64_t{7}, 0u).value().head == 7);
   CHECK(alice.ask<log_page>(atom::read_v, token, log_request{}));
   CHECK(alice.ask<std::string>(atom::ask_v, token, std::string{"a"}, std::string{"b"}) == "ab");
   control_request request;

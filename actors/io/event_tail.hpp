@@ -1,0 +1,62 @@
+#pragma once
+
+#include "messages/remote.hpp"
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <vector>
+
+namespace aeo::io {
+
+/// Bytes that an event takes, about.
+inline std::size_t size_of(const event& e) {
+  return sizeof(event) + e.phase.size() + e.task.size() + e.data.size();
+}
+
+/// The newest events of a run, without gaps, at most 8 MiB of them. Full parts are packed when
+/// somebody first asks for them, once for all who ask: a run that nobody watches packs nothing.
+class event_tail {
+public:
+  static constexpr std::size_t part_events = 500;
+  static constexpr std::size_t part_bytes = std::size_t{256} * 1024;
+  static constexpr std::size_t page_bytes = std::size_t{64} * 1024; ///< Unless one part is larger.
+  static constexpr std::size_t most_bytes = std::size_t{8} * 1024 * 1024;
+  static constexpr std::size_t most_newest = 50;
+
+  /// `head`: number of the newest event before.
+  explicit event_tail(std::uint64_t head = 0) : head_(head) {}
+
+  void add(const event&);
+  std::uint64_t head() const { return head_; }
+  /// Number of the oldest event that is here; head() + 1 when none is.
+  std::uint64_t oldest() const;
+
+  struct some {
+    event_page page;        ///< But for the clock and `ended`.
+    std::uint64_t last = 0; ///< The newest event in it.
+  };
+  /// The events from number `from` on, oldest() to head(), as many as one page takes. Full parts
+  /// come alone: what is added now goes with a later page, packed or as it is when it is little.
+  some from(std::uint64_t from);
+  const std::deque<event>& newest() const { return newest_; }
+
+private:
+  struct part {
+    std::uint64_t first = 0;
+    std::uint64_t last = 0;
+    std::vector<event> events; ///< Until packed.
+    std::string packed;
+    std::size_t bytes = 0; ///< Of the one or the other.
+  };
+  void pack_events_of(part&);
+  void forget_old();
+
+  std::uint64_t head_ = 0;
+  std::deque<part> full_;
+  part open_;
+  std::size_t bytes_ = 0; ///< Of full_.
+  std::deque<event> newest_;
+};
+
+} // namespace aeo::io

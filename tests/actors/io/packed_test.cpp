@@ -1,0 +1,119 @@
+#include "actors/io/event_tail.hpp"
+#include "actors/io/packed.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+using namespace aeo;
+using namespace aeo::io;
+
+namespace {
+
+event sized_event(std::uint64_t seq, std::size_t bytes = 10) {
+  event e;
+  e.seq = seq;
+  e.time_us = 1'700'000'000'000'000;
+  e.kind = event_kind::task_finished;
+  e.phase = "p" + std::to_string(seq);
+  e.task = "t";
+  e.attempt = 1;
+  e.data = std::string(bytes, 'x');
+  return e;
+}
+
+/// All that comes, asked for page by page.
+std::vector<std::uint64_t> read_all(event_tail& tail, std::uint64_t from) {
+  std::vector<std::uint64_t> seen;
+  while (from <= tail.head()) {
+    auto some = tail.from(from);
+    REQUIRE(some.last >= from);
+    REQUIRE(unpack(some.page, from));
+    for (const auto& e : some.page.events)
+      seen.push_back(e.seq);
+    REQUIRE(seen.back() == some.last);
+    from = some.last + 1;
+  }
+  return seen;
+}
+
+} // namespace
+
+TEST_CASE("what is packed comes out as it was") {
+  std::vector<event> events = {sized_event(1), sized_event(2, 100'000), sized_event(3, 0)};
+  event_page page;
+  page.packed = {pack(events), pack(std::vector<event>{sized_event(4)})};
+  page.events = {sized_event(5)};
+  REQUIRE(unpack(page, 2));
+  REQUIRE(page.events.size() == 4);
+  CHECK(page.events[0].data == events[1].data);
+  CHECK(page.events[1].phase == "p3");
+  CHECK(page.events[2].seq == 4);
+  CHECK(page.events[3].seq == 5);
+  CHECK(page.packed.empty());
+
+  run_view view;
+  phase_view row;
+  row.id = "7";
+  row.dependencies = {1, 2};
+  row.status = phase_status::retry_wait;
+  row.typical_ms = -3;
+  view.packed = pack(std::vector<phase_view>{row});
+  REQUIRE(unpack(view));
+  REQUIRE(view.phases.size() == 1);
+  CHECK(view.phases[0].dependencies == row.dependencies);
+  CHECK(view.phases[0].status == phase_status::retry_wait);
+  CHECK(view.phases[0].typical_ms == -3);
+}
+
+TEST_CASE("damaged bytes are refused, wherever they are cut or changed") {
+  std::vector<event> events;
+  for (std::uint64_t i = 1; i <= 50; ++i)
+    events.push_back(sized_event(i));
+  const auto good = pack(events);
+  for (std::size_t cut = 1; cut < good.size(); ++cut) {
+    event_page page;
+    page.packed = {good.substr(0, cut)};
+    CHECK_FALSE(unpack(page, 1));
+  }
+  std::size_t harmless = 0;
+  for (std::size_t i = 0; i < good.size(); ++i) {
+    auto changed = good;
+    changed[i] = static_cast<char>(changed[i] ^ 0x40);
+    event_page page;
+    page.packed = {changed};
+    if (unpack(page, 1))
+      ++harmless; // Another content; it must not be another length.
+    CHECK(page.events.size() <= events.size());
+  }
+  CHECK(harmless < good.size());
+}
+
+TEST_CASE("a tail gives every event once, in order, from any number on") {
+  event_tail tail{10};
+  CHECK(tail.oldest() == 11);
+  CHECK(read_all(tail, 11).empty());
+  for (std::uint64_t seq = 11; seq <= 2777; ++seq)
+    tail.add(sized_event(seq, seq % 700 == 0 ? 300'000 : 50));
+  CHECK(tail.oldest() == 11);
+  for (std::uint64_t from : {11, 12, 510, 511, 1400, 2700, 2777}) {
+    const auto seen = read_all(tail, from);
+    REQUIRE(seen.size() == 2777 - from + 1);
+    CHECK(seen.front() == from);
+    CHECK(seen.back() == 2777);
+  }
+  CHECK(tail.newest().size() == event_tail::most_newest);
+  CHECK(tail.newest().back().seq == 2777);
+}
+
+TEST_CASE("a tail forgets the oldest parts, and packing makes room for more") {
+  event_tail unread;
+  event_tail read;
+  for (std::uint64_t seq = 1; seq <= 40'000; ++seq) {
+    unread.add(sized_event(seq, 500));
+    read.add(sized_event(seq, 500));
+    if (seq % 400 == 0)
+      (void)read.from(read.oldest() > seq - 399 ? read.oldest() : seq - 399);
+  }
+  CHECK(unread.oldest() > 20'000);
+  CHECK(read.oldest() < unread.oldest());
+  CHECK(read_all(unread, unread.oldest()).size() == 40'000 - unread.oldest() + 1);
+}
