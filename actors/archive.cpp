@@ -103,7 +103,7 @@ caf::error archive_state::index_tasks() {
   });
 }
 
-caf::result<log_page> archive_state::read(log_request request) {
+caf::expected<log_page> archive_state::part_of_log(const log_request& request) {
   last_read_us = deps.context->now_us();
   if ((*deps.context->lookup)(request.phase) == core::phase_lookup::npos)
     return no_such_phase(request.phase);
@@ -186,16 +186,27 @@ caf::expected<std::string> archive_state::history() {
   return core::lenient::dump(rows);
 }
 
-caf::result<std::string> archive_state::ask(const std::string& what, const std::string& about) {
-  auto answer = what == "why"       ? why(about)
-                : what == "verify"  ? verify()
-                : what == "history" ? history()
-                                    : caf::expected<std::string>{caf::make_error(
-                                        ec::not_found, "this node does not know about " + what)};
-  if (!answer)
-    return answer.error();
-  return std::move(*answer);
+caf::expected<std::string> archive_state::answer(const std::string& what,
+                                                 const std::string& about) {
+  if (what == "why")
+    return why(about);
+  if (what == "verify")
+    return verify();
+  if (what == "history")
+    return history();
+  return caf::make_error(ec::not_found, "this node does not know about " + what);
 }
+
+namespace {
+
+template <class T>
+caf::result<T> result_of(caf::expected<T>&& x) {
+  if (!x)
+    return std::move(x.error());
+  return std::move(*x);
+}
+
+} // namespace
 
 archive_actor::behavior_type archive(archive_actor::stateful_pointer<archive_state> self,
                                      archive_deps deps) {
@@ -203,9 +214,11 @@ archive_actor::behavior_type archive(archive_actor::stateful_pointer<archive_sta
   self->state.deps = std::move(deps);
   return {
       [self](atom::next, std::uint64_t from) { return self->state.next(from); },
-      [self](atom::read, log_request& request) { return self->state.read(std::move(request)); },
+      [self](atom::read, const log_request& request) {
+        return result_of(self->state.part_of_log(request));
+      },
       [self](atom::ask, const std::string& what, const std::string& about) {
-        return self->state.ask(what, about);
+        return result_of(self->state.answer(what, about));
       },
       [self](atom::get) { return self->state.durations(); },
       [self](atom::finish) { return self->state.finish(); },

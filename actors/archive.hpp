@@ -42,8 +42,8 @@ struct archive_state {
   std::optional<phase_durations> typical;
 
   caf::result<event_page> next(std::uint64_t from);
-  caf::result<log_page> read(log_request);
-  caf::result<std::string> ask(const std::string& what, const std::string& about);
+  caf::expected<log_page> part_of_log(const log_request&);
+  caf::expected<std::string> answer(const std::string& what, const std::string& about);
   const phase_durations& durations();
   caf::result<void> finish();
 

@@ -2,6 +2,7 @@
 
 #include "actors/core/decisions.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace aeo {
@@ -9,17 +10,6 @@ namespace aeo {
 namespace {
 
 constexpr std::int64_t refusal_interval_us = 1'000'000;
-
-std::string text_of(io::token_verdict x, const std::string& name) {
-  switch (x) {
-  case io::token_verdict::expired:
-    return "the credential of " + name + " has expired: have a new one issued";
-  case io::token_verdict::revoked:
-    return "the credential of " + name + " was revoked";
-  default:
-    return "the node does not know this credential: was it issued for another workspace?";
-  }
-}
 
 bool concerns_a_gate(control_command x) {
   return x == control_command::approve || x == control_command::reject;
@@ -51,8 +41,8 @@ caf::expected<io::credential_record> gateway_state::check(const std::string& tok
     return found.error();
   if (found->verdict == io::token_verdict::valid)
     return std::move(found->record);
-  auto why = text_of(found->verdict, found->record.name);
-  note_stranger(why);
+  auto why = io::refusal_text(found->verdict, found->record.name);
+  note_stranger(asker(), why);
   return caf::make_error(ec::not_permitted, why);
 }
 
@@ -62,7 +52,7 @@ std::string gateway_state::asker() const {
 }
 
 /// Noted, but not as often as somebody may try.
-void gateway_state::note_stranger(const std::string& why) {
+void gateway_state::note_stranger(const std::string& from, const std::string& why) {
   ++unnoted;
   const auto now = deps.context->now_us();
   if (now < next_refusal_us)
@@ -72,11 +62,44 @@ void gateway_state::note_stranger(const std::string& why) {
   if (const auto times = std::exchange(unnoted, 0); times > 1)
     text += " (" + std::to_string(times) + " times since the last note)";
   event_batch batch;
-  batch.push_back(core::make_refusal(asker(), text, now));
+  batch.push_back(core::make_refusal(from, text, now));
   self->send(deps.store, atom::record_v, std::move(batch));
 }
 
+/// Who was given or lost the right to attach. A book that cannot be read lets nobody in, and tells
+/// who tries.
+void gateway_state::note_credentials() {
+  const auto all = deps.credentials ? deps.credentials() : std::vector<io::credential_record>{};
+  if (!all)
+    return;
+  event_batch batch;
+  const auto now = deps.context->now_us();
+  for (const auto& x : *all) {
+    if (x.is_local())
+      continue;
+    const auto [at, is_new] = credentials.try_emplace(x.serial, x.revoked_us);
+    const auto changed = std::exchange(at->second, x.revoked_us) != x.revoked_us;
+    if ((is_new || changed) && is_news(x))
+      batch.push_back(core::make_credential_audit({x.name, x.role, x.revoked_us != 0, x.expires_us,
+                                                   x.revoked_us != 0 ? x.revoked_by : x.issued_by},
+                                                  now));
+  }
+  has_looked = true;
+  if (!batch.empty())
+    self->send(deps.store, atom::record_v, std::move(batch));
+}
+
+/// An execution's log begins with who may attach; a node that goes on adds what changed meanwhile.
+bool gateway_state::is_news(const io::credential_record& x) const {
+  if (has_looked)
+    return true;
+  if (deps.log_until_us == 0)
+    return io::verdict_on(x, deps.context->now_us()) == io::token_verdict::valid;
+  return std::max(x.issued_us, x.revoked_us) > deps.log_until_us;
+}
+
 caf::result<remote_welcome> gateway_state::hello(const std::string& token) {
+  note_credentials();
   auto who = check(token);
   if (!who)
     return who.error();
@@ -97,6 +120,7 @@ void gateway_state::refused(const operator_decision& decision, const caf::error&
 }
 
 caf::result<std::string> gateway_state::act(control_request request) {
+  note_credentials();
   auto who = check(std::exchange(request.token, {}));
   if (!who)
     return who.error();
@@ -131,6 +155,7 @@ gateway_actor::behavior_type gateway(gateway_actor::stateful_pointer<gateway_sta
   auto& st = self->state;
   st.self = self;
   st.deps = std::move(deps);
+  st.note_credentials();
   return {
       [self](std::uint32_t protocol, const std::string& program) {
         return self->state.greet(protocol, program);
@@ -158,6 +183,10 @@ gateway_actor::behavior_type gateway(gateway_actor::stateful_pointer<gateway_sta
         });
       },
       [self](atom::act, control_request& request) { return self->state.act(std::move(request)); },
+      [self](atom::gone, const std::string& from, const std::string& why) {
+        self->state.note_credentials();
+        self->state.note_stranger(from, why);
+      },
   };
 }
 

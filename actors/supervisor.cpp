@@ -218,6 +218,8 @@ void supervisor_state::open_door() {
                                                .approval = approval,
                                                .trigger = trigger_,
                                                .find = remote.find,
+                                               .credentials = remote.credentials,
+                                               .log_until_us = remote.log_until_us,
                                                .address = remote.address,
                                                .program = remote.program});
   self->monitor(gateway_);

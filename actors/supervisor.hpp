@@ -25,6 +25,8 @@ namespace aeo {
 struct remote_service {
   archive_deps archive;
   std::function<caf::expected<io::credential_book::lookup>(const std::string& token)> find;
+  std::function<caf::expected<std::vector<io::credential_record>>()> credentials;
+  std::int64_t log_until_us = 0; ///< See gateway_deps.
   std::function<std::string(const caf::node_id&)> address;
   std::string program;
   /// Opens the door; it is closed when what this returns goes. May block.

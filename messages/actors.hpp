@@ -157,7 +157,9 @@ using gateway_actor = caf::typed_actor<
     // See archive_actor.
     caf::result<std::string>(atom::ask, std::string, std::string, std::string),
     // Does what an operator asks for; answers what that changed, once it is durable.
-    caf::result<std::string>(atom::act, control_request)>;
+    caf::result<std::string>(atom::act, control_request),
+    // INTERNAL: the door turned somebody away: from where, and who it was.
+    caf::result<void>(atom::gone, std::string, std::string)>;
 
 /// Starts and stops the others.
 using supervisor_actor = caf::typed_actor<

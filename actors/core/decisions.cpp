@@ -1,6 +1,7 @@
 #include "actors/core/decisions.hpp"
 
 #include "actors/core/lenient_json.hpp"
+#include "actors/core/text.hpp"
 
 #include <algorithm>
 
@@ -146,6 +147,23 @@ event make_audit(const operator_decision& decision, bool done, std::string_view 
           .phase = known_phase ? asked.phase : std::string{},
           .task = {},
           .data = lenient::dump(data)};
+}
+
+event make_credential_audit(const credential_change& x, std::int64_t now_us) {
+  const auto outcome = x.revoked ? x.name + " may attach no more"
+                                 : x.name + " may attach as " + std::string{to_string(x.role)}
+                                       + " until " + short_time(x.expires_us);
+  return {.time_us = now_us,
+          .kind = event_kind::audit,
+          .phase = {},
+          .task = {},
+          .data = lenient::dump(
+              ordered_json{{"by", x.by},
+                           {"command", x.revoked ? "credential revoke" : "credential issue"},
+                           {"credential", x.name},
+                           {"role", to_string(x.role)},
+                           {"done", true},
+                           {"outcome", outcome}})};
 }
 
 event make_refusal(std::string_view from, std::string_view why, std::int64_t now_us) {

@@ -56,6 +56,16 @@ std::string decided_data(const operator_decision&);
 /// never of a phase that the plan does not have: that is told in its data.
 event make_audit(const operator_decision&, bool done, std::string_view outcome, std::int64_t now_us,
                  bool known_phase = true);
+/// A credential as people gave or took it.
+struct credential_change {
+  std::string name;
+  access_role role = access_role::viewer;
+  bool revoked = false;
+  std::int64_t expires_us = 0;
+  std::string by; ///< Who did it; empty: not known.
+};
+/// The audit event of that.
+event make_credential_audit(const credential_change&, std::int64_t now_us);
 /// The audit event of somebody whom the node does not know, or does not let in any more.
 event make_refusal(std::string_view from, std::string_view why, std::int64_t now_us);
 

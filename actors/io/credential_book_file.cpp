@@ -71,6 +71,7 @@ bool read_record(const json& from, credential_record& to) {
       || !take_time(from, "expires_us", to.expires_us)
       || !take_time(from, "revoked_us", to.revoked_us))
     return false;
+  (void)take_text(from, "revoked_by", to.revoked_by); // Not in books of before it was noted.
   const auto known = access_role_from_string(role);
   to.role = known.value_or(access_role::viewer);
   return known && is_credential_name(to.name) && is_hash(to.token_hash) && !to.serial.empty();
@@ -107,7 +108,8 @@ json to_json(const credential_record& x) {
           {"issued_by", x.issued_by},
           {"issued_us", x.issued_us},
           {"expires_us", x.expires_us},
-          {"revoked_us", x.revoked_us}};
+          {"revoked_us", x.revoked_us},
+          {"revoked_by", x.revoked_by}};
 }
 
 } // namespace

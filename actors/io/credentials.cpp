@@ -79,6 +79,21 @@ token_verdict verdict_on(const credential_record& x, std::int64_t now_us) {
   return is_valid(x, now_us) ? token_verdict::valid : token_verdict::expired;
 }
 
+std::string refusal_text(token_verdict x, const std::string& name) {
+  switch (x) {
+  case token_verdict::expired:
+    return "the credential of " + name + " has expired: have a new one issued";
+  case token_verdict::revoked:
+    return "the credential of " + name + " was revoked";
+  default:
+    return "the node does not know this credential: was it issued for another workspace?";
+  }
+}
+
+bool credential_record::is_local() const {
+  return issued_by == local_issuer;
+}
+
 credential_book::credential_book(const std::filesystem::path& workspace)
     : workspace_(workspace), file_(workspace / "consolidation" / ".aeo" / "credentials.json") {}
 
@@ -134,7 +149,7 @@ caf::expected<credential> credential_book::issue(const pem_identity& authority,
       return caf::make_error(ec::wrong_state, name + " has a credential that is valid until "
                                                   + core::format_time(x.expires_us)
                                                   + "; revoke it first, or choose another name");
-  return add(authority, {name, role, {}, {}, issued_by, now_us, now_us + lifetime_us, 0});
+  return add(authority, {name, role, {}, {}, issued_by, now_us, now_us + lifetime_us, 0, {}});
 }
 
 caf::expected<credential> credential_book::issue_local(const pem_identity& authority,
@@ -146,13 +161,17 @@ caf::expected<credential> credential_book::issue_local(const pem_identity& autho
   if (!lock)
     return lock.error();
   for (auto& x : records_)
-    if (x.issued_by == local_issuer && is_valid(x, now_us))
+    if (x.is_local() && is_valid(x, now_us)) {
       x.revoked_us = std::max<std::int64_t>(now_us, 1);
-  return add(authority,
-             {name, access_role::operator_, {}, {}, local_issuer, now_us, now_us + lifetime_us, 0});
+      x.revoked_by = local_issuer;
+    }
+  return add(
+      authority,
+      {name, access_role::operator_, {}, {}, local_issuer, now_us, now_us + lifetime_us, 0, {}});
 }
 
-caf::error credential_book::revoke(const std::string& name, std::int64_t now_us) {
+caf::error credential_book::revoke(const std::string& name, std::int64_t now_us,
+                                   const std::string& revoked_by) {
   const auto lock = begin_change();
   if (!lock)
     return lock.error();
@@ -160,6 +179,7 @@ caf::error credential_book::revoke(const std::string& name, std::int64_t now_us)
   for (auto& x : records_)
     if (x.name == name && is_valid(x, now_us)) {
       x.revoked_us = std::max<std::int64_t>(now_us, 1);
+      x.revoked_by = revoked_by;
       found = true;
     }
   // The name is not repeated: it may be a token, pasted by mistake.
@@ -185,6 +205,14 @@ caf::expected<credential_book::lookup> credential_book::find(const std::string& 
     if (CRYPTO_memcmp(x.token_hash.data(), hash.data(), hash.size()) == 0)
       found = &x;
   return found ? lookup{verdict_on(*found, now_us), *found} : lookup{};
+}
+
+caf::expected<credential_book::lookup> credential_book::find_serial(const std::string& serial,
+                                                                    std::int64_t now_us) {
+  if (auto err = refresh())
+    return err;
+  const auto found = std::ranges::find(records_, serial, &credential_record::serial);
+  return found == records_.end() ? lookup{} : lookup{verdict_on(*found, now_us), *found};
 }
 
 } // namespace aeo::io

@@ -43,17 +43,23 @@ struct credential_record {
   std::int64_t issued_us = 0;
   std::int64_t expires_us = 0;
   std::int64_t revoked_us = 0; ///< 0: it is not.
+  std::string revoked_by;      ///< Empty also in books of before it was noted.
+
+  /// The one that the node made for its own machine: nobody asked for it.
+  bool is_local() const;
 };
 
 /// Why a token is not taken, or whose it is.
 enum class token_verdict : std::uint8_t { valid, unknown, expired, revoked };
 std::string_view to_string(token_verdict);
 token_verdict verdict_on(const credential_record&, std::int64_t now_us);
+/// Why it is not taken, for who shows it.
+std::string refusal_text(token_verdict, const std::string& name);
 
 /// WORKSPACE/consolidation/.aeo/credentials.json (0600): replaced as a whole, under a lock, by
 /// whoever issues or revokes; looked at anew by who reads when it has changed. One thread at a
 /// time. The file is {"version": 1, "credentials": [{"name", "role", "token_hash", "serial",
-/// "issued_by", "issued_us", "expires_us", "revoked_us"}, ...]}; it only ever grows.
+/// "issued_by", "issued_us", "expires_us", "revoked_us", "revoked_by"}, ...]}; it only ever grows.
 class credential_book {
 public:
   explicit credential_book(const std::filesystem::path& workspace);
@@ -64,7 +70,7 @@ public:
                                   access_role, std::int64_t now_us, std::int64_t lifetime_us,
                                   const std::string& issued_by);
   /// ec::not_found: nobody has a valid one by this name.
-  caf::error revoke(const std::string& name, std::int64_t now_us);
+  caf::error revoke(const std::string& name, std::int64_t now_us, const std::string& revoked_by);
   /// Newest last. An empty book where there is no file; a damaged one is an error that names it.
   caf::expected<std::vector<credential_record>> list();
 
@@ -75,6 +81,8 @@ public:
   /// Compares in constant time; sees what was issued or revoked until this moment. A book that
   /// cannot be read lets nobody in: an error.
   caf::expected<lookup> find(const std::string& token, std::int64_t now_us);
+  /// The same by the serial of the credential's certificate.
+  caf::expected<lookup> find_serial(const std::string& serial, std::int64_t now_us);
 
 private:
   friend caf::expected<credential> open_local_credential(const std::filesystem::path&,

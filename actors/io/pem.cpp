@@ -38,4 +38,13 @@ key_ptr parse_key(const std::string& pem) {
   return result;
 }
 
+std::string serial_of(const X509* certificate) {
+  const bignum_ptr number{ASN1_INTEGER_to_BN(X509_get0_serialNumber(certificate), nullptr)};
+  char* digits = number ? BN_bn2hex(number.get()) : nullptr;
+  std::string result = digits ? digits : "";
+  OPENSSL_free(digits);
+  result.erase(0, std::min(result.find_first_not_of('0'), result.size()));
+  return result;
+}
+
 } // namespace aeo::io

@@ -28,7 +28,9 @@ using key_ptr = std::unique_ptr<EVP_PKEY, freed_by<&EVP_PKEY_free>>;
 
 /// Null: it is none. Nothing is left in OpenSSL's queue of errors.
 certificate_ptr parse_certificate(const std::string& pem);
-/// The same; a key with a password is none.
+/// Upper-case hex, without leading zeros.
+std::string serial_of(const X509* certificate);
+/// The same as of certificates; a key with a password is none.
 key_ptr parse_key(const std::string& pem);
 
 } // namespace aeo::io

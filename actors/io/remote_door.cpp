@@ -114,10 +114,12 @@ class guarded_connection final : public connection {
 public:
   guarded_connection(net::default_multiplexer& mpx, net::native_socket fd,
                      std::shared_ptr<tls_session> session,
+                     std::shared_ptr<const tls_settings> settings,
                      std::shared_ptr<const frame_guard::rules> rules,
                      std::shared_ptr<guest_list> guests, std::size_t unread)
-      : connection(mpx, fd, std::move(session)), guard_(std::move(rules)),
-        guests_(std::move(guests)), unread_(unread) {
+      : connection(mpx, fd, std::move(session)), settings_(std::move(settings)),
+        guard_(std::move(rules)), guests_(std::move(guests)), from_(address_of_peer(fd)),
+        unread_(unread) {
     ++guests_->connections;
     guests_->shaking_hands.push_back(this);
   }
@@ -143,6 +145,10 @@ public:
       return true;
     }
     const auto in_payload = std::exchange(in_payload_, false);
+    if (!in_payload && !is_admitted()) {
+      hang_up();
+      return false;
+    }
     switch (in_payload ? guard_.payload(bytes) : guard_.header(bytes, clock::now())) {
     case frame_guard::decision::pass:
       in_payload_ = !in_payload && guard_.payload_size() > 0;
@@ -162,6 +168,13 @@ public:
   }
 
 private:
+  /// Still.
+  bool is_admitted() {
+    if (serial_.empty())
+      serial_ = session().peer_serial();
+    return !settings_->admits || settings_->admits(serial_, from_);
+  }
+
   /// BASP makes an actor for each node it meets, to spawn others there, and keeps it for ever.
   void forget_services() {
     auto* broker = dynamic_cast<caf::io::basp_broker*>(parent());
@@ -174,8 +187,11 @@ private:
     broker->spawn_servers.erase(found);
   }
 
+  std::shared_ptr<const tls_settings> settings_;
   frame_guard guard_;
   std::shared_ptr<guest_list> guests_;
+  std::string from_;
+  std::string serial_; ///< Once the peer has spoken.
   std::size_t unread_; ///< See door_limits.
   bool in_payload_ = false;
   bool skipping_ = false;
@@ -184,10 +200,9 @@ private:
 /// Takes connections.
 class doorkeeper final : public net::doorman_impl {
 public:
-  doorkeeper(net::default_multiplexer& mpx, net::native_socket fd,
-             std::shared_ptr<const tls_settings> settings,
+  doorkeeper(net::default_multiplexer& mpx, net::native_socket fd, tls_source tls,
              std::shared_ptr<const frame_guard::rules> rules, const door_limits& limits)
-      : net::doorman_impl(mpx, fd), settings_(std::move(settings)), rules_(std::move(rules)),
+      : net::doorman_impl(mpx, fd), tls_(std::move(tls)), rules_(std::move(rules)),
         limits_(limits) {}
 
   bool new_connection() override {
@@ -197,16 +212,17 @@ public:
     const auto fd = acceptor_.accepted_socket();
     make_room();
     net::nonblocking(fd, true);
+    auto settings = tls_().settings();
     auto session = guests_->connections < limits_.connections
-                       ? tls_session::make(*settings_, fd, tls_session::side::server)
+                       ? tls_session::make(*settings, fd, tls_session::side::server)
                        : caf::expected<tls_session>{caf::make_error(ec::wrong_state, "full")};
     if (!session) {
       net::close_socket(fd);
       return true; // The door stays open.
     }
     auto next = caf::make_counted<guarded_connection>(
-        mpx, fd, std::make_shared<tls_session>(std::move(*session)), rules_, guests_,
-        limits_.unread);
+        mpx, fd, std::make_shared<tls_session>(std::move(*session)), std::move(settings), rules_,
+        guests_, limits_.unread);
     const auto handle = next->hdl();
     parent()->add_scribe(std::move(next));
     return doorman::new_connection(&mpx, handle);
@@ -226,7 +242,7 @@ private:
     }
   }
 
-  std::shared_ptr<const tls_settings> settings_;
+  tls_source tls_;
   std::shared_ptr<const frame_guard::rules> rules_;
   door_limits limits_;
   std::shared_ptr<guest_list> guests_ = std::make_shared<guest_list>();
@@ -278,7 +294,7 @@ private:
 class keeper final : public caf::io::middleman_actor_impl {
 public:
   struct setup {
-    std::shared_ptr<const tls_settings> settings;
+    tls_source tls;
     std::shared_ptr<const frame_guard::rules> rules; ///< Null: connects only.
     door_limits limits;
     std::shared_ptr<link_state> link;
@@ -292,7 +308,7 @@ protected:
     auto fd = connect_tcp(host, port, setup_.link->patience_ms);
     if (!fd)
       return caf::make_error(caf::sec::cannot_connect_to_node);
-    auto session = tls_session::make(*setup_.settings, fd.get(), tls_session::side::client);
+    auto session = tls_session::make(*setup_.tls().settings(), fd.get(), tls_session::side::client);
     if (!session)
       return std::move(session.error());
     return caf::make_counted<trusted_connection>(
@@ -304,7 +320,7 @@ protected:
     auto fd = net::new_tcp_acceptor_impl(port, host, reuse);
     if (!fd)
       return std::move(fd.error());
-    return caf::make_counted<doorkeeper>(mpx(), *fd, setup_.settings, setup_.rules, setup_.limits);
+    return caf::make_counted<doorkeeper>(mpx(), *fd, setup_.tls, setup_.rules, setup_.limits);
   }
 
 private:
@@ -369,9 +385,10 @@ remote_door::~remote_door() {
   end(system_, keeper_);
 }
 
-caf::expected<std::unique_ptr<remote_door>>
-publish(caf::actor_system& system, const gateway_actor& whom, const std::string& host,
-        std::uint16_t port, const tls_context& tls, const door_limits& limits) {
+caf::expected<std::unique_ptr<remote_door>> publish(caf::actor_system& system,
+                                                    const gateway_actor& whom,
+                                                    const std::string& host, std::uint16_t port,
+                                                    tls_source tls, const door_limits& limits) {
   auto rules = std::make_shared<frame_guard::rules>();
   rules->node = system.node();
   rules->receiver = whom.id();
@@ -380,7 +397,7 @@ publish(caf::actor_system& system, const gateway_actor& whom, const std::string&
   rules->frames_per_second = limits.frames_per_second;
   rules->senders = limits.senders;
   auto keeper = spawn_keeper(
-      system, {.settings = tls.settings(), .rules = rules, .limits = limits, .link = nullptr});
+      system, {.tls = std::move(tls), .rules = rules, .limits = limits, .link = nullptr});
   caf::scoped_actor self{system, true};
   std::uint16_t bound = 0;
   caf::error error;
@@ -405,7 +422,8 @@ publish(caf::actor_system& system, const gateway_actor& whom, const std::string&
 remote_link::remote_link(caf::actor_system& system, const tls_context& tls)
     : system_(system), state_(std::make_shared<link_state>()),
       keeper_(spawn_keeper(
-          system, {.settings = tls.settings(), .rules = nullptr, .limits = {}, .link = state_})) {}
+          system, {.tls = [tls] { return tls; }, .rules = nullptr, .limits = {}, .link = state_})) {
+}
 
 remote_link::~remote_link() {
   end(system_, keeper_);
@@ -438,7 +456,12 @@ caf::expected<gateway_actor> remote_link::connect(const std::string& host, std::
 }
 
 caf::error remote_link::explain(const caf::error& err, const std::string& where) const {
-  if (auto why = state_->take_failure(); !why.empty())
+  const auto why = state_->take_failure();
+  if (why.find("certificate revoked") != std::string::npos)
+    return caf::make_error(ec::not_permitted,
+                           "the node at " + where
+                               + " does not take this credential any more: it was revoked");
+  if (!why.empty())
     return caf::make_error(ec::untrusted,
                            "the node at " + where + " and this credential do not know each other, "
                                + "or one of their certificates has expired: have a new "

@@ -58,11 +58,14 @@ private:
   std::uint16_t port_;
 };
 
+/// What the node shows to who connects now. Called on CAF's I/O thread, so that it takes no time.
+using tls_source = std::function<tls_context()>;
+
 /// Lets holders of a certificate of the node's authority talk to the actor. Needs a
 /// system with enable_remote(). `port` 0: any free one. Blocking.
 caf::expected<std::unique_ptr<remote_door>> publish(caf::actor_system&, const gateway_actor&,
                                                     const std::string& host, std::uint16_t port,
-                                                    const tls_context&, const door_limits& = {});
+                                                    tls_source, const door_limits& = {});
 
 /// Makes connections of one credential.
 class remote_link {
@@ -74,7 +77,7 @@ public:
 
   /// Blocking, at most for `patience`. ec::not_found: nobody answers there; ec::wrong_state: who
   /// answers is no node of this version; ec::untrusted: TLS failed: another node's credential,
-  /// or an expired one.
+  /// or an expired one; ec::not_permitted: it was revoked.
   caf::expected<gateway_actor> connect(const std::string& host, std::uint16_t port,
                                        std::chrono::milliseconds patience);
 

@@ -10,9 +10,25 @@ namespace aeo::io {
 
 namespace {
 
+/// Who is not let in is told so by TLS.
+int check_admission(int ok, X509_STORE_CTX* store) {
+  if (ok != 1 || X509_STORE_CTX_get_error_depth(store) != 0)
+    return ok;
+  const auto* ssl = static_cast<const SSL*>(
+      X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
+  const auto* settings =
+      static_cast<const tls_settings*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
+  if (!settings->admits
+      || settings->admits(serial_of(X509_STORE_CTX_get_current_cert(store)),
+                          address_of_peer(SSL_get_fd(ssl))))
+    return 1;
+  X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_REVOKED);
+  return 0;
+}
+
 /// Both sides show a certificate of the authority, or there is no connection.
 std::shared_ptr<const tls_settings> make_settings(const pem_identity& own,
-                                                  const std::string& authority) {
+                                                  const std::string& authority, admission admits) {
   ssl_context_ptr context{SSL_CTX_new(TLS_method())};
   auto certificate = parse_certificate(own.certificate);
   auto trusted = parse_certificate(authority);
@@ -24,20 +40,24 @@ std::shared_ptr<const tls_settings> make_settings(const pem_identity& own,
               && X509_STORE_add_cert(SSL_CTX_get_cert_store(context.get()), trusted.get()) == 1;
   if (!made)
     return nullptr;
-  SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+  SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
+                     check_admission);
   // A revoked or expired peer must not come back by a ticket.
   SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_OFF);
   SSL_CTX_set_num_tickets(context.get(), 0);
   SSL_CTX_set_mode(context.get(), SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER
                                       | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_RELEASE_BUFFERS);
-  return std::make_shared<const tls_settings>(tls_settings{std::move(context)});
+  auto result =
+      std::make_shared<const tls_settings>(tls_settings{std::move(context), std::move(admits)});
+  SSL_CTX_set_app_data(result->context.get(), const_cast<tls_settings*>(result.get()));
+  return result;
 }
 
 } // namespace
 
-caf::expected<tls_context> tls_context::of_node(const node_identity& x) {
+caf::expected<tls_context> tls_context::of_node(const node_identity& x, admission admits) {
   tls_context result;
-  result.settings_ = make_settings(x.node, x.authority.certificate);
+  result.settings_ = make_settings(x.node, x.authority.certificate, std::move(admits));
   if (!result.settings_)
     return caf::make_error(ec::internal, "the node's certificate and key do not fit together");
   return result;
@@ -45,7 +65,7 @@ caf::expected<tls_context> tls_context::of_node(const node_identity& x) {
 
 caf::expected<tls_context> tls_context::of_credential(const credential& x) {
   tls_context result;
-  result.settings_ = make_settings(x.identity, x.authority);
+  result.settings_ = make_settings(x.identity, x.authority, nullptr);
   if (!result.settings_)
     return caf::make_error(ec::bad_configuration,
                            "the credential's certificate and key do not fit together: have a new "

@@ -2,16 +2,23 @@
 
 #include "actors/io/credentials.hpp"
 
+#include <functional>
 #include <memory>
+#include <string>
 
 namespace aeo::io {
 
 struct tls_settings;
 
+/// Whether a peer is let in whose certificate is in order; asked when it connects and whenever it
+/// says something. `serial`: as certificate_info has it. `from`: its address.
+using admission = std::function<bool(const std::string& serial, const std::string& from)>;
+
 /// What one side shows and checks.
 class tls_context {
 public:
-  static caf::expected<tls_context> of_node(const node_identity&);
+  /// Without `admission` whoever has a certificate of the authority is let in.
+  static caf::expected<tls_context> of_node(const node_identity&, admission = nullptr);
   static caf::expected<tls_context> of_credential(const credential&);
   const std::shared_ptr<const tls_settings>& settings() const { return settings_; }
 

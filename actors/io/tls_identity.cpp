@@ -134,15 +134,6 @@ std::string common_name_of(const X509* certificate) {
   return result;
 }
 
-std::string serial_of(const X509* certificate) {
-  const bignum_ptr number{ASN1_INTEGER_to_BN(X509_get0_serialNumber(certificate), nullptr)};
-  char* digits = number ? BN_bn2hex(number.get()) : nullptr;
-  std::string result = digits ? digits : "";
-  OPENSSL_free(digits);
-  result.erase(0, std::min(result.find_first_not_of('0'), result.size()));
-  return result;
-}
-
 std::optional<std::int64_t> microseconds_of(const ASN1_TIME* time) {
   std::tm parts{};
   if (ASN1_TIME_to_tm(time, &parts) != 1)

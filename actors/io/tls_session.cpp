@@ -1,7 +1,9 @@
 #include "actors/io/tls_session.hpp"
 
+#include "actors/io/pem.hpp"
 #include "messages/type_ids.hpp"
 
+#include <caf/io/network/native_socket.hpp>
 #include <openssl/err.h>
 
 #include <array>
@@ -24,6 +26,17 @@ std::string openssl_errors() {
 }
 
 } // namespace
+
+std::string address_of_peer(int socket) {
+  const auto host = caf::io::network::remote_addr_of_fd(socket);
+  const auto port = caf::io::network::remote_port_of_fd(socket);
+  return host && port ? *host + ":" + std::to_string(*port) : std::string{};
+}
+
+std::string tls_session::peer_serial() const {
+  const certificate_ptr shown{SSL_get1_peer_certificate(ssl_.get())};
+  return shown ? serial_of(shown.get()) : std::string{};
+}
 
 caf::expected<tls_session> tls_session::make(const tls_settings& settings, int socket, side which) {
   ssl_ptr ssl{SSL_new(settings.context.get())};

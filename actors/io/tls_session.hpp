@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/io/tls_context.hpp"
 #include "messages/error.hpp"
 
 #include <caf/expected.hpp>
@@ -22,10 +23,14 @@ struct ssl_deleter {
 using ssl_ptr = std::unique_ptr<SSL, ssl_deleter>;
 using ssl_context_ptr = std::unique_ptr<SSL_CTX, ssl_deleter>;
 
-/// Made once, used by each connection.
+/// Made once, used by each connection, which keeps it.
 struct tls_settings {
   ssl_context_ptr context;
+  admission admits; ///< May be null.
 };
+
+/// Of the peer at the other end of a socket: HOST:PORT, empty when it has gone.
+std::string address_of_peer(int socket);
 
 /// What a link and the threads that connect for it tell each other.
 class link_state {
@@ -58,6 +63,8 @@ public:
   caf::io::network::rw_state write(std::size_t& result, const void* from, std::size_t size);
   std::size_t pending() const;
   bool is_open() const { return open_; } ///< The handshake is through.
+  /// Of the certificate that the peer has shown; empty before that.
+  std::string peer_serial() const;
   /// Why it failed; empty: it did not.
   const std::string& failure() const { return failure_; }
 

@@ -79,7 +79,11 @@ struct gateway_fixture : actor_fixture {
   std::map<std::string, io::credential_book::lookup> known;
   gateway_actor uut;
 
-  gateway_fixture() {
+  std::vector<io::credential_record> book;
+
+  explicit gateway_fixture(std::vector<io::credential_record> issued = {},
+                           std::int64_t log_until_us = 0)
+      : book(std::move(issued)) {
     store->log = log;
     know("look", "victor", access_role::viewer);
     know("act", "olga", access_role::operator_);
@@ -93,9 +97,21 @@ struct gateway_fixture : actor_fixture {
     deps.find = [this](const std::string& token) -> caf::expected<io::credential_book::lookup> {
       return known[token];
     };
+    deps.credentials = [this] { return book; };
+    deps.log_until_us = log_until_us;
     deps.address = [](const caf::node_id&) { return "10.0.0.1:5"; };
     deps.program = "aeo-node test";
     uut = spawn(gateway, deps);
+    run();
+  }
+
+  /// Outcomes of the audit events about credentials.
+  std::vector<std::string> credential_audits() const {
+    std::vector<std::string> result;
+    for (const auto& e : store->events)
+      if (const auto data = nlohmann::json::parse(e.data); data.contains("credential"))
+        result.push_back(data["by"].get<std::string>() + ": " + data["outcome"].get<std::string>());
+    return result;
   }
 
   void know(const std::string& token, const std::string& name, access_role role) {
@@ -239,4 +255,54 @@ TEST_CASE("somebody who tries tokens without end does not fill the event log") {
   f.act("wrong", control_command::pause, "");
   CHECK(f.store->events.size() == 2);
   CHECK(f.audit()["outcome"].get<std::string>().find("100 times") != std::string::npos);
+}
+
+namespace {
+
+io::credential_record issued(const std::string& name, std::int64_t issued_us,
+                             std::int64_t revoked_us = 0) {
+  io::credential_record x;
+  x.name = x.serial = name;
+  x.role = access_role::operator_;
+  x.issued_by = "root";
+  x.revoked_by = revoked_us != 0 ? "eve" : "";
+  x.issued_us = issued_us;
+  x.expires_us = 4'102'444'800'000'000;
+  x.revoked_us = revoked_us;
+  return x;
+}
+
+} // namespace
+
+TEST_CASE("an execution's log begins with who may attach, and tells what changes") {
+  gateway_fixture f{{issued("olga", 5), issued("gone", 5, 6)}};
+  const std::string olga = "root: olga may attach as operator until 2100-01-01T00:00:00Z";
+  CHECK(f.credential_audits() == std::vector<std::string>{olga});
+  f.act("act", control_command::retry, "0");
+  CHECK(f.credential_audits().size() == 1);
+  f.book[0].revoked_us = 7;
+  f.book[0].revoked_by = "ann";
+  f.book.push_back(issued("new", 8));
+  f.act("act", control_command::retry, "0");
+  const auto audits = f.credential_audits();
+  REQUIRE(audits.size() == 3);
+  CHECK(audits[1] == "ann: olga may attach no more");
+  CHECK(audits[2] == "root: new may attach as operator until 2100-01-01T00:00:00Z");
+}
+
+TEST_CASE("a node that goes on notes what changed while none ran") {
+  gateway_fixture f{{issued("old", 5), issued("new", 15), issued("lost", 5, 12)}, 10};
+  CHECK(f.credential_audits()
+        == std::vector<std::string>{"root: new may attach as operator until 2100-01-01T00:00:00Z",
+                                    "eve: lost may attach no more"});
+}
+
+TEST_CASE("whom the door turns away is noted, from where") {
+  gateway_fixture f;
+  f.self->send(f.uut, atom::gone_v, std::string{"10.0.0.9:1"}, std::string{"olga was revoked"});
+  f.run();
+  const auto data = nlohmann::json::parse(f.store->last(event_kind::audit).data);
+  CHECK(data["from"] == "10.0.0.9:1");
+  CHECK(data["outcome"] == "olga was revoked");
+  CHECK(data["done"] == false);
 }

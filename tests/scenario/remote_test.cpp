@@ -119,6 +119,32 @@ TEST_CASE("a rejection blocks what depends on it, says why, and fails the run") 
   CHECK_FALSE(w.has("ran"));
 }
 
+TEST_CASE("when the node has ended its log still answers, and nothing can be done") {
+  temp_workspace w;
+  w.write(".env", "DEPLOY_TOKEN=hunter2hunter2\n");
+  write_plan(w, {{"a", shell_phase({}, "echo to $DEPLOY_TOKEN; echo and more")},
+                 {"b", shell_phase({"a"}, "exit 3")},
+                 {"c", shell_phase({"b"}, "true")}});
+  REQUIRE(run_node(w).exit_code == 1);
+  const auto before = tree_of(w.path());
+  auto r = control(w, {"status"});
+  INFO(r.output);
+  CHECK(r.exit_code == 0);
+  CHECK(contains(r.output, "no node runs here"));
+  CHECK(contains(r.output, "1 approved, 1 failed, 1 blocked"));
+  CHECK(contains(r.output, "exited with 3"));
+  CHECK(contains(control(w, {"why", "b"}).output, "exited with 3"));
+  CHECK(contains(control(w, {"history"}).output, "failed"));
+  CHECK(control(w, {"verify"}).exit_code == 0);
+  CHECK(contains(control(w, {"graph", "--format", "mermaid"}).output, "-->"));
+  const auto log = control(w, {"logs", "a", "-f"}).output;
+  CHECK(contains(log, "and more"));
+  CHECK(contains(log, "to ***DEPLOY_TOKEN***"));
+  CHECK(json::parse(control(w, {"status", "--json"}).output)["phases"].size() == 3);
+  CHECK(control(w, {"retry", "b"}).exit_code == 69);
+  CHECK(tree_of(w.path()) == before);
+}
+
 TEST_CASE("without a node control and monitor say so and exit 69") {
   temp_workspace w;
   auto r = control(w, {"status"});
@@ -165,6 +191,10 @@ TEST_CASE("a revoked credential and one of another workspace are turned away at 
   CHECK(contains(r.output, "revoked"));
   // Its refusal is an event, and the monitor's next question is refused as well.
   CHECK(watching.wait().exit_code == 77);
+  const auto log = run_program(with(w, "aeo-monitor", {"--json", "--once"})).output;
+  CHECK(contains(log, "olga may attach as operator until"));
+  CHECK(contains(log, "olga may attach no more"));
+  CHECK(contains(log, "the credential of olga was revoked"));
   const auto stranger = issue(other, "olga", "operator");
   r = control_as(w, stranger, {"status"});
   CHECK(r.exit_code == 77);

@@ -83,7 +83,7 @@ int list(const options& o) {
 
 int revoke(const options& o) {
   io::credential_book book{o.target.workspace};
-  if (auto err = book.revoke(o.name, io::now_us())) {
+  if (auto err = book.revoke(o.name, io::now_us(), io::user_name())) {
     std::cerr << "aeo-control: " << message_of(err) << '\n';
     return exit_code::failed;
   }

@@ -1,10 +1,13 @@
 #include "tools/control/run.hpp"
 
 #include "actors/core/lenient_json.hpp"
+#include "actors/core/text.hpp"
+#include "tools/attach/stored_run.hpp"
 #include "tools/control/answers.hpp"
 #include "tools/control/completion.hpp"
 #include "tools/control/credential.hpp"
 
+#include <functional>
 #include <iostream>
 #include <thread>
 
@@ -28,9 +31,40 @@ int fail(const options& o, const caf::error& err) {
   return attach::exit_code_of(err);
 }
 
+/// Who answers: a node, or what it left behind.
+struct source {
+  std::function<caf::expected<run_view>()> view;
+  std::function<caf::expected<std::string>(const std::string& what, const std::string& about,
+                                           std::chrono::milliseconds patience)>
+      ask;
+  std::function<caf::expected<log_page>(const log_request&)> read;
+  attach::node* node = nullptr; ///< Only a node can act.
+};
+
+source source_of(attach::node& node) {
+  return {.view = [&node] { return node.view(); },
+          .ask =
+              [&node](const std::string& what, const std::string& about,
+                      std::chrono::milliseconds patience) {
+                return node.ask<std::string>(patience, atom::ask_v, node.token(), what, about);
+              },
+          .read =
+              [&node](const log_request& request) {
+                return node.ask<log_page>(short_patience, atom::read_v, node.token(), request);
+              },
+          .node = &node};
+}
+
+source source_of(attach::stored_run& run) {
+  return {.view = [&run]() -> caf::expected<run_view> { return run.view(); },
+          .ask = [&run](const std::string& what, const std::string& about,
+                        std::chrono::milliseconds) { return run.ask(what, about); },
+          .read = [&run](const log_request& request) { return run.read(request); }};
+}
+
 class session {
 public:
-  session(const options& o, attach::node& node) : o_(o), node_(node) {}
+  session(const options& o, source from) : o_(o), from_(std::move(from)) {}
 
   int run() {
     if (o_.acts)
@@ -41,7 +75,7 @@ public:
       return verify();
     if (o_.command == "history")
       return history();
-    auto view = node_.view();
+    auto view = from_.view();
     if (!view)
       return fail(o_, view.error());
     if (o_.command == "why")
@@ -60,8 +94,8 @@ public:
 private:
   int act() {
     auto request = o_.act;
-    request.token = node_.token();
-    auto answer = node_.ask<std::string>(act_patience, atom::act_v, request);
+    request.token = from_.node->token();
+    auto answer = from_.node->ask<std::string>(act_patience, atom::act_v, request);
     // Here the node is there: what is not found is the phase.
     if (!answer && answer.error() == ec::not_found)
       return fail(o_, caf::make_error(ec::wrong_state, message_of(answer.error())));
@@ -75,8 +109,7 @@ private:
   }
 
   int why(const run_view& view) {
-    auto events = node_.ask<std::string>(short_patience, atom::ask_v, node_.token(),
-                                         std::string{"why"}, o_.phase);
+    auto events = from_.ask("why", o_.phase, short_patience);
     if (!events)
       return fail(o_, events.error());
     std::cout << (o_.json ? *events + "\n" : why_text(view, o_.phase, *events));
@@ -84,8 +117,7 @@ private:
   }
 
   int history() {
-    auto answer = node_.ask<std::string>(short_patience, atom::ask_v, node_.token(),
-                                         std::string{"history"}, std::string{});
+    auto answer = from_.ask("history", {}, short_patience);
     if (!answer)
       return fail(o_, answer.error());
     std::cout << (o_.json ? *answer + "\n" : history_text(*answer));
@@ -93,8 +125,7 @@ private:
   }
 
   int verify() {
-    auto answer = node_.ask<std::string>(act_patience, atom::ask_v, node_.token(),
-                                         std::string{"verify"}, std::string{});
+    auto answer = from_.ask("verify", {}, act_patience);
     if (!answer)
       return fail(o_, answer.error());
     bool ok = false;
@@ -106,13 +137,14 @@ private:
   int logs() {
     log_request request{o_.phase, o_.task, o_.attempt, 0};
     for (;;) {
-      auto page = node_.ask<log_page>(short_patience, atom::read_v, node_.token(), request);
+      auto page = from_.read(request);
       if (!page)
         return fail(o_, page.error());
       std::cout << page->text << std::flush;
       const auto nothing_new = page->next == request.offset;
       request = {o_.phase, page->task, page->attempt, page->next};
-      if (page->complete || (nothing_new && !o_.follow))
+      // Without a node nothing more will come.
+      if (page->complete || (nothing_new && !(o_.follow && from_.node)))
         return exit_code::ok;
       if (nothing_new)
         std::this_thread::sleep_for(follow_interval);
@@ -120,8 +152,19 @@ private:
   }
 
   const options& o_;
-  attach::node& node_;
+  source from_;
 };
+
+/// Without a node: what its database says.
+int look_at_database(const options& o, const caf::error& no_node) {
+  auto stored = attach::stored_run::open(o.target.workspace);
+  if (!stored)
+    return fail(o, stored.error() == ec::not_found ? no_node : stored.error());
+  if (!o.json && o.command != "ids")
+    std::cerr << "no node runs here: this is what its log says, up to "
+              << core::short_time((*stored)->view().now_us) << '\n';
+  return session{o, source_of(**stored)}.run();
+}
 
 } // namespace
 
@@ -135,9 +178,10 @@ int run(const options& o) {
   attach::system_config config;
   caf::actor_system system{config};
   auto node = attach::node::attach(system, o.target, "aeo-control " AEO_VERSION);
-  if (!node)
-    return fail(o, node.error());
-  return session{o, **node}.run();
+  if (node)
+    return session{o, source_of(**node)}.run();
+  const auto may_look = !o.acts && o.target.address.empty() && node.error() == ec::not_found;
+  return may_look ? look_at_database(o, node.error()) : fail(o, node.error());
 }
 
 } // namespace aeo::control

@@ -2,8 +2,8 @@
 
 #include "actors/io/endpoint.hpp"
 #include "actors/io/host.hpp"
+#include "actors/io/log_reader.hpp"
 #include "actors/io/remote_door.hpp"
-#include "tools/node/log_reader.hpp"
 #include "tools/node/replay.hpp"
 
 #include <caf/io/middleman.hpp>
@@ -45,6 +45,56 @@ phase_durations durations_of(const plan& p, const std::filesystem::path& file,
       result.push_back(found == typical->end() ? 0 : found->second);
     }
   return result;
+}
+
+/// What the node shows: its certificate made anew in time, however long the node runs. Only CAF's
+/// I/O thread asks.
+class own_keys {
+public:
+  own_keys(io::tls_context first, std::filesystem::path workspace, io::admission admits,
+           gateway_actor gateway)
+      : current_(std::move(first)), workspace_(std::move(workspace)), admits_(std::move(admits)),
+        gateway_(std::move(gateway)) {}
+
+  io::tls_context operator()() {
+    constexpr std::int64_t interval_us = 3'600'000'000;
+    const auto now = io::now_us();
+    if (now - looked_us_ < interval_us)
+      return current_;
+    looked_us_ = now;
+    std::string notes;
+    auto identity = io::open_node_identity(workspace_, now, notes);
+    auto renewed = identity ? io::tls_context::of_node(*identity, admits_)
+                            : caf::expected<io::tls_context>{identity.error()};
+    if (renewed)
+      current_ = std::move(*renewed);
+    else
+      notes = "the node goes on with its old certificate: " + message_of(renewed.error());
+    if (!notes.empty())
+      caf::anon_send(gateway_, atom::gone_v, std::string{}, notes);
+    return current_;
+  }
+
+private:
+  io::tls_context current_;
+  std::filesystem::path workspace_;
+  io::admission admits_;
+  gateway_actor gateway_;
+  std::int64_t looked_us_ = io::now_us();
+};
+
+/// Whose certificate the book knows as valid; others are turned away, which is noted.
+io::admission admission_by(const std::filesystem::path& workspace, const gateway_actor& gateway) {
+  return [book = std::make_shared<io::credential_book>(workspace),
+          gateway](const std::string& serial, const std::string& from) {
+    const auto found = book->find_serial(serial, io::now_us());
+    if (found && found->verdict == io::token_verdict::valid)
+      return true;
+    caf::anon_send(gateway, atom::gone_v, from,
+                   found ? io::refusal_text(found->verdict, found->record.name)
+                         : message_of(found.error()));
+    return false;
+  };
 }
 
 /// The open door, and the file that says where it is.
@@ -102,19 +152,25 @@ std::unique_ptr<remote_service> remote_access::service(caf::actor_system& system
   };
   result->archive.read = [mask = c.mask](const std::string& file, std::uint64_t& offset,
                                          std::size_t limit, bool complete) {
-    return read_part(file, offset, limit, complete, mask);
+    return io::read_part(file, offset, limit, complete, mask);
   };
   result->find = [book = std::make_shared<io::credential_book>(o.workspace)](
                      const std::string& token) { return book->find(token, io::now_us()); };
+  result->credentials = [book = std::make_shared<io::credential_book>(o.workspace)] {
+    return book->list();
+  };
+  result->log_until_us = s.log_until_us;
   result->address = [&system](const caf::node_id& node) { return address_of(system, node); };
   result->program = "aeo-node " AEO_VERSION;
   result->publish = [&system, identity = identity_, host = host_, port = port_,
                      workspace = o.workspace, execution = s.context->execution](
                         const gateway_actor& whom) -> caf::expected<std::shared_ptr<void>> {
-    auto tls = io::tls_context::of_node(identity);
+    auto admits = admission_by(workspace, whom);
+    auto tls = io::tls_context::of_node(identity, admits);
     if (!tls)
       return tls.error();
-    auto door = io::publish(system, whom, host, port, *tls);
+    auto door = io::publish(system, whom, host, port,
+                            own_keys{std::move(*tls), workspace, std::move(admits), whom});
     if (!door)
       return door.error();
     if (auto err = io::write_endpoint(workspace, {.host = reachable(host),

@@ -5,8 +5,8 @@
 #include "actors/io/scheduling.hpp"
 #include "actors/io/state_file.hpp"
 #include "actors/supervisor.hpp"
+#include "messages/exit_code.hpp"
 #include "tools/node/console_view.hpp"
-#include "tools/node/log_reader.hpp"
 #include "tools/node/remote.hpp"
 
 #include <caf/actor_system.hpp>
@@ -137,7 +137,7 @@ std::shared_ptr<supervisor_deps> make_deps(const options& o, const configuration
     return std::uniform_real_distribution<double>{}(engine);
   };
   deps->files = std::make_shared<io::workspace_files>(o.workspace);
-  deps->tail = [mask = c.mask](const std::string& log) { return read_tail(log, mask); };
+  deps->tail = [mask = c.mask](const std::string& log) { return io::read_tail(log, mask); };
   deps->view = make_console_view(
       c.the_plan, console_for(o, c),
       open_node_log(o.workspace / "consolidation" / "logs" / "node.log", p.options.log_level));

@@ -7,6 +7,7 @@
 #include "actors/io/host.hpp"
 #include "actors/io/launcher_client.hpp"
 #include "actors/io/state_file.hpp"
+#include "messages/exit_code.hpp"
 #include "tools/node/replay.hpp"
 #include "tools/node/selection.hpp"
 #include "tools/node/set_aside.hpp"
@@ -333,6 +334,8 @@ private:
 
   /// Applies the first events that are not in the state yet.
   caf::error apply_pending() {
+    if (applied_ == 0)
+      log_until_us_ = replay_.state.updated_us;
     for (; applied_ < first_events_.size(); ++applied_)
       if (!core::apply(replay_.state, lookup_, first_events_[applied_]))
         return caf::make_error(
@@ -415,6 +418,7 @@ private:
                    .store = std::move(store_),
                    .context = std::make_shared<const run_context>(std::move(context)),
                    .state = std::make_shared<core::execution_state>(std::move(state)),
+                   .log_until_us = log_until_us_,
                    .history = std::move(history_),
                    .origins = std::move(origins),
                    .selected = std::move(selected_),
@@ -447,6 +451,7 @@ private:
   replay replay_;
   bool found_ = false;
   bool new_row_ = false;
+  std::int64_t log_until_us_ = 0;
   event_batch first_events_;
   std::size_t applied_ = 0;
   std::vector<std::string> notes_;

@@ -43,6 +43,7 @@ struct session {
   std::unique_ptr<io::event_store> store;
   context_ptr context;
   std::shared_ptr<core::execution_state> state;
+  std::int64_t log_until_us = 0; ///< The newest event before the first ones; 0: there is none.
   std::unique_ptr<core::run_history> history;
   std::map<phase_index, phase_origin> origins; ///< Phases that were under way.
   std::vector<bool> selected;                  ///< As in supervisor_deps.

@@ -141,7 +141,7 @@ TEST_CASE("expired and revoked are told apart, and revoked counts more") {
   const auto token = f.issue("alice").token;
   CHECK(f.verdict(token, issue_us + hour_us - 1) == token_verdict::valid);
   CHECK(f.verdict(token, issue_us + hour_us) == token_verdict::expired);
-  REQUIRE_FALSE(f.book.revoke("alice", issue_us + 1));
+  REQUIRE_FALSE(f.book.revoke("alice", issue_us + 1, "root"));
   CHECK(f.verdict(token) == token_verdict::revoked);
   CHECK(f.verdict(token, issue_us + hour_us) == token_verdict::revoked);
   CHECK(f.records().at(0).revoked_us == issue_us + 1);
@@ -156,10 +156,10 @@ TEST_CASE("a book that is open sees at once what another one issues or revokes")
     const auto name = "n" + std::to_string(i);
     const auto token = f.issue(name).token;
     CHECK(other.find(token, issue_us)->verdict == token_verdict::valid);
-    REQUIRE_FALSE(f.book.revoke(name, issue_us));
+    REQUIRE_FALSE(f.book.revoke(name, issue_us, "root"));
     CHECK(other.find(token, issue_us)->verdict == token_verdict::revoked);
   }
-  REQUIRE_FALSE(other.revoke("alice", issue_us));
+  REQUIRE_FALSE(other.revoke("alice", issue_us, "root"));
   CHECK(f.verdict(alice) == token_verdict::revoked);
   std::filesystem::remove(f.file());
   CHECK(f.verdict(alice) == token_verdict::unknown);
@@ -167,14 +167,14 @@ TEST_CASE("a book that is open sees at once what another one issues or revokes")
 
 TEST_CASE("revoking what nobody has is an error that does not repeat it") {
   book_fixture f;
-  CHECK(f.book.revoke("alice", issue_us) == ec::not_found);
+  CHECK(f.book.revoke("alice", issue_us, "root") == ec::not_found);
   const auto token = f.issue("alice").token;
-  CHECK(f.book.revoke("alice", issue_us + hour_us) == ec::not_found);
-  const auto err = f.book.revoke(token, issue_us);
+  CHECK(f.book.revoke("alice", issue_us + hour_us, "root") == ec::not_found);
+  const auto err = f.book.revoke(token, issue_us, "root");
   CHECK(err == ec::not_found);
   CHECK_FALSE(says(err, token));
-  REQUIRE_FALSE(f.book.revoke("alice", issue_us));
-  CHECK(f.book.revoke("alice", issue_us) == ec::not_found);
+  REQUIRE_FALSE(f.book.revoke("alice", issue_us, "root"));
+  CHECK(f.book.revoke("alice", issue_us, "root") == ec::not_found);
 }
 
 TEST_CASE("a name has one valid credential, and another one after it") {
@@ -185,7 +185,7 @@ TEST_CASE("a name has one valid credential, and another one after it") {
   CHECK(says(err, "revoke it first"));
   CHECK(says(err, "alice"));
   CHECK(f.verdict(first) == token_verdict::valid);
-  REQUIRE_FALSE(f.book.revoke("alice", issue_us));
+  REQUIRE_FALSE(f.book.revoke("alice", issue_us, "root"));
   const auto second = f.issue("alice").token;
   const auto third = f.issue("alice", access_role::viewer, issue_us + hour_us).token;
   CHECK(f.verdict(first, issue_us + hour_us) == token_verdict::revoked);
@@ -260,7 +260,7 @@ TEST_CASE("a damaged book is named and kept, lets nobody in and takes nobody") {
     CHECK(says(found.error(), f.file().string() + " is damaged"));
     CHECK_FALSE(says(found.error(), held.token));
     CHECK(f.refusal("bob") == ec::corrupt_state);
-    CHECK(f.book.revoke("alice", issue_us) == ec::corrupt_state);
+    CHECK(f.book.revoke("alice", issue_us, "root") == ec::corrupt_state);
     CHECK_FALSE(f.book.list());
     CHECK(read_bytes(f.file()) == text);
   }
@@ -296,7 +296,7 @@ TEST_CASE("what cannot be stored is not issued") {
   const auto token = f.issue("alice").token;
   std::filesystem::create_directories(f.file("credentials.json.tmp") / "x");
   CHECK(f.refusal("bob") == ec::storage_failed);
-  CHECK(f.book.revoke("alice", issue_us) == ec::storage_failed);
+  CHECK(f.book.revoke("alice", issue_us, "root") == ec::storage_failed);
   CHECK(f.records().size() == 1);
   CHECK(f.verdict(token) == token_verdict::valid);
 }
@@ -471,7 +471,7 @@ TEST_CASE("the local credential is made anew when it is about to expire, or has"
 TEST_CASE("the local credential is made anew when it was revoked, is unknown or was lost") {
   book_fixture f;
   const auto first = f.open_local();
-  REQUIRE_FALSE(f.book.revoke("alice", issue_us));
+  REQUIRE_FALSE(f.book.revoke("alice", issue_us, "root"));
   const auto second = f.open_local();
   CHECK(second.token != first.token);
   std::filesystem::remove(f.file());

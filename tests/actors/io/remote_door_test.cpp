@@ -28,6 +28,7 @@
 #include <fstream>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
@@ -125,6 +126,7 @@ gateway_actor::behavior_type echo_gateway(gateway_actor::pointer) {
         return what + about;
       },
       [](atom::act, const control_request& request) { return request.phase; },
+      [](atom::gone, const std::string&, const std::string&) {},
   };
 }
 
@@ -145,7 +147,8 @@ public:
             const io::node_identity& identity = door_identity()) {
     const auto tls = io::tls_context::of_node(identity);
     REQUIRE(tls);
-    auto opened = io::publish(system, gateway, "127.0.0.1", port, *tls, limits);
+    auto opened = io::publish(
+        system, gateway, "127.0.0.1", port, [tls] { return *tls; }, limits);
     INFO((opened ? std::string{} : message_of(opened.error())));
     REQUIRE(opened);
     door = std::move(*opened);
@@ -744,12 +747,68 @@ TEST_CASE("a door that has closed lets nobody in, keeps who is in, and frees its
   }
 }
 
+TEST_CASE("who is not admitted is told so by TLS, and who is not any more is cut off") {
+  door_node node;
+  std::atomic<bool> welcome = true;
+  std::mutex mutex;
+  std::set<std::string> asked;
+  const auto serial = io::describe_certificate(door_client().certificate)->serial;
+  const auto tls = io::tls_context::of_node(
+      door_identity(), [&](const std::string& of, const std::string& from) {
+        const std::lock_guard lock{mutex};
+        asked.insert(of + (from.starts_with("127.0.0.1:") ? " here" : " elsewhere"));
+        return welcome.load();
+      });
+  REQUIRE(tls);
+  auto opened = io::publish(node.system, node.gateway, "127.0.0.1", 0, [tls] { return *tls; });
+  REQUIRE(opened);
+  const auto port = (*opened)->port();
+  {
+    door_operator alice;
+    REQUIRE(alice.connect(port));
+    CHECK(alice.is_served());
+    welcome = false;
+    CHECK_FALSE(alice.is_served());
+  }
+  const auto own = io::tls_context::of_credential(door_credential());
+  door_config config;
+  caf::actor_system system{config};
+  io::remote_link link{system, *own};
+  const auto refused = link.connect("127.0.0.1", port, door_patience);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error() == ec::not_permitted);
+  CHECK(message_of(refused.error()).find("was revoked") != std::string::npos);
+  welcome = true;
+  CHECK(link.connect("127.0.0.1", port, door_patience));
+  const std::lock_guard lock{mutex};
+  CHECK(asked == std::set<std::string>{serial + " here"});
+}
+
+TEST_CASE("a certificate that was renewed is shown to who connects from then on") {
+  door_node node;
+  auto current = std::make_shared<std::atomic<int>>(0);
+  const auto stranger = door_authority();
+  const auto first = io::tls_context::of_node(door_identity());
+  const auto second =
+      io::tls_context::of_node({stranger, door_leaf(stranger, certificate_use::server)});
+  REQUIRE(first);
+  REQUIRE(second);
+  auto opened = io::publish(node.system, node.gateway, "127.0.0.1", 0,
+                            [=] { return *current == 0 ? *first : *second; });
+  REQUIRE(opened);
+  CHECK(admits_operators((*opened)->port()));
+  *current = 1;
+  door_operator alice;
+  CHECK_FALSE(alice.connect((*opened)->port()));
+}
+
 TEST_CASE("a port that is taken, or an address of another machine, is told") {
   door_node node;
   const auto tls = io::tls_context::of_node(door_identity());
   REQUIRE(tls);
   for (const std::string host : {"127.0.0.1", "192.0.2.1"}) {
-    const auto second = io::publish(node.system, node.gateway, host, node.port(), *tls);
+    const auto second =
+        io::publish(node.system, node.gateway, host, node.port(), [tls] { return *tls; });
     REQUIRE_FALSE(second);
     CHECK(second.error() == ec::bad_configuration);
     CHECK(message_of(second.error()).find(host) != std::string::npos);

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string>
 
-namespace aeo::node {
+namespace aeo::io {
 
 /// The last 64 KiB of a log, beginning at a line, secrets masked; empty when there is no such file.
 std::string read_tail(const std::string& file, const core::secret_mask& mask);
@@ -16,4 +16,4 @@ std::string read_tail(const std::string& file, const core::secret_mask& mask);
 std::string read_part(const std::string& file, std::uint64_t& offset, std::size_t limit,
                       bool complete, const core::secret_mask& mask);
 
-} // namespace aeo::node
+} // namespace aeo::io

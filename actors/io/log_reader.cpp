@@ -1,8 +1,8 @@
-#include "tools/node/log_reader.hpp"
+#include "actors/io/log_reader.hpp"
 
 #include <fstream>
 
-namespace aeo::node {
+namespace aeo::io {
 
 std::string read_tail(const std::string& file, const core::secret_mask& mask) {
   constexpr std::streamoff limit = 64 * 1024;
@@ -41,4 +41,4 @@ std::string read_part(const std::string& file, std::uint64_t& offset, std::size_
   return mask.mask(text);
 }
 
-} // namespace aeo::node
+} // namespace aeo::io
