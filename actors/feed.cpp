@@ -22,26 +22,30 @@ constexpr std::chrono::milliseconds time_to_ask{300};
 constexpr std::chrono::milliseconds time_to_write{30};
 /// Of rows in one part of a view, before they are packed.
 constexpr std::size_t view_bytes = std::size_t{160} * 1024;
-/// How long a picture of the run serves others who begin.
-constexpr std::int64_t picture_us = 250'000;
+/// How old a picture may be that serves others in a rush.
+constexpr std::int64_t longest_picture_us = 250'000;
 /// Until askers who were put off are looked at again.
 constexpr std::chrono::milliseconds put_off{20};
 
 } // namespace
 
-bool answer_pace::allows(std::int64_t now_us) {
-  paid_until_us_ = std::max(paid_until_us_, now_us - at_once_us);
+bool pace::allows(std::int64_t now_us) {
+  paid_until_us_ = std::max(paid_until_us_, now_us - at_once_us_);
   if (paid_until_us_ > now_us) // A clock was set back.
     paid_until_us_ = now_us;
-  if (paid_until_us_ + each_us > now_us)
+  if (paid_until_us_ + each_us_ > now_us)
     return false;
-  paid_until_us_ += each_us;
+  paid_until_us_ += each_us_;
   return true;
 }
 
 void feed_state::hear(const event_batch& batch) {
-  for (const auto& e : batch)
+  for (const auto& e : batch) {
     tail.add(e);
+    // Who has changed something, and looks, sees that.
+    if (e.kind == event_kind::audit)
+      latest = {};
+  }
   serve();
 }
 
@@ -51,7 +55,7 @@ void feed_state::serve() {
   const auto now = context->now_us();
   for (auto& x : std::exchange(askers, {})) {
     const auto has_news = x.from <= tail.head();
-    if (ended || (has_news && now >= x.not_before_us && pace.allows(now))) {
+    if (ended || (has_news && now >= x.not_before_us && answers.allows(now))) {
       x.promise.deliver(page_for(x.who, x.from));
     } else {
       late = late || has_news;
@@ -95,11 +99,12 @@ caf::result<run_view> feed_state::view(phase_index first) {
   return promise;
 }
 
-/// Who begins gets a recent picture; who goes on gets the rest of the same one, or of a later one.
+/// Who begins gets a picture as of now, in a rush a recent one; who goes on gets the rest of the
+/// same one, or of a later one.
 void feed_state::answer_view(phase_index first, caf::typed_response_promise<run_view> promise) {
   const auto now = context->now_us();
-  const auto is_old = first == 0 && (now - latest.made_us > picture_us || now < latest.made_us);
-  if (latest.state && !is_old) {
+  const auto is_recent = now >= latest.made_us && now - latest.made_us <= longest_picture_us;
+  if (latest.state && (first != 0 || (is_recent && !pictures.allows(now)))) {
     promise.deliver(part_of_latest(first));
     return;
   }

@@ -13,19 +13,28 @@
 
 namespace aeo {
 
-/// Answers a limited number of asks a second, all askers together; after a quiet while some at
-/// once. Where few look on nobody notices; many share what the run can spare.
-class answer_pace {
+/// A limited number a second, for all askers together; after a quiet while some at once. Where few
+/// look on nobody notices; many share what the run can spare.
+class pace {
 public:
-  static constexpr std::int64_t each_us = 2500;
-  static constexpr std::int64_t at_once_us = 250'000;
+  constexpr pace(std::int64_t each_us, std::int64_t at_once_us)
+      : each_us_(each_us), at_once_us_(at_once_us) {}
 
-  /// True: answer, it is counted.
+  /// True: go on, it is counted.
   bool allows(std::int64_t now_us);
 
 private:
+  std::int64_t each_us_;
+  std::int64_t at_once_us_;
   std::int64_t paid_until_us_ = 0;
 };
+
+/// Of answers with events: 400 a second, 100 at once.
+inline constexpr std::int64_t answer_us = 2500;
+inline constexpr std::int64_t answers_at_once_us = 250'000;
+/// Of pictures of the run: 20 a second, 10 at once.
+inline constexpr std::int64_t picture_us = 50'000;
+inline constexpr std::int64_t pictures_at_once_us = 500'000;
 
 /// The newest events, and who waits for the next one. Whoever asks for older ones gets them from
 /// the archive. Who does not ask costs nothing.
@@ -42,7 +51,7 @@ struct feed_state {
     std::int64_t asked_us = 0;
     std::int64_t told_us = 0;
   };
-  /// The run at one moment, for all who ask soon after.
+  /// The run at one moment; in a rush for all who ask soon after.
   struct picture {
     std::int64_t made_us = 0;
     snapshot_ptr state;
@@ -61,7 +70,8 @@ struct feed_state {
   io::event_tail tail;
   picture latest;
   std::deque<asker> askers; ///< Oldest first.
-  answer_pace pace;
+  pace answers{answer_us, answers_at_once_us};
+  pace pictures{picture_us, pictures_at_once_us};
   bool has_timer = false;
   std::map<caf::actor_addr, follower> followers; ///< Of the run: to be told of its end.
   std::vector<caf::typed_response_promise<void>> finishing;
