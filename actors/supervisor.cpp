@@ -202,11 +202,35 @@ void supervisor_state::take_over(launcher_inventory&& inventory) {
   trigger_ = self->spawn(trigger, d.context, store, supervisor_actor{self}, make_phase_factory(),
                          d.initial, d.slots, d.selected);
   self->monitor(trigger_);
+  const auto started_us = d.initial->started_us;
   d.initial.reset();
   self->send(store, atom::subscribe_v, caf::actor_cast<event_listener_actor>(trigger_));
   self->send(trigger_, atom::start_v);
   if (d.remote)
     open_door();
+  if (d.github)
+    open_github(started_us);
+}
+
+/// The last to come: nobody waits for it, and it asks the others.
+void supervisor_state::open_github(std::int64_t started_us) {
+  auto& d = *deps;
+  github_deps with{.context = d.context,
+                   .store = store,
+                   .reporter = reporter_,
+                   .approval = approval,
+                   .trigger = trigger_,
+                   .open = d.github->open,
+                   .connect = d.github->connect,
+                   .api_url = d.github->api_url,
+                   .workspace = d.workspace,
+                   .mask = d.mask,
+                   .started_us = started_us};
+  github_ = d.detached ? self->spawn<caf::detached>(github, std::move(with))
+                       : self->spawn(github, std::move(with));
+  self->monitor(github_);
+  self->send(store, atom::subscribe_v, caf::actor_cast<event_listener_actor>(github_));
+  self->send(github_, atom::start_v);
 }
 
 void supervisor_state::open_door() {
@@ -317,22 +341,37 @@ void supervisor_state::detach(int code) {
       .then([this, code] { farewell(code); }, [this, code](const caf::error&) { farewell(code); });
 }
 
-/// Remote nodes hear that this is the end.
+/// Remote nodes hear that this is the end, and GitHub hears the rest.
 void supervisor_state::farewell(int code) {
-  if (!archive_) {
-    leave(code);
-    return;
-  }
-  auto one_gone = [this, code, left = std::make_shared<int>(2)] {
+  saying_farewell = true;
+  ended_with = code;
+  auto left = std::make_shared<int>(1);
+  auto one_gone = [this, code, left] {
     if (--*left == 0)
       leave(code);
   };
-  self->request(feed_, last_words, atom::finish_v).then(one_gone, [one_gone](const caf::error&) {
-    one_gone();
-  });
-  self->request(archive_, last_words, atom::finish_v).then(one_gone, [one_gone](const caf::error&) {
-    one_gone();
-  });
+  auto ask_to_finish = [&](const auto& whom) {
+    ++*left;
+    self->request(whom, last_words, atom::finish_v).then(one_gone, [one_gone](const caf::error&) {
+      one_gone();
+    });
+  };
+  if (archive_) {
+    ask_to_finish(feed_);
+    ask_to_finish(archive_);
+  }
+  if (github_) {
+    ++*left;
+    self->request(github_, caf::infinite, atom::finish_v)
+        .then(
+            [this, one_gone](const std::string& lacks) {
+              if (!lacks.empty())
+                self->send(reporter_, atom::say_v, lacks);
+              one_gone();
+            },
+            [one_gone](const caf::error&) { one_gone(); });
+  }
+  one_gone();
 }
 
 /// Nothing said is lost by this: what was acknowledged is durable.
@@ -351,11 +390,12 @@ void supervisor_state::leave(int code) {
   door.reset();
   // First those who speak, then those who listen; phases go with the trigger.
   for (const auto& handle :
-       {caf::actor_cast<caf::actor>(gateway_), caf::actor_cast<caf::actor>(feed_),
-        caf::actor_cast<caf::actor>(archive_), caf::actor_cast<caf::actor>(trigger_),
-        caf::actor_cast<caf::actor>(approval), caf::actor_cast<caf::actor>(retry_),
-        caf::actor_cast<caf::actor>(executor), caf::actor_cast<caf::actor>(store),
-        caf::actor_cast<caf::actor>(reporter_), caf::actor_cast<caf::actor>(storage)})
+       {caf::actor_cast<caf::actor>(github_), caf::actor_cast<caf::actor>(gateway_),
+        caf::actor_cast<caf::actor>(feed_), caf::actor_cast<caf::actor>(archive_),
+        caf::actor_cast<caf::actor>(trigger_), caf::actor_cast<caf::actor>(approval),
+        caf::actor_cast<caf::actor>(retry_), caf::actor_cast<caf::actor>(executor),
+        caf::actor_cast<caf::actor>(store), caf::actor_cast<caf::actor>(reporter_),
+        caf::actor_cast<caf::actor>(storage)})
     if (handle)
       self->send_exit(handle, caf::exit_reason::user_shutdown);
   self->quit();
@@ -364,6 +404,10 @@ void supervisor_state::leave(int code) {
 void supervisor_state::interrupt(int signo) {
   if (over)
     return;
+  if (saying_farewell) {
+    leave(ended_with);
+    return;
+  }
   if (++signals > 1) {
     // The launcher goes on ending what it was told to end.
     fail("stopped at once by a second " + signal_name(signo) + "; the launcher ends the tasks",
@@ -409,6 +453,13 @@ void supervisor_state::down(const caf::down_msg& msg) {
     door.reset();
     self->send(reporter_, atom::say_v,
                "remote access ended (" + message_of(msg.reason) + "); the run goes on without it");
+    return;
+  }
+  if (msg.source == github_) {
+    self->send(reporter_, atom::say_v,
+               "GitHub is told nothing more (" + message_of(msg.reason)
+                   + "); the run goes on without it, the next start of a node tells the rest");
+    github_ = github_actor{};
     return;
   }
   fail("an actor ended unexpectedly (" + message_of(msg.reason)

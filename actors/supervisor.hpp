@@ -5,6 +5,7 @@
 #include "actors/executor.hpp"
 #include "actors/feed.hpp"
 #include "actors/gateway.hpp"
+#include "actors/github.hpp"
 #include "actors/phase.hpp"
 #include "actors/reporter.hpp"
 #include "actors/retry.hpp"
@@ -33,6 +34,13 @@ struct remote_service {
   std::function<caf::expected<std::shared_ptr<void>>(const gateway_actor&)> publish;
 };
 
+/// How GitHub is reached.
+struct github_service {
+  std::function<caf::expected<std::unique_ptr<io::outbox>>()> open;
+  std::function<std::unique_ptr<io::http_client>(const github_actor&)> connect;
+  std::string api_url; ///< Without a slash at the end.
+};
+
 /// What one execution is started with; the supervisor takes all of it.
 struct supervisor_deps {
   context_ptr context;
@@ -57,6 +65,7 @@ struct supervisor_deps {
   std::chrono::microseconds commit_interval{}; ///< See state_state.
   std::vector<bool> selected;             ///< Phases that may start (--only, --from); empty: all.
   std::unique_ptr<remote_service> remote; ///< Null: nobody can attach.
+  std::unique_ptr<github_service> github; ///< Null: GitHub is not told.
   bool manual = false;
   bool wait = false;           ///< Where only a person can help, waits for one instead of ending.
   bool detach_on_stop = false; ///< A signal leaves running tasks to the launcher.
@@ -79,11 +88,14 @@ struct supervisor_state {
   archive_actor archive_;
   feed_actor feed_;
   gateway_actor gateway_;
+  github_actor github_;
   std::shared_ptr<void> door;
   caf::typed_response_promise<int> promise;
   bool stalled = false;
   bool ending = false;
   bool over = false;
+  bool saying_farewell = false; ///< All is done and stored: a signal cuts what is said to others.
+  int ended_with = 0;           ///< Then: the exit code.
   int signals = 0;
 
   caf::result<int> run();
@@ -95,6 +107,7 @@ struct supervisor_state {
 private:
   void spawn_actors();
   void open_door();
+  void open_github(std::int64_t started_us);
   void end_or_wait(const run_outcome&, const core::execution_state&);
   phase_origin* origin_of(const task_key&);
   void connected(launcher_inventory&&);

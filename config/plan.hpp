@@ -153,6 +153,8 @@ struct github_settings {
   std::vector<std::string> labels;
   bool chatops = false;
   duration poll_interval{30'000};
+  duration drain_time{30'000}; ///< At the end: how long GitHub is told the rest.
+  bool commit_statuses = false;
   std::string repo;
   std::string owner;
 };

@@ -117,6 +117,16 @@ using reporter_actor = event_listener_actor::extend<
     // Answers when the final report is written and the console is done.
     caf::result<void>(atom::finish, int)>;
 
+/// Tells GitHub what happens and hears what people ask for there. Nobody waits for it.
+using github_actor = event_listener_actor::extend<
+    // Reads from the event log what GitHub lacks, and begins.
+    caf::result<void>(atom::start),
+    // Nothing more will happen: answers when GitHub has all of it, or can have no more now, with a
+    // line about what is left (empty: nothing).
+    caf::result<std::string>(atom::finish),
+    // INTERNAL: the HTTP thread says what became of the request.
+    caf::result<void>(http_reply)>;
+
 /// Has the run as remote nodes see it; only the gateway talks to it.
 using feed_actor = event_listener_actor::extend<
     // The run as of now, its phases from this place on.
@@ -181,6 +191,7 @@ CAF_ADD_TYPE_ID(aeo_actors, (aeo::event_listener_actor))
 CAF_ADD_TYPE_ID(aeo_actors, (aeo::executor_actor))
 CAF_ADD_TYPE_ID(aeo_actors, (aeo::feed_actor))
 CAF_ADD_TYPE_ID(aeo_actors, (aeo::gateway_actor))
+CAF_ADD_TYPE_ID(aeo_actors, (aeo::github_actor))
 CAF_ADD_TYPE_ID(aeo_actors, (aeo::judge_actor))
 CAF_ADD_TYPE_ID(aeo_actors, (aeo::phase_actor))
 CAF_ADD_TYPE_ID(aeo_actors, (aeo::reporter_actor))

@@ -6,6 +6,7 @@
 
 #include "messages/error.hpp"
 #include "messages/execution.hpp"
+#include "messages/http.hpp"
 #include "messages/remote.hpp"
 #include "messages/run.hpp"
 #include "messages/task.hpp"
@@ -29,6 +30,7 @@ CAF_ADD_TYPE_ID(aeo_types, (aeo::ec))
 CAF_ADD_TYPE_ID(aeo_types, (aeo::event))
 CAF_ADD_TYPE_ID(aeo_types, (aeo::event_batch))
 CAF_ADD_TYPE_ID(aeo_types, (aeo::event_page))
+CAF_ADD_TYPE_ID(aeo_types, (aeo::http_reply))
 CAF_ADD_TYPE_ID(aeo_types, (aeo::launcher_inventory))
 CAF_ADD_TYPE_ID(aeo_types, (aeo::log_page))
 CAF_ADD_TYPE_ID(aeo_types, (aeo::log_request))

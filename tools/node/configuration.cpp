@@ -58,9 +58,8 @@ std::variant<configuration, refusal> read_configuration(const options& o) {
     secrets.emplace_back("GITHUB_TOKEN", good.github_token);
   result.mask = core::secret_mask{secrets};
   result.warnings = std::move(good.warnings);
-  if (good.value.github.enabled)
-    result.warnings.push_back("github_config.json: enabled is true, but this version does not talk "
-                              "to GitHub yet; the run goes on without it");
+  result.github_token = std::move(good.github_token);
+  result.github_api_url = std::move(good.github_api_url);
   result.the_plan = std::make_shared<const plan>(std::move(good.value));
   return result;
 }

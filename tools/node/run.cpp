@@ -7,6 +7,7 @@
 #include "actors/supervisor.hpp"
 #include "messages/exit_code.hpp"
 #include "tools/node/console_view.hpp"
+#include "tools/node/github.hpp"
 #include "tools/node/remote.hpp"
 
 #include <caf/actor_system.hpp>
@@ -143,6 +144,7 @@ std::shared_ptr<supervisor_deps> make_deps(const options& o, const configuration
       open_node_log(o.workspace / "consolidation" / "logs" / "node.log", p.options.log_level));
   deps->write_file = write_report;
   deps->workspace = o.workspace_as_typed;
+  deps->github = make_github(o, c);
   deps->slots = slots_of(o, p);
   deps->commit_interval = commit_interval;
   deps->manual = p.options.mode == execution_mode::manual;

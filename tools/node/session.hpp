@@ -33,6 +33,8 @@ struct configuration {
   env_list
       environment; ///< Of all tasks: this process's, the .env files', the programs' folder in PATH.
   core::secret_mask mask;
+  std::string github_token; ///< Secret.
+  std::string github_api_url;
 };
 
 std::variant<configuration, refusal> read_configuration(const options&);
