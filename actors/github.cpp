@@ -1,10 +1,5 @@
 #include "actors/github.hpp"
 
-#include "actors/core/event_data.hpp"
-#include "actors/core/lenient_json.hpp"
-
-#include <nlohmann/json.hpp>
-
 #include <algorithm>
 #include <utility>
 
@@ -12,21 +7,8 @@ namespace aeo {
 
 namespace {
 
-using nlohmann::ordered_json;
-
 constexpr std::uint32_t patience = 3; ///< Failures in a row that are nobody's business.
 constexpr std::int64_t longest_last_wait_us = 2'000'000;
-
-/// An execution's plan as far as its issue shows it, from what the log keeps: ids, no names.
-std::shared_ptr<const plan> outline_of(const io::execution_row& row, const context_ptr& context) {
-  if (row.plan_hash == context->the_plan->hash)
-    return context->the_plan;
-  auto result = std::make_shared<plan>();
-  result->hash = row.plan_hash;
-  for (const auto& phase : core::lenient::array(core::lenient::object(row.plan_text), "phases"))
-    result->phases.emplace_back().id = core::lenient::text(phase, "id");
-  return result;
-}
 
 } // namespace
 
@@ -44,75 +26,22 @@ void github_state::start() {
   go_on();
 }
 
-caf::error github_state::begin() {
-  auto opened = deps.open();
-  if (!opened)
-    return opened.error();
-  outbox = std::move(*opened);
-  const auto& c = *deps.context;
-  const io::execution_row present{.id = c.execution,
-                                  .started_us = deps.started_us,
-                                  .plan_hash = {},
-                                  .plan_text = {},
-                                  .started_by = c.started_by};
-  if (!c.the_plan->github.create_issues)
-    return {};
-  if (auto err = add_track(present, c.the_plan, {}))
-    return err;
-  auto earlier = outbox->unsettled(c.execution);
-  if (!earlier)
-    return earlier.error();
-  for (const auto& row : *earlier)
-    if (auto err = add_track(row, outline_of(row, deps.context), c.execution))
-      return err;
-  return {};
-}
-
-caf::error github_state::add_track(const io::execution_row& row,
-                                   std::shared_ptr<const plan> its_plan, std::string superseded) {
-  auto known = outbox->get(row.id);
-  if (!known)
-    return known.error();
-  auto stored = known->value_or(io::delivery{});
-  const auto where = deps.api_url + "/repos/" + repository();
-  // Another repository has no issue of it yet; what was told elsewhere is not told again.
-  if (stored.repository != where)
-    stored = {.repository = where, .delivered = stored.delivered};
-  core::track_options options;
-  options.the_plan = std::move(its_plan);
-  options.settings = deps.context->the_plan->github;
-  options.execution = row.id;
-  options.started_us = row.started_us;
-  options.started_by = row.started_by;
-  options.workspace = deps.workspace;
-  options.superseded = std::move(superseded);
-  options.mask = deps.mask;
-  options.identity = identity;
-  options.read = [this, id = row.id](std::uint64_t from, std::uint64_t to,
-                                     std::vector<event>& into) {
-    return !outbox->read(id, from, [&](event&& e) {
-      if (e.seq <= to)
-        into.push_back(std::move(e));
-      return e.seq < to;
-    });
-  };
-  options.chain = [this] { return outbox->chain_tip(); };
-  auto& added = tracks.emplace_back();
-  added.execution = row.id;
-  added.stored = stored;
-  added.track = std::make_unique<core::issue_track>(
-      std::move(options), stored.issue, stored.delivered, stored.closed, known->has_value());
-  // Before anything is sent: from now on an issue may be there.
-  if (auto err = outbox->put(row.id, stored))
-    return err;
-  return catch_up(added);
-}
-
 caf::error github_state::catch_up(tracked& x) {
+  const auto present = x.execution == deps.context->execution;
   return outbox->read(x.execution, x.track->last_seq() + 1, [&](event&& e) {
-    x.track->hear(e);
+    if (present)
+      absorb(e);
+    else
+      x.track->hear(e);
     return true;
   });
+}
+
+/// An event of the present execution.
+void github_state::absorb(const event& e) {
+  if (desk)
+    desk->hear(e);
+  tracks.front().track->hear(e);
 }
 
 void github_state::hear(const event_batch& batch) {
@@ -123,11 +52,12 @@ void github_state::hear(const event_batch& batch) {
     if (auto err = catch_up(present))
       say("log", "GitHub lags behind: " + message_of(err));
   for (const auto& e : batch)
-    present.track->hear(e);
+    absorb(e);
   go_on();
 }
 
 void github_state::go_on() {
+  decide_next();
   if (!client || under_way || over)
     return;
   const auto now = now_us();
@@ -148,36 +78,39 @@ std::optional<github_state::request> github_state::choose(std::int64_t now, std:
   if (auto first = preparation())
     return first;
   const auto create_us = budget.next_us(now);
-  for (std::size_t i = 0; i < tracks.size(); ++i) {
-    std::int64_t due = 0;
-    if (auto job = tracks[i].track->next(now, finishing || i > 0, create_us, due))
-      return request{.what = question::track, .job = std::move(*job), .track = i};
+  auto sooner = [&due_us](std::int64_t due) {
     if (due > 0)
       due_us = due_us == 0 ? due : std::min(due_us, due);
+  };
+  std::int64_t chat_us = 0;
+  if (auto chat = chat_or_status(now, false, chat_us))
+    return chat;
+  sooner(chat_us);
+  for (std::size_t i = 0; tells() && i < tracks.size(); ++i) {
+    std::int64_t due = 0;
+    if (auto job = tracks[i].track->next(now, finishing || i > 0, create_us, due))
+      return request{.what = question::track, .job = std::move(*job), .chat = {}, .track = i};
+    sooner(due);
     store_delivery(tracks[i]);
   }
-  return std::nullopt;
+  return chat_or_status(now, now >= create_us, due_us);
 }
 
-/// What has to be known first: who the token is, whether the repository takes issues, its labels.
-std::optional<github_state::request> github_state::preparation() const {
-  const auto& settings = deps.context->the_plan->github;
-  const auto base =
-      "/repos/" + core::url_segment(settings.owner) + "/" + core::url_segment(settings.repo);
-  auto get = [](question what, std::string path, std::string words) {
-    request result{.what = what, .job = {}};
-    result.job.path = std::move(path);
-    result.job.what = std::move(words);
-    return result;
-  };
-  if (!user_known)
-    return get(question::user, "/user", "tell whose token it is");
-  if (!repository_known)
-    return get(question::repository, base, "look at the repository");
-  if (labels_known < settings.labels.size())
-    return get(question::label,
-               base + "/labels/" + core::url_segment(settings.labels[labels_known]),
-               "look for a label");
+/// Reading comments comes before telling anything, commit statuses come last.
+std::optional<github_state::request> github_state::chat_or_status(std::int64_t now, bool may_create,
+                                                                  std::int64_t& due_us) {
+  const auto& present = *tracks.front().track;
+  if (!may_create && desk && !finishing && present.ready()) {
+    if (auto asked = desk->next(now, present.issue(), due_us)) {
+      request result{.what = question::chat, .job = {}, .chat = std::move(*asked)};
+      result.job.path = result.chat.path;
+      result.job.what = result.chat.words;
+      return result;
+    }
+  }
+  if (may_create && board)
+    if (auto job = board->next(present.state(), *deps.context->the_plan, present.url()))
+      return request{.what = question::status, .job = std::move(*job), .chat = {}};
   return std::nullopt;
 }
 
@@ -188,7 +121,7 @@ void github_state::send(request next) {
   client->send({.method = next.job.method,
                 .url = path.starts_with('/') ? deps.api_url + path : path,
                 .body = next.job.body,
-                .etag = {}});
+                .etag = next.chat.etag});
   under_way = std::move(next);
 }
 
@@ -198,95 +131,62 @@ void github_state::heard(const http_reply& reply) {
   const auto asked = std::move(*std::exchange(under_way, std::nullopt));
   const auto now = now_us();
   const auto verdict = core::judge_reply(
-      reply, {asked.job.what, repository(), deps.api_url.substr(deps.api_url.find("//") + 2)}, now,
-      failures);
+      reply,
+      {asked.job.what, asked.what == question::status ? deps.commit->repository : repository(),
+       deps.api_url.substr(deps.api_url.find("//") + 2)},
+      now, failures);
   if (!reply.moved_to.empty())
     say("moved", "the repository " + repository()
                      + " was renamed or moved: GitHub still leads there; set GITHUB_OWNER and "
                        "GITHUB_REPO to its new name");
-  auto goes_on = true;
-  if (asked.what == question::track) {
-    auto& x = tracks[asked.track];
-    goes_on = x.track->took(asked.job, verdict, reply, now);
-    for (const auto at : x.track->take_creations())
-      if (at < now - 60'000'000) // Those of this node have been counted when they were sent.
-        budget.created(at);
-    store_delivery(x);
-    if (x.track->lost())
-      say("lost", "the issue of execution " + x.execution
-                      + " was deleted on GitHub: nothing more is told about it");
-  } else {
-    prepared(asked, verdict, reply);
-    goes_on =
-        asked.what != question::repository || verdict.outcome != core::github_outcome::refused;
-  }
+  const auto goes_on = took(asked, verdict, reply);
   if (verdict.outcome == core::github_outcome::done) {
     failures = 0;
     hopeless = false;
+    last_problem.clear();
+    not_before_us = now + verdict.wait_us; // Nothing is left of the hour's requests.
     if (std::exchange(blocked, false))
       say("", "GitHub works again: going on");
   } else if (verdict.outcome != core::github_outcome::refused || !goes_on) {
     failed(verdict, reply);
-  } else if (asked.what == question::track) {
+  } else if (asked.what == question::track || asked.what == question::status) {
     say("refused " + asked.job.what, verdict.problem);
   }
   go_on();
 }
 
-void github_state::prepared(const request& asked, const core::github_verdict& verdict,
-                            const http_reply& reply) {
-  using core::github_outcome;
-  const auto refused = verdict.outcome == github_outcome::refused;
-  const auto done = verdict.outcome == github_outcome::done;
-  const auto body = core::lenient::object(reply.body);
-  if (!refused && !done)
-    return;
+/// False: a person has to put something right first.
+bool github_state::took(const request& asked, const core::github_verdict& verdict,
+                        const http_reply& reply) {
+  const auto now = now_us();
+  const auto refused = verdict.outcome == core::github_outcome::refused;
   switch (asked.what) {
-  case question::user:
-    // An app's token is no user's; that a token is not accepted at all, the next answer tells.
-    user_known = true;
-    identity->login = core::lenient::text(body, "login");
-    if (const auto id = core::lenient::number(body, "id"); done && id)
-      identity->users.insert(*id);
-    break;
-  case question::repository:
-    repository_known = done;
-    if (done)
-      note_repository(reply);
-    break;
-  case question::label:
-    if (done || reply.status != 404) {
-      ++labels_known;
-    } else {
-      request make{.what = question::new_label, .job = {}};
-      make.job.method = "POST";
-      make.job.path = asked.job.path.substr(0, asked.job.path.rfind('/'));
-      make.job.what = "create a label";
-      make.job.creates = true;
-      make.job.body = core::lenient::dump(
-          ordered_json{{"name", deps.context->the_plan->github.labels[labels_known]},
-                       {"description", "An execution of the Automated Execution Orchestrator"}});
-      send(std::move(make));
+  case question::track: {
+    auto& x = tracks[asked.track];
+    const auto goes_on = x.track->took(asked.job, verdict, reply, now);
+    for (const auto at : x.track->take_creations())
+      if (at < now - 60'000'000) // Those of this node have been counted when they were sent.
+        budget.created(at);
+    store_delivery(x);
+    if (asked.track == 0 && !x.track->url().empty() && told_url.empty()) {
+      told_url = x.track->url();
+      self->send(deps.reporter, atom::say_v, "GitHub: this execution is told in " + told_url);
     }
-    break;
-  default: // A label that may not be made is left out by GitHub.
-    ++labels_known;
-    if (refused && reply.status != 422)
-      say("labels", verdict.problem + "; the issue goes without labels");
-    break;
+    if (x.track->lost())
+      say("lost", "the issue of execution " + x.execution
+                      + " was deleted on GitHub: nothing more is told about it");
+    return goes_on;
   }
-}
-
-/// What the repository says of itself before it refuses anything.
-void github_state::note_repository(const http_reply& reply) {
-  const auto body = core::lenient::object(reply.body);
-  if (core::lenient::flag(body, "archived"))
-    say("archived", repository()
-                        + " is archived and takes nothing new: unarchive it, or set GITHUB_REPO to "
-                          "another repository");
-  else if (body.contains("has_issues") && !core::lenient::flag(body, "has_issues"))
-    say("issues", "issues are disabled in " + repository()
-                      + ": enable them in its settings, or set create_issues to false");
+  case question::chat:
+    desk->took(asked.chat, verdict, reply, now);
+    return true;
+  case question::status:
+    board->took(verdict);
+    return true;
+  default:
+    prepared(asked, verdict, reply);
+    return asked.what != question::repository || !refused;
+  }
 }
 
 void github_state::failed(const core::github_verdict& verdict, const http_reply& reply) {
@@ -300,7 +200,13 @@ void github_state::failed(const core::github_verdict& verdict, const http_reply&
       + (finishing && !limited ? std::min(verdict.wait_us, longest_last_wait_us) : verdict.wait_us);
   if (finishing && hopeless)
     end();
-  if (verdict.outcome == github_outcome::unknown && failures < patience)
+  last_problem = verdict.problem;
+  if (limited) { // That counts for the next node, too.
+    tracks.front().stored.not_before_us = not_before_us;
+    limits_changed = true;
+    store_delivery(tracks.front());
+  }
+  if (!refused && !limited && failures < patience)
     return;
   blocked = blocked || refused || failures >= patience;
   const auto key = std::to_string(static_cast<int>(verdict.outcome)) + " "
@@ -312,13 +218,16 @@ void github_state::failed(const core::github_verdict& verdict, const http_reply&
 }
 
 void github_state::store_delivery(tracked& x) {
+  if (!tells())
+    return;
   auto now = x.stored;
   now.issue = x.track->issue();
   now.delivered = x.track->delivered();
   now.closed = x.track->closed();
   now.settled = x.track->settled();
-  if (now == x.stored)
+  if (now == x.stored && !limits_changed)
     return;
+  limits_changed = false;
   if (auto err = outbox->put(x.execution, now))
     say("store", "what GitHub has been told cannot be noted: " + message_of(err)
                      + "; after a restart it is asked");
@@ -362,16 +271,16 @@ caf::result<std::string> github_state::finish() {
 
 std::string github_state::what_is_left() const {
   std::size_t comments = 0;
-  auto settled = true;
+  auto told = true;
   for (const auto& x : tracks) {
     comments += x.track->waiting();
-    settled = settled && (x.track->settled() || x.track->lost());
+    told = told && x.track->told();
   }
-  if (settled && comments == 0)
+  if (!tells() || told)
     return {};
   return "GitHub lacks " + std::to_string(comments) + (comments == 1 ? " comment" : " comments")
-         + " and the newest state of the issue: the next start of a node in this workspace tells "
-           "it";
+         + " and the newest state of the issue: the next start of a node in this workspace tells it"
+         + (last_problem.empty() ? "" : " (" + last_problem + ")");
 }
 
 void github_state::end() {

@@ -1,8 +1,10 @@
 #pragma once
 
 #include "actors/context.hpp"
+#include "actors/core/chat_desk.hpp"
 #include "actors/core/github_rules.hpp"
 #include "actors/core/issue_track.hpp"
+#include "actors/core/status_board.hpp"
 #include "actors/io/http.hpp"
 #include "actors/io/outbox.hpp"
 
@@ -28,7 +30,8 @@ struct github_deps {
   std::string api_url;   ///< Without a slash at the end.
   std::string workspace; ///< As the operator would type it.
   core::mask_function mask;
-  std::int64_t started_us = 0; ///< Of the execution.
+  std::int64_t started_us = 0;               ///< Of the execution.
+  std::optional<core::commit_target> commit; ///< Whose statuses show the phases; none: none do.
 };
 
 /// Keeps GitHub's picture of the execution, and of earlier ones that it still lacks something of.
@@ -39,10 +42,11 @@ struct github_state {
   static inline const char* name = "github";
 
   /// What is under way.
-  enum class question : std::uint8_t { user, repository, label, new_label, track };
+  enum class question : std::uint8_t { user, repository, label, new_label, chat, track, status };
   struct request {
     question what = question::track;
     core::github_job job;
+    core::chat_desk::job chat;
     std::size_t track = 0;
   };
   /// One execution and what is known of its delivery.
@@ -57,7 +61,10 @@ struct github_state {
   std::unique_ptr<io::outbox> outbox;
   std::unique_ptr<io::http_client> client;
   std::shared_ptr<core::github_identity> identity = std::make_shared<core::github_identity>();
-  std::vector<tracked> tracks; ///< The present execution first, then earlier ones.
+  std::vector<tracked> tracks;             ///< The present execution first, then earlier ones.
+  std::optional<core::chat_desk> desk;     ///< Takes commands from comments.
+  std::optional<core::status_board> board; ///< Shows phases at a commit.
+  bool deciding = false;                   ///< A command is being decided.
   std::optional<request> under_way;
   core::creation_budget budget;
 
@@ -72,9 +79,12 @@ struct github_state {
   std::int64_t not_before_us = 0;
   std::int64_t wake_us = 0; ///< When the timer goes off; 0: there is none.
   std::uint32_t failures = 0;
-  bool blocked = false;       ///< It does not work, and the operator has been told.
-  bool hopeless = false;      ///< Nor will it soon: nobody need wait for it.
-  std::set<std::string> said; ///< What the operator has been told.
+  bool blocked = false;        ///< It does not work, and the operator has been told.
+  bool hopeless = false;       ///< Nor will it soon: nobody need wait for it.
+  bool limits_changed = false; ///< Not stored yet.
+  std::string told_url;        ///< Of the issue, that the operator knows.
+  std::string last_problem;    ///< Since the last success.
+  std::set<std::string> said;  ///< What the operator has been told.
 
   void start();
   void hear(const event_batch&);
@@ -89,10 +99,20 @@ private:
   void go_on();
   std::optional<request> choose(std::int64_t now_us, std::int64_t& due_us);
   std::optional<request> preparation() const;
+  std::optional<request> chat_or_status(std::int64_t now_us, bool may_create, std::int64_t& due_us);
   void send(request);
   void prepared(const request&, const core::github_verdict&, const http_reply&);
   void failed(const core::github_verdict&, const http_reply&);
   void note_repository(const http_reply&);
+  bool took(const request&, const core::github_verdict&, const http_reply&);
+  void absorb(const event&);
+  bool tells() const { return deps.context->the_plan->github.create_issues; }
+
+  void decide_next();
+  std::string why_not(const core::chat_desk::order&, const operator_decision&) const;
+  void refuse(const core::chat_desk::order&, const operator_decision&, const std::string& why);
+  void record(event);
+  void decided();
   void store_delivery(tracked&);
   void wake_at(std::int64_t time_us);
   void say(const std::string& key, const std::string& text);

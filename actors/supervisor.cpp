@@ -225,7 +225,8 @@ void supervisor_state::open_github(std::int64_t started_us) {
                    .api_url = d.github->api_url,
                    .workspace = d.workspace,
                    .mask = d.mask,
-                   .started_us = started_us};
+                   .started_us = started_us,
+                   .commit = d.github->commit};
   github_ = d.detached ? self->spawn<caf::detached>(github, std::move(with))
                        : self->spawn(github, std::move(with));
   self->monitor(github_);

@@ -38,7 +38,8 @@ struct remote_service {
 struct github_service {
   std::function<caf::expected<std::unique_ptr<io::outbox>>()> open;
   std::function<std::unique_ptr<io::http_client>(const github_actor&)> connect;
-  std::string api_url; ///< Without a slash at the end.
+  std::string api_url;                       ///< Without a slash at the end.
+  std::optional<core::commit_target> commit; ///< See github_deps.
 };
 
 /// What one execution is started with; the supervisor takes all of it.

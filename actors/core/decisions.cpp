@@ -166,6 +166,19 @@ event make_credential_audit(const credential_change& x, std::int64_t now_us) {
                            {"outcome", outcome}})};
 }
 
+event make_look(const operator_decision& who, std::string_view command, std::int64_t now_us) {
+  return {.time_us = now_us,
+          .kind = event_kind::audit,
+          .phase = {},
+          .task = {},
+          .data = lenient::dump(ordered_json{{"by", who.by},
+                                             {"role", to_string(who.role)},
+                                             {"from", who.from},
+                                             {"command", command},
+                                             {"done", true},
+                                             {"outcome", "it was told where the run stands"}})};
+}
+
 event make_refusal(std::string_view from, std::string_view why, std::int64_t now_us) {
   return {
       .time_us = now_us,

@@ -66,6 +66,8 @@ struct credential_change {
 };
 /// The audit event of that.
 event make_credential_audit(const credential_change&, std::int64_t now_us);
+/// The audit event of somebody who only looks, and is answered with what there is then.
+event make_look(const operator_decision&, std::string_view command, std::int64_t now_us);
 /// The audit event of somebody whom the node does not know, or does not let in any more.
 event make_refusal(std::string_view from, std::string_view why, std::int64_t now_us);
 

@@ -60,14 +60,21 @@ bool contains_words(std::string_view text, std::string_view words) {
          != text.end();
 }
 
+/// Until the hour's requests are given out anew; 0: some are left.
+std::int64_t primary_wait(const http_reply& r, std::int64_t now_us) {
+  const auto reset = number_header(r, "x-ratelimit-reset");
+  if (header(r, "x-ratelimit-remaining") != "0" || !reset)
+    return 0;
+  return std::clamp(*reset * one_second_us - now_us, one_second_us, hour_us) + one_second_us;
+}
+
 /// Of a 403 or 429: when to ask again; nullopt: it is not about too much.
 std::optional<std::int64_t> limit_wait(const http_reply& r, std::int64_t now_us,
                                        std::uint32_t failures) {
   if (const auto seconds = number_header(r, "retry-after"))
     return std::max<std::int64_t>(*seconds, 1) * one_second_us;
-  const auto reset = number_header(r, "x-ratelimit-reset");
-  if (header(r, "x-ratelimit-remaining") == "0" && reset)
-    return std::clamp(*reset * one_second_us - now_us, one_second_us, hour_us) + one_second_us;
+  if (const auto wait = primary_wait(r, now_us); wait > 0)
+    return wait;
   const auto text = message_in(r);
   if (r.status == 429 || contains_words(text, "secondary rate limit")
       || contains_words(text, "abuse detection") || contains_words(text, "rate limit exceeded"))
@@ -84,8 +91,8 @@ std::string fault_text(const http_reply& r, const github_question& q) {
     return "no connection to GitHub (" + r.problem
            + "): check the network, a firewall, HTTPS_PROXY, and GITHUB_API_URL";
   case http_fault::tls:
-    return "GitHub's server cannot be trusted (" + r.problem
-           + "): nothing is sent to it; install its certificate authority (or name its file in "
+    return "there is no trusted TLS connection to GitHub (" + r.problem
+           + "): nothing was sent; install its certificate authority (or name its file in "
              "SSL_CERT_FILE), and check the clock and GITHUB_API_URL";
   case http_fault::proxy:
     return "the proxy does not let requests to GitHub through (" + r.problem
@@ -157,7 +164,7 @@ std::string refusal_text(const http_reply& r, const github_question& q) {
            + (said.empty() ? "it does not say why" : said);
   default:
     return "GitHub answered " + std::to_string(r.status) + " to the request to " + q.what
-           + (said.empty() ? "" : " (" + said + ")");
+           + (said.empty() ? "" : " (" + said + ")") + ": is GITHUB_API_URL right?";
   }
 }
 
@@ -185,14 +192,13 @@ github_verdict judge_reply(const http_reply& r, const github_question& q, std::i
                            std::uint32_t failures) {
   if (r.fault != http_fault::none)
     return judge_fault(r, q, failures);
-  if (r.status == 304 || r.status == 204)
-    return {};
-  if (r.status >= 200 && r.status < 300) {
-    if (ordered_json::accept(r.body))
-      return {};
+  if (r.status == 304 || (r.status >= 200 && r.status < 300)) {
+    if (r.status == 304 || r.status == 204 || ordered_json::accept(r.body))
+      return {github_outcome::done, primary_wait(r, now_us), {}};
     return {github_outcome::unknown, backoff(failures),
             "the answer to the request to " + q.what
-                + " is no JSON: is there something between this machine and GitHub?"};
+                + " is no JSON: is GITHUB_API_URL right, and nothing between this machine and "
+                  "GitHub?"};
   }
   if (r.status == 403 || r.status == 429)
     if (const auto wait = limit_wait(r, now_us, failures))

@@ -54,8 +54,4 @@ std::string run_status(const report_input&);
 /// decisions, the end.
 bool is_noteworthy(event_kind);
 
-/// Text as part of a line or table cell: masked, one line, at most `limit` bytes, no markup, no
-/// mention, no reference.
-std::string github_cell(const report_input&, std::string_view text, std::size_t limit = 300);
-
 } // namespace aeo::core

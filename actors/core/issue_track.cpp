@@ -1,10 +1,10 @@
 #include "actors/core/issue_track.hpp"
 
+#include "actors/core/chat_desk.hpp"
 #include "actors/core/lenient_json.hpp"
 #include "actors/core/timestamp.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 namespace aeo::core {
@@ -13,7 +13,6 @@ namespace {
 
 using nlohmann::ordered_json;
 
-constexpr std::size_t most_shown = 10'000;
 constexpr std::int64_t day_us = std::int64_t{86'400} * 1'000'000;
 
 execution_state initial_state(const track_options& o) {
@@ -30,26 +29,6 @@ std::string since_text(std::int64_t time_us) {
   return short_time(std::max<std::int64_t>(time_us, 1));
 }
 
-std::int64_t time_of(const ordered_json& x, const char* key) {
-  return parse_time(lenient::text(x, key)).value_or(0);
-}
-
-std::int64_t author_of(const ordered_json& x) {
-  return lenient::number(lenient::member(x, "user"), "id").value_or(0);
-}
-
-/// The number of a command's comment, of which an audit's "from" is the address; 0: none.
-std::int64_t commented_in(const ordered_json& audit) {
-  constexpr std::string_view mark = "#issuecomment-";
-  const auto from = lenient::text(audit, "from");
-  const auto at = from.rfind(mark);
-  if (at == from.npos || !lenient::text(audit, "by").starts_with("github:"))
-    return 0;
-  std::int64_t result = 0;
-  std::from_chars(from.data() + at + mark.size(), from.data() + from.size(), result);
-  return result;
-}
-
 std::string close_reason(std::string_view status) {
   if (status == to_string(overall_status::completed))
     return "completed";
@@ -64,10 +43,7 @@ issue_track::issue_track(track_options options, std::uint64_t issue, std::uint64
                          bool closed, bool known_before)
     : options_(std::move(options)), lookup_(*options_.the_plan), state_(initial_state(options_)),
       history_(*options_.the_plan, lookup_), issue_(issue), delivered_(delivered), closed_(closed),
-      looks_(known_before ? 2 : 1) {
-  if (!options_.superseded.empty())
-    close_as_ = "not_planned";
-}
+      looks_(known_before ? 2 : 1) {}
 
 bool issue_track::wants(const event& e) const {
   const auto& s = options_.settings;
@@ -107,14 +83,12 @@ void issue_track::hear(const event& e) {
     exit_code_ = -1;
     close_as_.clear();
   }
-  if (!options_.superseded.empty())
-    close_as_ = "not_planned";
   dirty_ = dirty_ || (e.kind != event_kind::task_started && e.kind != event_kind::task_finished);
   if (e.seq <= delivered_)
     return;
   if (e.kind == event_kind::audit) {
     const auto data = lenient::object(e.data);
-    if (const auto comment = commented_in(data); comment != 0)
+    if (const auto comment = command_comment(data); comment != 0)
       pending_.push_back(
           {.seq = e.seq, .kind = e.kind, .answers = comment, .done = lenient::flag(data, "done")});
   } else if (wants(e)) {
@@ -138,7 +112,8 @@ issue_notes issue_track::notes() const {
   if (options_.chain)
     std::tie(result.chain_seq, result.chain_head) = options_.chain();
   result.chatops = options_.settings.chatops;
-  result.superseded = options_.superseded;
+  if (given_up())
+    result.superseded = options_.superseded;
   return result;
 }
 
@@ -146,10 +121,9 @@ bool issue_track::digests() const {
   return options_.the_plan->phases.size() > small_plan || pending_.size() > most_comments;
 }
 
-bool issue_track::settled() const {
-  const auto over = exit_code_ >= 0 || !options_.superseded.empty();
-  return lost_
-         || (over && issue_ != 0 && pending_.empty() && !dirty_ && closed_ == !close_as_.empty());
+bool issue_track::told() const {
+  const auto known = issue_ != 0 && comments_known_ && pending_.empty();
+  return lost_ || (known && !dirty_ && closed_ == !close_as().empty());
 }
 
 std::string issue_track::path(std::string_view rest) const {
@@ -281,7 +255,7 @@ github_job issue_track::make_comment(std::size_t count, std::int64_t now_us) {
 
 std::optional<github_job> issue_track::next_edit(std::int64_t now_us, bool hurry,
                                                  std::int64_t& due_us) {
-  const auto wants_closed = !close_as_.empty();
+  const auto wants_closed = !close_as().empty();
   if (!dirty_ && closed_ == wants_closed)
     return std::nullopt;
   if (!hurry && now_us < next_edit_us_) {
@@ -297,181 +271,13 @@ std::optional<github_job> issue_track::next_edit(std::int64_t now_us, bool hurry
   if (closed_ != wants_closed) {
     body["state"] = wants_closed ? "closed" : "open";
     if (wants_closed)
-      body["state_reason"] = close_as_;
+      body["state_reason"] = close_as();
   }
   return github_job{.step = github_step::edit,
                     .method = "PATCH",
                     .path = path("/issues/" + std::to_string(issue_)),
                     .body = lenient::dump(body),
                     .what = "edit the issue"};
-}
-
-bool issue_track::took(const github_job& job, const github_verdict& verdict,
-                       const http_reply& reply, std::int64_t now_us) {
-  switch (verdict.outcome) {
-  case github_outcome::refused:
-    return refused(job, reply);
-  case github_outcome::again:
-  case github_outcome::limited:
-    dirty_ = dirty_ || job.step == github_step::edit || job.step == github_step::create_issue;
-    return true;
-  default:
-    done(job, verdict, reply, now_us);
-    return true;
-  }
-}
-
-/// It was done, or perhaps.
-void issue_track::done(const github_job& job, const github_verdict& verdict,
-                       const http_reply& reply, std::int64_t now_us) {
-  const auto json = ordered_json::parse(reply.body, nullptr, false);
-  const auto surely = verdict.outcome == github_outcome::done;
-  const auto known = surely && !json.is_discarded();
-  switch (job.step) {
-  case github_step::find_issue:
-    if (known)
-      found_issues(reply, now_us);
-    break;
-  case github_step::read_comments:
-    if (known)
-      found_comments(reply, now_us);
-    break;
-  case github_step::create_issue:
-    if (!known || !lenient::number(json, "number")) {
-      dirty_ = true;
-      return look_again(now_us);
-    }
-    adopt(json);
-    comments_known_ = true;
-    sent_body_ = next_body_;
-    next_edit_us_ = now_us + edit_interval_us;
-    break;
-  case github_step::comment:
-    if (!known || !lenient::number(json, "id"))
-      return look_again(now_us);
-    options_.identity->users.insert(author_of(json));
-    if (digests())
-      next_digest_us_ = now_us + digest_interval_us;
-    note_comment(json);
-    break;
-  case github_step::react: // Doing it twice is doing it once.
-    if (surely && !pending_.empty())
-      pending_.front().reacted = true;
-    break;
-  case github_step::edit: // As is this.
-    next_edit_us_ = now_us + edit_interval_us;
-    dirty_ = dirty_ || !surely;
-    if (!surely)
-      break;
-    sent_body_ = next_body_;
-    closed_ = known && json.contains("state")
-                  ? lenient::text(json, "state") == "closed"
-                  : job.body.find(R"("state":"closed")") != job.body.npos;
-    break;
-  }
-}
-
-void issue_track::look_again(std::int64_t now_us) {
-  looks_ = 2;
-  page_.clear();
-  comments_known_ = false;
-  not_before_us_ = now_us + 1'000'000;
-}
-
-void issue_track::adopt(const ordered_json& issue) {
-  issue_ = static_cast<std::uint64_t>(lenient::number(issue, "number").value_or(0));
-  closed_ = lenient::text(issue, "state") == "closed";
-  if (const auto author = author_of(issue); author != 0)
-    options_.identity->users.insert(author);
-  if (const auto at = time_of(issue, "created_at"); at != 0)
-    creations_.push_back(at);
-  page_.clear();
-}
-
-void issue_track::found_issues(const http_reply& reply, std::int64_t now_us) {
-  const auto list = ordered_json::parse(reply.body, nullptr, false);
-  auto too_old = false;
-  const ordered_json* found = nullptr;
-  for (const auto& issue : list) {
-    const auto created = time_of(issue, "created_at");
-    too_old = created != 0 && created < options_.started_us - day_us;
-    if (issue.is_object() && !issue.contains("pull_request")
-        && has_execution_marker(lenient::text(issue, "body"), options_.execution))
-      found = &issue; // The oldest: whoever knows the marker copied it from there.
-  }
-  if (found != nullptr) {
-    adopt(*found);
-    return;
-  }
-  page_ = too_old ? std::string{} : next_page(reply);
-  if (!page_.empty())
-    return;
-  if (--looks_ > 0)
-    not_before_us_ = now_us + second_look_us;
-}
-
-void issue_track::note_comment(const ordered_json& comment) {
-  const auto seq = find_event_marker(lenient::text(comment, "body"), options_.execution);
-  if (!seq || *seq > state_.last_seq || !options_.identity->users.contains(author_of(comment)))
-    return;
-  const auto at = time_of(comment, "created_at");
-  since_us_ = std::max(since_us_, at);
-  if (*seq <= delivered_ && !shown_.empty() && *seq <= shown_.back().first)
-    return;
-  creations_.push_back(at);
-  if (shown_.size() < most_shown)
-    shown_.emplace_back(*seq, lenient::number(comment, "id").value_or(0));
-  delivered_ = std::max(delivered_, *seq);
-  plain_ = false;
-  drop_delivered();
-}
-
-void issue_track::drop_delivered() {
-  while (!pending_.empty() && pending_.front().seq <= delivered_)
-    pending_.pop_front();
-}
-
-void issue_track::found_comments(const http_reply& reply, std::int64_t now_us) {
-  const auto before = delivered_;
-  for (const auto& comment : ordered_json::parse(reply.body, nullptr, false))
-    note_comment(comment);
-  page_ = next_page(reply);
-  if (!page_.empty())
-    return;
-  if (delivered_ > before)
-    looks_ = 0;
-  if (--looks_ > 0) {
-    not_before_us_ = now_us + second_look_us;
-    return;
-  }
-  comments_known_ = true;
-}
-
-bool issue_track::refused(const github_job& job, const http_reply& reply) {
-  switch (job.step) {
-  case github_step::react:
-    // The comment was deleted, or reactions are not for us: the answer goes without.
-    if (!pending_.empty())
-      pending_.front().reacted = true;
-    return true;
-  case github_step::create_issue:
-    dirty_ = true;
-    return false;
-  case github_step::comment:
-    if (reply.status != 422)
-      break;
-    // Its text is not taken: a plain line instead, and if that is not either, nothing.
-    if (std::exchange(plain_, !plain_)) {
-      delivered_ = std::max(delivered_, job.seq);
-      drop_delivered();
-    }
-    return true;
-  default:
-    dirty_ = dirty_ || job.step == github_step::edit;
-    break;
-  }
-  lost_ = issue_ != 0 && reply.status == 410 && reply.body.find("deleted") != reply.body.npos;
-  return lost_;
 }
 
 std::int64_t issue_track::shown_in(std::uint64_t seq) const {

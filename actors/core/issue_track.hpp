@@ -60,8 +60,8 @@ struct track_options {
   std::string execution;
   std::int64_t started_us = 0;
   std::string started_by;
-  std::string workspace; ///< As the operator would type it.
-  std::string superseded;
+  std::string workspace;  ///< As the operator would type it.
+  std::string superseded; ///< The execution begun after it, which then goes on no more.
   mask_function mask;
   /// The log's events with numbers from..to; false: they cannot be read now.
   std::function<bool(std::uint64_t from, std::uint64_t to, std::vector<event>&)> read;
@@ -98,8 +98,13 @@ public:
   std::uint64_t issue() const { return issue_; }
   std::uint64_t delivered() const { return delivered_; }
   bool closed() const { return closed_; }
-  /// The execution has ended and GitHub has all of it.
-  bool settled() const;
+  /// GitHub has all that there is now.
+  bool told() const;
+  /// Nor will there be more: the execution has come to its end, or was given up.
+  bool settled() const { return lost_ || (told() && closed_); }
+  /// The issue is there, and what it has been told is known.
+  bool ready() const { return issue_ != 0 && comments_known_; }
+  std::string url() const { return url_; }
   /// The issue was deleted: nothing more can be told.
   bool lost() const { return lost_; }
   std::size_t waiting() const { return pending_.size(); }
@@ -135,6 +140,8 @@ private:
   bool refused(const github_job&, const http_reply&);
   issue_notes notes() const;
   bool digests() const;
+  bool given_up() const { return !options_.superseded.empty() && close_as_.empty(); }
+  std::string_view close_as() const { return given_up() ? "not_planned" : close_as_; }
   std::string path(std::string_view rest) const;
 
   track_options options_;
@@ -146,6 +153,7 @@ private:
 
   std::deque<entry> pending_; ///< Events that want a comment, oldest first.
   std::uint64_t issue_ = 0;
+  std::string url_; ///< Of the issue, for people; empty: not known.
   std::uint64_t delivered_ = 0;
   bool closed_ = false;
   bool lost_ = false;

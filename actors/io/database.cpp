@@ -71,7 +71,8 @@ CREATE TABLE github (
   issue INTEGER NOT NULL,
   delivered INTEGER NOT NULL,
   closed INTEGER NOT NULL,
-  settled INTEGER NOT NULL);
+  settled INTEGER NOT NULL,
+  not_before_us INTEGER NOT NULL);
 )";
 
 constexpr const char* steps[] = {step_1, step_2};

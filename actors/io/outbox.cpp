@@ -23,7 +23,8 @@ public:
   caf::expected<std::optional<delivery>> get(const std::string& execution) override {
     std::optional<delivery> result;
     auto err = guarded("read what GitHub has from", [&]() -> caf::error {
-      SQLite::Statement select(*db_, "SELECT repository, issue, delivered, closed, settled"
+      SQLite::Statement select(*db_, "SELECT repository, issue, delivered, closed, settled,"
+                                     " not_before_us"
                                      " FROM github g JOIN executions x ON x.n = g.execution"
                                      " WHERE x.id = ?");
       select.bindNoCopy(1, execution);
@@ -31,7 +32,9 @@ public:
         result = {select.getColumn(0).getString(),
                   static_cast<std::uint64_t>(select.getColumn(1).getInt64()),
                   static_cast<std::uint64_t>(select.getColumn(2).getInt64()),
-                  select.getColumn(3).getInt() != 0, select.getColumn(4).getInt() != 0};
+                  select.getColumn(3).getInt() != 0,
+                  select.getColumn(4).getInt() != 0,
+                  select.getColumn(5).getInt64()};
       return {};
     });
     if (err)
@@ -41,14 +44,15 @@ public:
 
   caf::error put(const std::string& execution, const delivery& x) override {
     return guarded("note what GitHub has in", [&]() -> caf::error {
-      SQLite::Statement insert(*db_, "INSERT OR REPLACE INTO github SELECT n, ?, ?, ?, ?, ?"
+      SQLite::Statement insert(*db_, "INSERT OR REPLACE INTO github SELECT n, ?, ?, ?, ?, ?, ?"
                                      " FROM executions WHERE id = ?");
       insert.bindNoCopy(1, x.repository);
       insert.bind(2, static_cast<std::int64_t>(x.issue));
       insert.bind(3, static_cast<std::int64_t>(x.delivered));
       insert.bind(4, x.closed ? 1 : 0);
       insert.bind(5, x.settled ? 1 : 0);
-      insert.bindNoCopy(6, execution);
+      insert.bind(6, x.not_before_us);
+      insert.bindNoCopy(7, execution);
       if (insert.exec() == 0)
         return caf::make_error(ec::not_found, "there is no execution " + execution);
       return {};

@@ -20,11 +20,12 @@ namespace aeo::io {
 
 /// What GitHub has of an execution, as far as it is known here.
 struct delivery {
-  std::string repository;      ///< "owner/name" at the API's URL: another one begins anew.
-  std::uint64_t issue = 0;     ///< Its number; 0: none is known.
-  std::uint64_t delivered = 0; ///< Events up to this one have been told.
-  bool closed = false;         ///< What the issue was last made.
-  bool settled = false;        ///< The execution has ended and GitHub has all of it.
+  std::string repository;         ///< "owner/name" at the API's URL: another one begins anew.
+  std::uint64_t issue = 0;        ///< Its number; 0: none is known.
+  std::uint64_t delivered = 0;    ///< Events up to this one have been told.
+  bool closed = false;            ///< What the issue was last made.
+  bool settled = false;           ///< The execution has ended and GitHub has all of it.
+  std::int64_t not_before_us = 0; ///< GitHub wants no request before; 0: at any time.
   bool operator==(const delivery&) const = default;
 };
 

@@ -85,6 +85,15 @@ event an_event() {
           .data = R"({"class":"permanent"})"};
 }
 
+http_reply a_reply() {
+  return {.fault = http_fault::redirect,
+          .problem = "another server",
+          .status = 301,
+          .headers = {{"etag", "\"x\""}, {"link", ""}},
+          .body = "{\"a\":\"b\"}",
+          .moved_to = "https://api.github.com/repositories/1"};
+}
+
 task_exit an_exit() {
   task_exit x;
   x.key = a_key;
@@ -316,6 +325,25 @@ TEST_CASE("a state of a phase that does not exist is refused") {
   CHECK(arrives_with(x, twin, static_cast<std::uint8_t>(phase_status::cancelled)));
   CHECK_FALSE(arrives_with(x, twin, static_cast<std::uint8_t>(phase_status::cancelled) + 1));
   CHECK_FALSE(arrives_with(x, twin, 255));
+}
+
+TEST_CASE("an HTTP reply arrives as it was sent, and only whole") {
+  const auto x = round_trip(a_reply());
+  CHECK(x.fault == http_fault::redirect);
+  CHECK(x.problem == "another server");
+  CHECK(x.status == 301);
+  CHECK(x.headers == a_reply().headers);
+  CHECK(x.body == a_reply().body);
+  CHECK(x.moved_to == a_reply().moved_to);
+  check_cut_is_refused(a_reply());
+}
+
+TEST_CASE("an HTTP fault that does not exist is refused") {
+  auto x = a_reply();
+  auto twin = x;
+  twin.fault = http_fault::none;
+  CHECK(arrives_with(x, twin, static_cast<std::uint8_t>(http_fault::unusable)));
+  CHECK_FALSE(arrives_with(x, twin, static_cast<std::uint8_t>(http_fault::unusable) + 1));
 }
 
 TEST_CASE("an exit of a kind that does not exist is refused") {

@@ -1,6 +1,8 @@
 // aeo-node: executes a plan of phases in a workspace.
 
 #include "actors/io/remote_door.hpp"
+#include "messages/exit_code.hpp"
+#include "tools/node/github.hpp"
 #include "tools/node/run.hpp"
 
 #include <cstdio>
@@ -22,8 +24,13 @@ int run(const options& o) {
   const auto& c = std::get<configuration>(read);
   for (const auto& warning : c.warnings)
     std::fprintf(stderr, "aeo-node: %s\n", c.mask.mask(warning).c_str());
-  if (c.the_plan->options.mode == execution_mode::dry_run)
-    return dry_run(o, c);
+  if (c.the_plan->options.mode == execution_mode::dry_run) {
+    const auto code = dry_run(o, c);
+    const auto github = o.check_github ? check_github(o, c) : exit_code::ok;
+    return code != exit_code::ok ? code : github;
+  }
+  if (o.check_github)
+    return say({exit_code::usage, "--check-github goes with --mode dry-run"});
   auto opened = open_session(o, c);
   if (auto* why = std::get_if<refusal>(&opened))
     return say(*why);

@@ -73,6 +73,9 @@ void add_options(CLI::App& app, options& o, std::string& config, std::string& mo
       ->type_name("HOST:PORT");
   app.add_flag("--wait", o.wait,
                "When nothing goes on without a person, wait for one instead of ending");
+  app.add_flag("--check-github", o.check_github,
+               "With --mode dry-run: ask GitHub, without changing anything there, whether the "
+               "token, the repository and the permissions are good");
   auto* json = app.add_flag("--json", o.json, "Print one event per line as JSON");
   app.add_flag("--quiet", o.quiet, "Print only failures and the outcome")->excludes(json);
   app.set_version_flag("--version", "aeo-node " AEO_VERSION);

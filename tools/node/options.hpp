@@ -26,6 +26,7 @@ struct options {
   bool wait = false;
   std::string listen_host; ///< Empty: the configuration's.
   std::uint16_t listen_port = 0;
+  bool check_github = false; ///< dry-run: ask GitHub whether it would let us.
   bool json = false;
   bool quiet = false;
 };

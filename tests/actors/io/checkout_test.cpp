@@ -1,0 +1,83 @@
+#include "actors/io/checkout.hpp"
+#include "tests/fixtures/temp_dir.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <fstream>
+
+using namespace aeo;
+using namespace aeo::test;
+namespace fs = std::filesystem;
+
+namespace {
+
+const std::string sha(40, 'a');
+const std::string newer(40, 'b');
+
+void write(const fs::path& file, const std::string& text) {
+  fs::create_directories(file.parent_path());
+  std::ofstream{file} << text;
+}
+
+/// A work tree on branch main, as git leaves it.
+struct work_tree {
+  temp_dir dir;
+  fs::path git = dir / ".git";
+  work_tree() {
+    write(git / "HEAD", "ref: refs/heads/main\n");
+    write(git / "refs/heads/main", sha + "\n");
+    write(git / "config", "[core]\n\tbare = false\n[remote \"other\"]\n\turl = x\n"
+                          "[remote \"origin\"]\n\turl = git@github.com:o/r.git\n\tfetch = y\n");
+  }
+};
+
+} // namespace
+
+TEST_CASE("the commit of a branch and the remote of a work tree are read, also from below") {
+  work_tree t;
+  fs::create_directories(t.dir / "a/b");
+  for (const auto& folder : {t.dir.path(), t.dir / "a/b"}) {
+    const auto found = io::read_checkout(folder);
+    REQUIRE(found);
+    CHECK(found->sha == sha);
+    CHECK(found->remote == "git@github.com:o/r.git");
+  }
+}
+
+TEST_CASE("packed branches, detached heads and linked work trees are understood") {
+  work_tree t;
+  SECTION("packed") {
+    fs::remove(t.git / "refs/heads/main");
+    write(t.git / "packed-refs",
+          "# pack-refs\n" + newer + " refs/heads/other-main\n" + sha + " refs/heads/main\n");
+    CHECK(io::read_checkout(t.dir.path())->sha == sha);
+  }
+  SECTION("detached") {
+    write(t.git / "HEAD", newer + "\n");
+    CHECK(io::read_checkout(t.dir.path())->sha == newer);
+  }
+  SECTION("linked") {
+    write(t.git / "worktrees/w/HEAD", "ref: refs/heads/side\n");
+    write(t.git / "worktrees/w/commondir", "../..\n");
+    write(t.git / "refs/heads/side", newer + "\n");
+    write(t.dir / "w/.git", "gitdir: " + (t.git / "worktrees/w").string() + "\n");
+    const auto found = io::read_checkout(t.dir / "w");
+    REQUIRE(found);
+    CHECK(found->sha == newer);
+    CHECK(found->remote == "git@github.com:o/r.git");
+  }
+}
+
+TEST_CASE("a tree without a commit or a remote is no checkout") {
+  work_tree t;
+  SECTION("no commit") {
+    fs::remove(t.git / "refs/heads/main");
+  }
+  SECTION("no remote") {
+    write(t.git / "config", "[core]\n");
+  }
+  SECTION("nonsense") {
+    write(t.git / "HEAD", "ref: ref: x\n");
+  }
+  CHECK_FALSE(io::read_checkout(t.dir.path()));
+}
