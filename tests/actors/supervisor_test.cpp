@@ -3,6 +3,7 @@
 #include "tests/fixtures/fake_launcher.hpp"
 #include "tests/fixtures/memory_store.hpp"
 #include "tests/fixtures/recording_view.hpp"
+#include "tests/fixtures/tiny_github.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 #include <nlohmann/json.hpp>
@@ -143,6 +144,29 @@ void leave_unrecorded(supervisor_fixture& f, std::uint32_t attempt) {
   inventory.running = {{{"0", "T0.1", attempt}, 100, 7, f.now_us - 1}};
   f.world->inventories.push_back(inventory);
   f.world->running[{"0", "T0.1", attempt}] = {};
+}
+
+/// A GitHub that answers when the test says so.
+std::shared_ptr<wire> wire_to_github(supervisor_fixture& f) {
+  auto line = std::make_shared<wire>();
+  f.deps->github = std::make_unique<github_service>();
+  f.deps->github->api_url = "https://github.test";
+  f.deps->github->open = [disk = f.disk]() -> caf::expected<std::unique_ptr<io::outbox>> {
+    return std::make_unique<memory_outbox>(disk, std::make_shared<memory_outbox::notes>());
+  };
+  f.deps->github->connect = [line](const github_actor& whom) {
+    line->asker = whom;
+    return std::make_unique<wired_client>(line);
+  };
+  return line;
+}
+
+plan told_on_github(plan p) {
+  p.github.enabled = true;
+  p.github.owner = "o";
+  p.github.repo = "r";
+  p.github.drain_time = 20s;
+  return p;
 }
 
 } // namespace
@@ -450,4 +474,51 @@ TEST_CASE("a plan that was approved before ends with 0 and runs nothing") {
   f.initial->phases[0].status = phase_status::approved;
   CHECK(f.go() == exit_code::ok);
   CHECK(f.world->log->take() == lines{"connect", "close"});
+}
+
+TEST_CASE("GitHub is told all of a run before the node leaves") {
+  supervisor_fixture f{told_on_github(make_plan(make_phase("0"), make_phase("1", {0})))};
+  auto line = wire_to_github(f);
+  tiny_github hub;
+  CHECK_FALSE(f.go());
+  CHECK(f.disk->events.back().kind == event_kind::execution_ended);
+  while (!line->waiting.empty()) {
+    auto request = std::move(line->waiting.front());
+    line->waiting.clear();
+    f.self->send(line->asker, hub.take(request));
+    f.settle();
+  }
+  CHECK(f.exit_code == exit_code::ok);
+  CHECK(hub.comment_texts().size() == 7);
+  CHECK(hub.issues[0]["state"] == "closed");
+  line->asker = github_actor{};
+}
+
+TEST_CASE("a GitHub that does not answer holds up no phase, and the end only as configured") {
+  supervisor_fixture f{told_on_github(make_plan(make_phase("0"), make_phase("1", {0})))};
+  auto line = wire_to_github(f);
+  CHECK_FALSE(f.go());
+  CHECK(f.of_phase("1").back() == event_kind::phase_approved);
+  SECTION("until the time is over") {
+    CHECK_FALSE(f.after(19s));
+    CHECK(f.after(1s) == exit_code::ok);
+    CHECK(f.saw("GitHub lacks 7 comments"));
+  }
+  SECTION("until a signal comes") {
+    CHECK(f.interrupt() == exit_code::ok);
+  }
+  line->asker = github_actor{};
+}
+
+TEST_CASE("a github actor that dies ends nothing else") {
+  supervisor_fixture f{told_on_github(make_plan(make_phase("0")))};
+  auto line = wire_to_github(f);
+  f.endless = {"T0.1"};
+  f.go();
+  f.self->send_exit(line->asker, caf::make_error(ec::internal, "a bug"));
+  CHECK_FALSE(f.settle());
+  CHECK(f.saw("say GitHub is told nothing more (a bug)"));
+  f.world->end(make_exit({"0", "T0.1", 1}));
+  CHECK(f.settle() == exit_code::ok);
+  line->asker = github_actor{};
 }
