@@ -19,6 +19,9 @@ constexpr std::int64_t one_second_us = 1'000'000;
 constexpr std::int64_t minute_us = 60 * one_second_us;
 constexpr std::int64_t hour_us = 60 * minute_us;
 constexpr std::int64_t longest_backoff_us = 5 * minute_us;
+// Longer than GitHub's own windows by what a request may take, and by GitHub's whole seconds.
+constexpr std::int64_t minute_window_us = minute_us + 2 * one_second_us;
+constexpr std::int64_t hour_window_us = hour_us + 5 * one_second_us;
 
 std::string_view header(const http_reply& r, const char* name) {
   const auto found = r.headers.find(name);
@@ -238,15 +241,15 @@ void creation_budget::created(std::int64_t at_us) {
 
 std::int64_t creation_budget::next_us(std::int64_t now_us) {
   while (!times_.empty()
-         && (times_.front() + hour_us <= now_us || times_.front() > now_us + hour_us))
+         && (times_.front() + hour_window_us <= now_us || times_.front() > now_us + hour_window_us))
     times_.pop_front();
   std::int64_t result = 0;
   if (times_.size() >= per_hour)
-    result = times_.front() + hour_us;
+    result = times_.front() + hour_window_us;
   if (times_.size() >= per_minute) {
     const auto oldest = times_[times_.size() - per_minute];
-    if (oldest + minute_us > now_us)
-      result = std::max(result, oldest + minute_us);
+    if (oldest + minute_window_us > now_us)
+      result = std::max(result, oldest + minute_window_us);
   }
   return result;
 }
