@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::uint32_t patience = 3; ///< Failures in a row that are nobody's business.
 constexpr std::int64_t longest_last_wait_us = 2'000'000;
+constexpr std::int64_t look_again_us = 300'000'000;
 
 } // namespace
 
@@ -130,11 +131,14 @@ void github_state::heard(const http_reply& reply) {
     return;
   const auto asked = std::move(*std::exchange(under_way, std::nullopt));
   const auto now = now_us();
-  const auto verdict = core::judge_reply(
+  auto verdict = core::judge_reply(
       reply,
       {asked.job.what, asked.what == question::status ? deps.commit->repository : repository(),
        deps.api_url.substr(deps.api_url.find("//") + 2)},
       now, failures);
+  if (asked.what == question::repository && verdict.outcome == core::github_outcome::done)
+    if (auto why = why_unusable(reply); !why.empty())
+      verdict = {core::github_outcome::refused, look_again_us, std::move(why)};
   if (!reply.moved_to.empty())
     say("moved", "the repository " + repository()
                      + " was renamed or moved: GitHub still leads there; set GITHUB_OWNER and "
@@ -198,23 +202,23 @@ void github_state::failed(const core::github_verdict& verdict, const http_reply&
   not_before_us =
       now_us()
       + (finishing && !limited ? std::min(verdict.wait_us, longest_last_wait_us) : verdict.wait_us);
-  if (finishing && hopeless)
-    end();
-  last_problem = verdict.problem;
   if (limited) { // That counts for the next node, too.
     tracks.front().stored.not_before_us = not_before_us;
     limits_changed = true;
     store_delivery(tracks.front());
   }
-  if (!refused && !limited && failures < patience)
-    return;
-  blocked = blocked || refused || failures >= patience;
-  const auto key = std::to_string(static_cast<int>(verdict.outcome)) + " "
-                   + std::to_string(static_cast<int>(reply.fault)) + " "
-                   + std::to_string(refused ? reply.status : 0);
-  say(key, verdict.problem
-               + (limited ? "" : "; the run goes on, and GitHub is told when it works again"));
   repository_known = repository_known && !refused;
+  blocked = blocked || refused || failures >= patience;
+  last_problem = verdict.problem;
+  if (refused || limited || failures >= patience) {
+    const auto key = std::to_string(static_cast<int>(verdict.outcome)) + " "
+                     + std::to_string(static_cast<int>(reply.fault)) + " "
+                     + std::to_string(refused ? reply.status : 0);
+    say(key, verdict.problem + (limited ? "" : "; the run goes on meanwhile"));
+    last_problem.clear();
+  }
+  if (finishing && hopeless)
+    end();
 }
 
 void github_state::store_delivery(tracked& x) {
@@ -254,7 +258,7 @@ void github_state::say(const std::string& key, const std::string& text) {
     return;
   if (key.empty())
     said.clear();
-  self->send(deps.reporter, atom::say_v, "GitHub: " + text);
+  self->send(deps.reporter, atom::say_v, (text.starts_with("GitHub") ? "" : "GitHub: ") + text);
 }
 
 caf::result<std::string> github_state::finish() {

@@ -103,7 +103,7 @@ private:
   void send(request);
   void prepared(const request&, const core::github_verdict&, const http_reply&);
   void failed(const core::github_verdict&, const http_reply&);
-  void note_repository(const http_reply&);
+  std::string why_unusable(const http_reply& repository) const;
   bool took(const request&, const core::github_verdict&, const http_reply&);
   void absorb(const event&);
   bool tells() const { return deps.context->the_plan->github.create_issues; }

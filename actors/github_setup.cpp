@@ -134,8 +134,6 @@ void github_state::prepared(const request& asked, const core::github_verdict& ve
     break;
   case question::repository:
     repository_known = done;
-    if (done)
-      note_repository(reply);
     break;
   case question::label:
     if (done || reply.status != 404) {
@@ -160,16 +158,17 @@ void github_state::prepared(const request& asked, const core::github_verdict& ve
   }
 }
 
-/// What the repository says of itself before it refuses anything.
-void github_state::note_repository(const http_reply& reply) {
+/// Empty, or what the repository says of itself before it refuses anything.
+std::string github_state::why_unusable(const http_reply& reply) const {
   const auto body = core::lenient::object(reply.body);
   if (core::lenient::flag(body, "archived"))
-    say("archived", repository()
-                        + " is archived and takes nothing new: unarchive it, or set GITHUB_REPO to "
-                          "another repository");
-  else if (body.contains("has_issues") && !core::lenient::flag(body, "has_issues"))
-    say("issues", "issues are disabled in " + repository()
-                      + ": enable them in its settings, or set create_issues to false");
+    return repository()
+           + " is archived and takes nothing new: unarchive it, or set GITHUB_REPO to another "
+             "repository";
+  if (tells() && body.contains("has_issues") && !core::lenient::flag(body, "has_issues"))
+    return "issues are disabled in " + repository()
+           + ": enable them in its settings, or set create_issues to false";
+  return {};
 }
 
 } // namespace aeo

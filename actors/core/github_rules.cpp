@@ -122,6 +122,15 @@ github_verdict judge_fault(const http_reply& r, const github_question& q, std::u
   }
 }
 
+/// Of a classic token that may not write: what it lacks. Others do not tell their permissions.
+std::string scope_text(const http_reply& r) {
+  const auto found = r.headers.find("x-oauth-scopes");
+  if (found == r.headers.end() || contains_words(found->second, "repo"))
+    return {};
+  return "; the token lacks the scope repo (for a public repository: public_repo), it has "
+         + (found->second.empty() ? "none" : plain_line(found->second));
+}
+
 /// Why GitHub does not let us, and who can change that.
 std::string forbidden_text(const http_reply& r, const github_question& q) {
   const auto said = message_in(r);
@@ -139,7 +148,7 @@ std::string forbidden_text(const http_reply& r, const github_question& q) {
   if (const auto needed = header(r, "x-accepted-github-permissions"); !needed.empty())
     text += "; it needs " + plain_line(needed);
   else
-    text += "; it needs the permission issues (read and write), or the scope repo";
+    text += "; it needs the permission issues (read and write), or the scope repo" + scope_text(r);
   if (!said.empty())
     text += " (GitHub: " + said + ")";
   return text;
@@ -156,7 +165,8 @@ std::string refusal_text(const http_reply& r, const github_question& q) {
   case 404:
     return "GitHub finds no " + q.repository
            + ", or the token has no access to it: check GITHUB_OWNER and GITHUB_REPO, and which "
-             "repositories the token is for";
+             "repositories the token is for"
+           + scope_text(r);
   case 410:
     return contains_words(said, "deleted")
                ? "the issue in " + q.repository + " was deleted"

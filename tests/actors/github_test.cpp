@@ -444,3 +444,27 @@ TEST_CASE("an interrupted execution's issue is closed when another one is begun 
   CHECK(contains(f.hub.issues[0]["body"].get<std::string>(), "Given up: execution `e2`"));
   CHECK((*f.notes)[f.earlier[0].id].settled);
 }
+
+TEST_CASE("a repository that takes no issues is left alone, and that is said once") {
+  github_rig f{github_rig::small()};
+  const auto* what = "";
+  auto answer = hub_json{{"full_name", "o/r"}};
+  SECTION("archived") {
+    answer["archived"] = true;
+    what = "archived";
+  }
+  SECTION("issues disabled") {
+    answer["has_issues"] = false;
+    what = "issues are disabled";
+  }
+  f.hub.instead = [&](const std::string& line) -> std::optional<http_reply> {
+    if (line == "GET /repos/o/r")
+      return reply_of(200, answer);
+    return std::nullopt;
+  };
+  f.start();
+  f.answer_for(1000s);
+  CHECK(f.count(create_issue) == 0);
+  REQUIRE(f.said->heard.size() == 1);
+  CHECK(contains(f.said->heard[0], what));
+}
