@@ -1,6 +1,7 @@
 #include "tools/node/run.hpp"
 
 #include "actors/io/file_access.hpp"
+#include "actors/io/log_reader.hpp"
 #include "actors/io/remote_door.hpp"
 #include "actors/io/scheduling.hpp"
 #include "actors/io/state_file.hpp"
