@@ -14,7 +14,7 @@ namespace {
 const std::string sha(40, 'a');
 const std::string newer(40, 'b');
 
-void write(const fs::path& file, const std::string& text) {
+void write_text(const fs::path& file, const std::string& text) {
   fs::create_directories(file.parent_path());
   std::ofstream{file} << text;
 }
@@ -24,9 +24,9 @@ struct work_tree {
   temp_dir dir;
   fs::path git = dir / ".git";
   work_tree() {
-    write(git / "HEAD", "ref: refs/heads/main\n");
-    write(git / "refs/heads/main", sha + "\n");
-    write(git / "config", "[core]\n\tbare = false\n[remote \"other\"]\n\turl = x\n"
+    write_text(git / "HEAD", "ref: refs/heads/main\n");
+    write_text(git / "refs/heads/main", sha + "\n");
+    write_text(git / "config", "[core]\n\tbare = false\n[remote \"other\"]\n\turl = x\n"
                           "[remote \"origin\"]\n\turl = git@github.com:o/r.git\n\tfetch = y\n");
   }
 };
@@ -48,19 +48,19 @@ TEST_CASE("packed branches, detached heads and linked work trees are understood"
   work_tree t;
   SECTION("packed") {
     fs::remove(t.git / "refs/heads/main");
-    write(t.git / "packed-refs",
+    write_text(t.git / "packed-refs",
           "# pack-refs\n" + newer + " refs/heads/other-main\n" + sha + " refs/heads/main\n");
     CHECK(io::read_checkout(t.dir.path())->sha == sha);
   }
   SECTION("detached") {
-    write(t.git / "HEAD", newer + "\n");
+    write_text(t.git / "HEAD", newer + "\n");
     CHECK(io::read_checkout(t.dir.path())->sha == newer);
   }
   SECTION("linked") {
-    write(t.git / "worktrees/w/HEAD", "ref: refs/heads/side\n");
-    write(t.git / "worktrees/w/commondir", "../..\n");
-    write(t.git / "refs/heads/side", newer + "\n");
-    write(t.dir / "w/.git", "gitdir: " + (t.git / "worktrees/w").string() + "\n");
+    write_text(t.git / "worktrees/w/HEAD", "ref: refs/heads/side\n");
+    write_text(t.git / "worktrees/w/commondir", "../..\n");
+    write_text(t.git / "refs/heads/side", newer + "\n");
+    write_text(t.dir / "w/.git", "gitdir: " + (t.git / "worktrees/w").string() + "\n");
     const auto found = io::read_checkout(t.dir / "w");
     REQUIRE(found);
     CHECK(found->sha == newer);
@@ -74,10 +74,10 @@ TEST_CASE("a tree without a commit or a remote is no checkout") {
     fs::remove(t.git / "refs/heads/main");
   }
   SECTION("no remote") {
-    write(t.git / "config", "[core]\n");
+    write_text(t.git / "config", "[core]\n");
   }
   SECTION("nonsense") {
-    write(t.git / "HEAD", "ref: ref: x\n");
+    write_text(t.git / "HEAD", "ref: ref: x\n");
   }
   CHECK_FALSE(io::read_checkout(t.dir.path()));
 }
