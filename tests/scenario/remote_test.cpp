@@ -126,6 +126,7 @@ TEST_CASE("when the node has ended its log still answers, and nothing can be don
                  {"b", shell_phase({"a"}, "exit 3")},
                  {"c", shell_phase({"b"}, "true")}});
   REQUIRE(run_node(w).exit_code == 1);
+  check_nothing_left(w);
   const auto before = tree_of(w.path());
   auto r = control(w, {"status"});
   INFO(r.output);
