@@ -169,7 +169,7 @@ bool github_state::took(const request& asked, const core::github_verdict& verdic
     auto& x = tracks[asked.track];
     const auto goes_on = x.track->took(asked.job, verdict, reply, now);
     for (const auto at : x.track->take_creations())
-      if (at < now - 60'000'000) // Those of this node have been counted when they were sent.
+      if (at < began_us) // Those of this node have been counted when they were sent.
         budget.created(at);
     store_delivery(x);
     if (asked.track == 0 && !x.track->url().empty() && told_url.empty()) {

@@ -76,6 +76,7 @@ struct github_state {
   bool finishing = false;
   bool over = false;
   caf::typed_response_promise<std::string> promise;
+  std::int64_t began_us = 0;
   std::int64_t not_before_us = 0;
   std::int64_t wake_us = 0; ///< When the timer goes off; 0: there is none.
   std::uint32_t failures = 0;

@@ -18,7 +18,8 @@ std::shared_ptr<const plan> outline_of(const io::execution_row& row, const conte
     return context->the_plan;
   auto result = std::make_shared<plan>();
   result->hash = row.plan_hash;
-  for (const auto& phase : core::lenient::array(core::lenient::object(row.plan_text), "phases"))
+  const auto text = core::lenient::object(row.plan_text);
+  for (const auto& phase : core::lenient::array(text, "phases"))
     result->phases.emplace_back().id = core::lenient::text(phase, "id");
   return result;
 }
@@ -36,6 +37,7 @@ caf::error github_state::begin() {
                                   .plan_hash = {},
                                   .plan_text = {},
                                   .started_by = c.started_by};
+  began_us = now_us();
   const auto& settings = c.the_plan->github;
   if (settings.chatops && tells())
     desk.emplace(settings, identity);

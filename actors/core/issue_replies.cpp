@@ -69,7 +69,8 @@ void issue_track::done(const github_job& job, const github_verdict& verdict,
   case github_step::comment:
     if (!known || !lenient::number(json, "id"))
       return look_again(now_us);
-    options_.identity->users.insert(author_of(json));
+    if (const auto author = author_of(json); author != 0)
+      options_.identity->users.insert(author);
     if (digests())
       next_digest_us_ = now_us + digest_interval_us;
     note_comment(json);
@@ -196,6 +197,7 @@ bool issue_track::refused(const github_job& job, const http_reply& reply) {
     return true;
   default:
     dirty_ = dirty_ || job.step == github_step::edit;
+    page_.clear();
     break;
   }
   lost_ = issue_ != 0 && reply.status == 410 && reply.body.find("deleted") != reply.body.npos;

@@ -212,7 +212,7 @@ std::optional<github_job> issue_track::next_comment(std::int64_t now_us, bool hu
                       .creates = true,
                       .seq = front.seq};
   if (front.answers != 0 || !digests())
-    return make_comment(1, now_us);
+    return make_comment(1, now_us, due_us);
   const auto end = std::ranges::find_if(pending_, [](const entry& x) { return x.answers != 0; });
   const auto urgent =
       std::any_of(pending_.begin(), end, [](const entry& x) { return is_noteworthy(x.kind); });
@@ -222,40 +222,46 @@ std::optional<github_job> issue_track::next_comment(std::int64_t now_us, bool hu
     due_us = due;
     return std::nullopt;
   }
-  return make_comment(static_cast<std::size_t>(end - pending_.begin()), now_us);
+  return make_comment(static_cast<std::size_t>(end - pending_.begin()), now_us, due_us);
 }
 
-github_job issue_track::make_comment(std::size_t count, std::int64_t now_us) {
-  const auto from = pending_.front();
+std::optional<github_job> issue_track::make_comment(std::size_t count, std::int64_t now_us,
+                                                    std::int64_t& due_us) {
+  const auto& first = pending_.front();
   const auto seq = pending_[count - 1].seq;
-  const auto in = input(now_us);
   std::vector<event> events;
-  std::string text;
-  if (!options_.read(from.seq, seq, events) || events.empty())
-    text = "The event log cannot be read now.\n\n" + event_marker(options_.execution, seq);
-  else if (plain_)
-    text = "GitHub refused the text of what is to be told here; see the reports.\n\n"
-           + event_marker(options_.execution, seq);
-  else if (from.answers != 0)
-    text = reply_comment(in, events.front());
-  else if (!digests())
-    text = event_comment(in, notes(), events.front());
-  else {
-    std::erase_if(events, [this](const event& e) { return !wants(e); });
-    text = digest_comment(in, notes(), events);
+  if (!options_.read(first.seq, seq, events) || events.empty()) {
+    due_us = not_before_us_ = now_us + log_retry_us;
+    return std::nullopt;
   }
-  return {.step = github_step::comment,
-          .method = "POST",
-          .path = path("/issues/" + std::to_string(issue_) + "/comments"),
-          .body = lenient::dump(ordered_json{{"body", text}}),
-          .what = "comment on the issue",
-          .creates = true,
-          .seq = seq};
+  const auto text = comment_text(first, seq, std::move(events), now_us);
+  return github_job{.step = github_step::comment,
+                    .method = "POST",
+                    .path = path("/issues/" + std::to_string(issue_) + "/comments"),
+                    .body = lenient::dump(ordered_json{{"body", text}}),
+                    .what = "comment on the issue",
+                    .creates = true,
+                    .seq = seq};
+}
+
+std::string issue_track::comment_text(const entry& first, std::uint64_t seq,
+                                      std::vector<event>&& events, std::int64_t now_us) const {
+  const auto in = input(now_us);
+  if (plain_)
+    return "GitHub refused the text of what is to be told here; see the reports.\n\n"
+           + event_marker(options_.execution, seq);
+  if (first.answers != 0)
+    return reply_comment(in, events.front());
+  if (!digests())
+    return event_comment(in, notes(), events.front());
+  std::erase_if(events, [this](const event& e) { return !wants(e); });
+  return digest_comment(in, notes(), events);
 }
 
 std::optional<github_job> issue_track::next_edit(std::int64_t now_us, bool hurry,
                                                  std::int64_t& due_us) {
-  const auto wants_closed = !close_as().empty();
+  // The last comment comes before the issue is closed.
+  const auto wants_closed = !close_as().empty() && (closed_ || pending_.empty());
   if (!dirty_ && closed_ == wants_closed)
     return std::nullopt;
   if (!hurry && now_us < next_edit_us_) {

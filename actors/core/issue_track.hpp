@@ -77,6 +77,7 @@ public:
   static constexpr std::int64_t edit_interval_us = 10'000'000;
   static constexpr std::int64_t digest_interval_us = 60'000'000;
   static constexpr std::int64_t second_look_us = 2'000'000;
+  static constexpr std::int64_t log_retry_us = 10'000'000;
 
   /// `issue` 0: not known; `delivered`: GitHub has been told up to there; `known_before`: something
   /// may have been sent by an earlier node.
@@ -128,7 +129,10 @@ private:
   std::optional<github_job> next_comment(std::int64_t now_us, bool hurry, std::int64_t& due_us);
   std::optional<github_job> next_edit(std::int64_t now_us, bool hurry, std::int64_t& due_us);
   void done(const github_job&, const github_verdict&, const http_reply&, std::int64_t now_us);
-  github_job make_comment(std::size_t count, std::int64_t now_us);
+  std::optional<github_job> make_comment(std::size_t count, std::int64_t now_us,
+                                         std::int64_t& due_us);
+  std::string comment_text(const entry& first, std::uint64_t seq, std::vector<event>&& events,
+                           std::int64_t now_us) const;
   github_job find_job() const;
   github_job read_job() const;
   github_job create_job(std::int64_t now_us);
