@@ -140,9 +140,10 @@ void github_state::heard(const http_reply& reply) {
     if (auto why = why_unusable(reply); !why.empty())
       verdict = {core::github_outcome::refused, look_again_us, std::move(why)};
   if (!reply.moved_to.empty())
-    say("moved", "the repository " + repository()
-                     + " was renamed or moved: GitHub still leads there; set GITHUB_OWNER and "
-                       "GITHUB_REPO to its new name");
+    say("moved",
+        "the repository " + repository()
+            + " has moved (was it renamed?): GitHub still leads there; set GITHUB_OWNER and "
+              "GITHUB_REPO to its new name");
   const auto goes_on = took(asked, verdict, reply);
   if (verdict.outcome == core::github_outcome::done) {
     failures = 0;

@@ -32,7 +32,7 @@ struct http_reply {
   std::int32_t status = 0;                    ///< 0: there is no answer.
   std::map<std::string, std::string> headers; ///< By name in lower case.
   std::string body;
-  std::string moved_to; ///< A redirect said that the resource has this URL from now on.
+  std::string moved_to; ///< Where redirects led; empty: there was none.
 };
 
 template <class Inspector>

@@ -98,7 +98,7 @@ void issue_track::look_again(std::int64_t now_us) {
   looks_ = 2;
   page_.clear();
   comments_known_ = false;
-  not_before_us_ = now_us + 1'000'000;
+  not_before_us_ = now_us + second_look_us / 2;
 }
 
 void issue_track::adopt(const ordered_json& issue) {

@@ -76,7 +76,7 @@ public:
   static constexpr std::size_t most_comments = 100; ///< Waiting for GitHub; more become a digest.
   static constexpr std::int64_t edit_interval_us = 10'000'000;
   static constexpr std::int64_t digest_interval_us = 60'000'000;
-  static constexpr std::int64_t second_look_us = 2'000'000;
+  static constexpr std::int64_t second_look_us = 1'000'000;
   static constexpr std::int64_t log_retry_us = 10'000'000;
 
   /// `issue` 0: not known; `delivered`: GitHub has been told up to there; `known_before`: something

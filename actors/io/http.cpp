@@ -178,7 +178,6 @@ private:
     std::string moved_to;
     for (int redirects = 0;; ++redirects) {
       auto reply = perform_once(curl, request, deadline);
-      const auto permanent = reply.status == 301 || reply.status == 308;
       const auto location = reply.headers.find("location");
       if (!is_redirect(reply.status) || location == reply.headers.end()) {
         reply.moved_to = std::move(moved_to);
@@ -191,8 +190,7 @@ private:
                           ? server_of(request.url) + " redirects in circles"
                           : server_of(request.url) + " redirects to another server ("
                                 + server_of(target) + "), which is not to have the token");
-      if (permanent)
-        moved_to = target;
+      moved_to = target;
       request.url = std::move(target);
     }
   }
@@ -251,6 +249,9 @@ private:
       append_header(headers, "If-None-Match: " + request.etag);
     if (request.method != "GET") {
       append_header(headers, "Content-Type: application/json");
+      // On a connection that it used before and finds closed, libcurl would send the request once
+      // more by itself: also one that the server has acted on.
+      curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, 1L);
       curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE,
                        static_cast<curl_off_t>(request.body.size()));
       curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request.body.c_str());
