@@ -11,8 +11,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-const std::string sha(40, 'a');
-const std::string newer(40, 'b');
+const std::string its_commit(40, 'a');
+const std::string another_commit(40, 'b');
 
 void write_text(const fs::path& file, const std::string& text) {
   fs::create_directories(file.parent_path());
@@ -25,9 +25,10 @@ struct work_tree {
   fs::path git = dir / ".git";
   work_tree() {
     write_text(git / "HEAD", "ref: refs/heads/main\n");
-    write_text(git / "refs/heads/main", sha + "\n");
-    write_text(git / "config", "[core]\n\tbare = false\n[remote \"other\"]\n\turl = x\n"
-                          "[remote \"origin\"]\n\turl = git@github.com:o/r.git\n\tfetch = y\n");
+    write_text(git / "refs/heads/main", its_commit + "\n");
+    write_text(git / "config",
+               "[core]\n\tbare = false\n[remote \"other\"]\n\turl = x\n"
+               "[remote \"origin\"]\n\turl = git@github.com:o/r.git\n\tfetch = y\n");
   }
 };
 
@@ -39,7 +40,7 @@ TEST_CASE("the commit of a branch and the remote of a work tree are read, also f
   for (const auto& folder : {t.dir.path(), t.dir / "a/b"}) {
     const auto found = io::read_checkout(folder);
     REQUIRE(found);
-    CHECK(found->sha == sha);
+    CHECK(found->sha == its_commit);
     CHECK(found->remote == "git@github.com:o/r.git");
   }
 }
@@ -48,22 +49,22 @@ TEST_CASE("packed branches, detached heads and linked work trees are understood"
   work_tree t;
   SECTION("packed") {
     fs::remove(t.git / "refs/heads/main");
-    write_text(t.git / "packed-refs",
-          "# pack-refs\n" + newer + " refs/heads/other-main\n" + sha + " refs/heads/main\n");
-    CHECK(io::read_checkout(t.dir.path())->sha == sha);
+    write_text(t.git / "packed-refs", "# pack-refs\n" + another_commit + " refs/heads/other-main\n"
+                                          + its_commit + " refs/heads/main\n");
+    CHECK(io::read_checkout(t.dir.path())->sha == its_commit);
   }
   SECTION("detached") {
-    write_text(t.git / "HEAD", newer + "\n");
-    CHECK(io::read_checkout(t.dir.path())->sha == newer);
+    write_text(t.git / "HEAD", another_commit + "\n");
+    CHECK(io::read_checkout(t.dir.path())->sha == another_commit);
   }
   SECTION("linked") {
     write_text(t.git / "worktrees/w/HEAD", "ref: refs/heads/side\n");
     write_text(t.git / "worktrees/w/commondir", "../..\n");
-    write_text(t.git / "refs/heads/side", newer + "\n");
+    write_text(t.git / "refs/heads/side", another_commit + "\n");
     write_text(t.dir / "w/.git", "gitdir: " + (t.git / "worktrees/w").string() + "\n");
     const auto found = io::read_checkout(t.dir / "w");
     REQUIRE(found);
-    CHECK(found->sha == newer);
+    CHECK(found->sha == another_commit);
     CHECK(found->remote == "git@github.com:o/r.git");
   }
 }
