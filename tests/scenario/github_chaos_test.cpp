@@ -1,0 +1,98 @@
+// GitHub fails half of all requests in every way there is, and the node is killed twice.
+
+#include "tests/fixtures/github_server.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdlib>
+#include <random>
+
+using namespace aeo;
+using namespace aeo::testing;
+
+namespace {
+
+/// The dependencies of the shipped plan.
+const std::vector<std::vector<std::string>> needs = {
+    {},    {"0"},       {"1"},      {"2"},
+    {"3"}, {"4"},       {"4"},      {"5"},
+    {"4"}, {"8"},       {"8"},      {"8"},
+    {"7"}, {"5", "10"}, {"4", "8"}, {"6", "7", "9", "10", "11", "12", "13", "14"}};
+
+json sixteen_phases() {
+  json result;
+  for (std::size_t i = 0; i < needs.size(); ++i) {
+    auto id = std::to_string(i);
+    result[id] = shell_phase(needs[i], "sleep 0.2; echo " + id + " >> ledger");
+  }
+  return result;
+}
+
+unsigned seed() {
+  if (const char* fixed = std::getenv("AEO_SEED"))
+    return static_cast<unsigned>(std::strtoul(fixed, nullptr, 10));
+  return std::random_device{}();
+}
+
+std::size_t count_refused(const json& log) {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(log, [](const json& x) { return !x.at("injected").is_null(); }));
+}
+
+} // namespace
+
+TEST_CASE("half of all requests failing and two kills leave one issue, each comment once, closed") {
+  github_server github;
+  temp_workspace w;
+  const auto chosen = seed();
+  INFO("repeat with AEO_SEED=" << chosen);
+  github.fail({{"seed", chosen},
+               {"share", 0.5},
+               {"seconds", {{"stall", 2}, {"429", 1}, {"secondary", 1}}},
+               {"kinds",
+                {"500", "502", "503", "429", "secondary", "stall", "drop", "reset_after",
+                 "half_body", "invalid_json", "tls"}}});
+  write_github_plan(w, sixteen_phases(), {{"drain_seconds", 20}});
+  // Killed when something has arrived, so that there is something to repeat.
+  int starts = 0;
+  for (const auto arrived : {1, 12}) {
+    program node{node_command(w, starts++ == 0 ? std::vector<std::string>{}
+                                               : std::vector<std::string>{"--resume"}),
+                 github.environment()};
+    github.wait_for("POST", arrived == 1 ? "/issues$" : "/comments$", {}, arrived, 120);
+    node.signal(SIGKILL);
+    node.wait();
+  }
+  json issue;
+  do {
+    auto result = run_github_node(w, github, {"--resume"}, 300);
+    INFO("start " << starts << ":\n" << result.output);
+    REQUIRE(result.exit_code == 0);
+    issue = github.only_issue();
+  } while (issue.at("state") != "closed" && ++starts < 30);
+  CHECK(issue.at("state") == "closed");
+  CHECK(issue.at("state_reason") == "completed");
+  check_comments_once_in_order(issue);
+  for (std::size_t i = 0; i < needs.size(); ++i)
+    for (const auto* what : {" started", " is approved"}) {
+      auto text = "**Phase " + std::to_string(i) + "**" + what;
+      INFO(text);
+      CHECK(std::ranges::count_if(
+                issue.at("comments"),
+                [&](const json& c) { return contains(c.at("body").get<std::string>(), text); })
+            == 1);
+    }
+  CHECK(own_comments(issue).size() == issue.at("comments").size());
+  CHECK(github.state().at("limits").at("most_writes_at_once") == 1);
+  auto log = github.log();
+  for (const auto& x : log) {
+    INFO(x.dump());
+    CHECK(x.at("early") == 0);
+  }
+  CHECK(count_refused(log) > log.size() / 4);
+  auto ledger = lines_of(w.read("ledger"));
+  CHECK(ledger.size() == needs.size());
+  CHECK(chain_is_intact(w));
+}
