@@ -61,7 +61,8 @@ struct chat {
   }
   std::string answer_to(const std::string& login) {
     std::string result;
-    for (const auto& c : github.only_issue().at("comments"))
+    const auto issue = github.only_issue();
+    for (const auto& c : issue.at("comments"))
       if (auto text = c.at("body").get<std::string>();
           contains(text, "In answer to " + login + "'s"))
         result = text;

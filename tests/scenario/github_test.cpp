@@ -81,7 +81,7 @@ TEST_CASE_METHOD(github_run,
   CHECK(result.exit_code == 1);
   auto issue = github.only_issue();
   CHECK(has_comment(issue, "the reason is here"));
-  CHECK(contains(issue.at("body").get<std::string>(), "aeo-control retry a"));
+  CHECK(contains(issue.at("body").get<std::string>(), "--resume"));
   auto ours = issue.at("state") == "closed" ? issue.at("state_reason") == "not_planned" : true;
   CHECK(ours);
   check_comments_once_in_order(issue);
@@ -153,6 +153,7 @@ TEST_CASE_METHOD(github_run, "phases go on while GitHub does not answer") {
     CHECK(status == "approved");
   CHECK(github.issues().empty());
   github.fail(json::array());
+  write_github_plan(w, diamond());
   auto next = run_github_node(w, github, {"--resume"}, 120);
   INFO(next.output);
   check_whole_issue(w, github.only_issue(), {"a", "b", "c", "d"});
@@ -179,6 +180,7 @@ TEST_CASE_METHOD(github_run,
   for (const auto& [id, status] : statuses(w))
     CHECK(status == "approved");
   github.up();
+  write_github_plan(w, diamond());
   SECTION("with --resume") {
     auto next = run_github_node(w, github, {"--resume"}, 120);
     INFO(next.output);
@@ -187,7 +189,6 @@ TEST_CASE_METHOD(github_run,
   }
   SECTION("with a new execution, which has an issue of its own") {
     auto old = marker_of(w);
-    write_github_plan(w, diamond());
     auto next = run_github_node(w, github, {"--fresh"}, 120);
     INFO(next.output);
     CHECK(next.exit_code == 0);
@@ -295,7 +296,7 @@ TEST_CASE_METHOD(github_run, "a plan of 1,000 phases is told in digests, within 
   int edits = 0;
   auto log = github.log();
   for (const auto& x : log) {
-    CHECK(x.at("status").get<int>() < 300);
+    CHECK((x.at("method") == "GET" || x.at("status").get<int>() < 300));
     auto at = x.at("at").get<double>();
     if (x.at("method") != "PATCH")
       continue;

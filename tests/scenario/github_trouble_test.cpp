@@ -150,7 +150,7 @@ TEST_CASE("the server's own secondary limit is never met") {
   CHECK(limits.at("most_per_minute").get<int>() <= 80);
   CHECK(limits.at("most_writes_at_once") == 1);
   for (const auto& x : github.log())
-    CHECK(x.at("status").get<int>() < 400);
+    CHECK((x.at("method") == "GET" || x.at("status").get<int>() < 400));
   auto issue = github.only_issue();
   CHECK(issue.at("state") == "closed");
   check_comments_once_in_order(issue);
@@ -162,9 +162,9 @@ TEST_CASE("the token is nowhere but in the requests' headers") {
   const auto& token = github.token();
   // What tasks print ends in comments: the tail of a failure's log.
   write_github_plan(
-      w, {{"a",
-           shell_phase({}, "echo plain " + token + "; printf %s " + token + " | base64; printf %s "
-                               + token + " | od -An -tx1 | tr -d ' \\n'; " + "echo; exit 1")}});
+      w, {{"a", shell_phase({}, "echo plain $GITHUB_TOKEN; printf %s $GITHUB_TOKEN | base64; "
+                                "printf %s $GITHUB_TOKEN | od -An -tx1 | tr -d ' \\n'; "
+                                "echo; exit 1")}});
   program node{node_command(w), github.environment()};
   auto result = node.wait();
   CHECK(result.exit_code == 1);
@@ -181,8 +181,8 @@ TEST_CASE("the token is nowhere but in the requests' headers") {
     CHECK_FALSE(contains(seen, form));
     for (const auto& [file, bytes] : files) {
       INFO(file);
-      // The task wrote it itself into its own log, and the plan has it as its command.
-      if (!file.starts_with("consolidation/logs/") && !file.starts_with("config/"))
+      // The task wrote it itself into its own log.
+      if (!file.starts_with("consolidation/logs/"))
         CHECK_FALSE(contains(bytes, form));
     }
   }
