@@ -71,9 +71,9 @@ struct chat {
   std::size_t reactions(std::uint64_t id) {
     return comment_of(github.only_issue(), id).at("reactions").size();
   }
-  void cancel() {
-    CHECK(run_program({"aeo-control", "--workspace", w.path().string(), "cancel"}).exit_code == 0);
-    node->wait();
+  void stop() {
+    node->signal(SIGINT);
+    CHECK(node->wait().exit_code == 130);
   }
 };
 
@@ -94,7 +94,7 @@ TEST_CASE_METHOD(chat, "who may write approves by a comment, and is on record fo
   CHECK(std::ranges::any_of(events, [](const event& e) {
     return e.kind == event_kind::audit && contains(e.data, "github:alice");
   }));
-  cancel();
+  stop();
   CHECK(chain_is_intact(w));
 }
 
@@ -111,7 +111,7 @@ TEST_CASE_METHOD(chat,
   CHECK(reactions(id) == 1);
   CHECK(statuses(w)["a"] == "waiting_approval");
   CHECK(answers() == 12);
-  cancel();
+  stop();
   CHECK_FALSE(w.has("ledger"));
 }
 
@@ -127,7 +127,7 @@ TEST_CASE_METHOD(chat, "a comment that was edited into a command is ignored") {
   CHECK(answers() == 1);
   CHECK(reactions(id) == 0);
   CHECK(statuses(w)["a"] == "waiting_approval");
-  cancel();
+  stop();
 }
 
 TEST_CASE_METHOD(chat, "what only looks like a command is none") {
@@ -139,7 +139,7 @@ TEST_CASE_METHOD(chat, "what only looks like a command is none") {
   wait_for_answer("mia");
   CHECK(answers() == 1);
   CHECK(statuses(w)["a"] == "waiting_approval");
-  cancel();
+  stop();
 }
 
 TEST_CASE_METHOD(chat, "a command that lacks something is told its form") {
@@ -157,7 +157,7 @@ TEST_CASE_METHOD(chat, "a command that lacks something is told its form") {
   wait_for_answer("alice", 4);
   CHECK(contains(answer_to("alice"), "Refused"));
   CHECK(statuses(w)["a"] == "waiting_approval");
-  cancel();
+  stop();
 }
 
 TEST_CASE_METHOD(chat, "reject, retry, skip and status do what they say") {
@@ -196,7 +196,7 @@ TEST_CASE_METHOD(chat,
   say("mia", "/approve a");
   wait_for_answer("mia");
   wait_for_text(w.path() / "ledger", "b");
-  cancel();
+  stop();
 }
 
 TEST_CASE_METHOD(chat, "a command is answered once, also when node and replies are lost") {
@@ -224,7 +224,7 @@ TEST_CASE_METHOD(chat, "a command is answered once, also when node and replies a
                               })
         == 1);
   check_comments_once_in_order(github.only_issue());
-  cancel();
+  stop();
 }
 
 TEST_CASE_METHOD(chat, "commands given while the node was away are taken at its next start") {
@@ -238,7 +238,7 @@ TEST_CASE_METHOD(chat, "commands given while the node was away are taken at its 
   wait_for_answer("rita");
   wait_for_text(w.path() / "ledger", "b");
   CHECK(answers() == 2);
-  cancel();
+  stop();
 }
 
 TEST_CASE_METHOD(chat, "a permission that is taken away counts within a minute") {
@@ -247,7 +247,7 @@ TEST_CASE_METHOD(chat, "a permission that is taken away counts within a minute")
   say("alice", "/approve a");
   wait_for_answer("alice");
   CHECK(contains(answer_to("alice"), "Refused"));
-  cancel();
+  stop();
 }
 
 TEST_CASE_METHOD(chat, "looking for comments costs nothing while there are none") {
@@ -257,5 +257,5 @@ TEST_CASE_METHOD(chat, "looking for comments costs nothing while there are none"
   for (const auto& x : github.log())
     free_ones += x.at("status") == 304 ? 1 : 0;
   CHECK(free_ones >= 5);
-  cancel();
+  stop();
 }
