@@ -220,7 +220,7 @@ TEST_CASE("--check-github asks and changes nothing, here or there") {
     auto result = run_github_node(w, github, {"--mode", "dry-run", "--check-github"});
     INFO(result.output);
     CHECK(result.exit_code != 0);
-    CHECK(contains(result.output, "issues are disabled"));
+    CHECK(contains(result.output, "disabled in octo-org/octo-repo"));
   }
   auto log = github.log();
   CHECK(count_method(log, "GET") == log.size());
