@@ -199,6 +199,29 @@ TEST_CASE_METHOD(chat,
   stop();
 }
 
+TEST_CASE_METHOD(chat, "what changed after it was shown is not approved; shown anew, it is") {
+  // An approval is of what the issue showed, by its digest.
+  write_github_plan(w,
+                    {{"a", phase({}, task("t", "echo one > out.a", {{"outputs", {"out.a"}}}),
+                                 {{"approval", "manual"}})},
+                     {"b", shell_phase({"a"}, "echo b >> ledger")},
+                     {"f", shell_phase({}, "exit 3")}},
+                    {{"chatops", {{"enabled", true}, {"poll_seconds", 0.2}}}});
+  w.write("config/success_criteria.json",
+          R"({"a":{"required_outputs":["out.a"],"validation_checks":[]}})");
+  github.tell("/configure", {{"roles", {{"alice", "write"}}}});
+  node = std::make_unique<program>(node_command(w, {"--wait"}), github.environment());
+  github.wait_for("POST", "/comments$", "waits for approval");
+  w.write("out.a", "two\n");
+  say("alice", "/approve a");
+  wait_for_answer("alice");
+  CHECK(contains(answer_to("alice"), "Refused"));
+  CHECK(contains(answer_to("alice"), "changed"));
+  CHECK(statuses(w)["a"] == "waiting_approval");
+  CHECK_FALSE(w.has("ledger"));
+  stop();
+}
+
 TEST_CASE_METHOD(chat, "a command is answered once, also when node and replies are lost") {
   start();
   // GitHub acts on the answer, and the node never learns that.
