@@ -6,7 +6,7 @@
 
 #include <algorithm>
 #include <csignal>
-#include <cstdlib>
+#include <map>
 #include <regex>
 
 using namespace aeo;
@@ -217,6 +217,33 @@ TEST_CASE_METHOD(github_run,
   CHECK(result.exit_code == 0);
   check_whole_issue(w, github.only_issue(), {"a", "b", "c", "d"});
   CHECK(contains(result.output, "moved"));
+}
+
+TEST_CASE_METHOD(github_run, "the workspace's commit gets a status per phase, of how it ended") {
+  auto git = [this](const std::string& words) {
+    auto done = run_program({"/bin/sh", "-c", "cd " + w.path().string() + " && git " + words});
+    INFO(done.output);
+    REQUIRE(done.exit_code == 0);
+    return done.output;
+  };
+  git("init -q .");
+  git("-c user.name=n -c user.email=n@localhost commit -q --allow-empty -m first");
+  git("remote add origin " + github.url() + "/octo-org/octo-repo.git");
+  auto head = git("rev-parse HEAD").substr(0, 40);
+  github.tell("/configure", {{"commits", {head}}});
+  write_github_plan(w, {{"a", shell_phase({}, "true")}, {"b", shell_phase({"a"}, "exit 3")}},
+                    {{"commit_statuses", true}});
+  auto result = run_github_node(w, github);
+  INFO(result.output);
+  std::map<std::string, std::string> newest; // The server has the newest first.
+  const auto state = github.state();
+  for (const auto& x : state.at("repository").at("statuses")) {
+    CHECK(x.at("sha") == head);
+    newest.emplace(x.at("context"), x.at("state"));
+  }
+  CHECK(newest
+        == std::map<std::string, std::string>{{"aeo/phase-a", "success"},
+                                              {"aeo/phase-b", "failure"}});
 }
 
 TEST_CASE_METHOD(github_run, "the issue is found again among many, on whichever page it is") {
