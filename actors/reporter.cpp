@@ -25,7 +25,8 @@ core::report_input reporter_state::input(const core::execution_state& state, int
           .now_us = deps.context->now_us(),
           .exit_code = exit_code,
           .workspace = deps.workspace,
-          .mask = deps.mask};
+          .mask = deps.mask,
+          .files = deps.files.get()};
 }
 
 void reporter_state::hear(const event_batch& batch) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/context.hpp"
+#include "actors/core/file_access.hpp"
 #include "actors/core/report.hpp"
 #include "actors/core/run_history.hpp"
 
@@ -34,6 +35,7 @@ struct reporter_deps {
   file_writer write_file;
   std::string workspace; ///< As the operator would type it.
   core::mask_function mask;
+  std::shared_ptr<core::file_access> files = nullptr; ///< Null: what outputs say is not reported.
 };
 
 /// Status reports at each phase's end (plans of more than 200 phases: every 30 s at most), the

@@ -61,7 +61,8 @@ void supervisor_state::spawn_actors() {
                         .history = std::move(d.history),
                         .write_file = d.write_file,
                         .workspace = d.workspace,
-                        .mask = d.mask};
+                        .mask = d.mask,
+                        .files = d.files};
   reporter_ = self->spawn(reporter, std::move(reports), d.initial);
   if (d.remote) {
     archive_ = d.detached ? self->spawn<caf::detached>(archive, d.remote->archive)

@@ -16,6 +16,8 @@
 
 namespace aeo::core {
 
+class file_access;
+
 /// Everything a report is made from; refers to the caller's values.
 struct report_input {
   const plan& definition;
@@ -24,8 +26,9 @@ struct report_input {
   std::string chain_head;               ///< event_store::head(); empty: not known.
   std::int64_t now_us = 0;              ///< When the report is made.
   int exit_code = -1;                   ///< The node's; -1: it still runs.
-  std::string workspace; ///< As the operator would type it; empty: the current folder.
-  mask_function mask;    ///< Applied to each text before it is written.
+  std::string workspace;        ///< As the operator would type it; empty: the current folder.
+  mask_function mask;           ///< Applied to each text before it is written.
+  file_access* files = nullptr; ///< Reads outputs, for what they say; null: they are not read.
 };
 
 /// How many phases are in which state.

@@ -2,6 +2,7 @@
 
 #include "actors/core/lenient_json.hpp"
 #include "actors/core/report.hpp"
+#include "actors/core/report_words.hpp"
 
 #include <algorithm>
 #include <ctime>
@@ -258,6 +259,8 @@ ordered_json phase_json(const report_input& in, phase_index i) {
   result["approval_criteria_met"] = s.criteria_met;
   result["criteria"] = lenient::array(detail, "criteria");
   result["outputs"] = lenient::array(detail, "outputs");
+  if (auto words = output_words_json(in, i); !words.empty())
+    result["outputs_say"] = std::move(words);
   if (auto digest = lenient::text(detail, "digest"); !digest.empty())
     result["digest"] = digest;
   add_status_part(result, s, detail);

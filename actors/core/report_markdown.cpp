@@ -1,7 +1,9 @@
 // final_report.md: what the one who takes over reads first, then the evidence.
 
 #include "actors/core/lenient_json.hpp"
+#include "actors/core/markdown_text.hpp"
 #include "actors/core/report.hpp"
+#include "actors/core/report_words.hpp"
 
 #include <algorithm>
 #include <map>
@@ -15,39 +17,6 @@ using nlohmann::ordered_json;
 
 constexpr std::size_t markdown_lists_all_up_to = 200;
 constexpr std::size_t rows_limit = 1000;
-
-/// Text inside a line or a table cell: one line, nothing of it is markup.
-std::string cell(const report_input& in, std::string_view text) {
-  auto masked = in.mask ? in.mask(text) : std::string{text};
-  std::string result;
-  for (auto c : plain_line(masked)) {
-    if (c == '<')
-      result += "&lt;";
-    else {
-      if (std::string_view{"\\`*_[]|#"}.find(c) != std::string_view::npos)
-        result += '\\';
-      result += c;
-    }
-  }
-  return result;
-}
-
-/// Code inside a line; a text with backticks in it is escaped instead.
-std::string code(const report_input& in, std::string_view text) {
-  if (text.empty())
-    return "(empty)";
-  if (text.find('`') != std::string_view::npos)
-    return cell(in, text);
-  return "`" + plain_line(in.mask ? in.mask(text) : std::string{text}) + "`";
-}
-
-/// The same inside a table, where a bar would end the cell even in code.
-std::string code_cell(const report_input& in, std::string_view text) {
-  auto result = code(in, text);
-  for (std::size_t at = 0; (at = result.find('|', at)) != std::string::npos; at += 2)
-    result.insert(at, "\\");
-  return result;
-}
 
 void write_block(std::ostream& out, const report_input& in, std::string_view text) {
   auto masked = in.mask ? in.mask(text) : std::string{text};
@@ -113,7 +82,8 @@ void write_steps(std::ostream& out, const report_input& in) {
   out << "## What to do next\n\n";
   auto steps = next_steps(in);
   if (steps.empty())
-    out << "Nothing. " << (in.exit_code < 0 ? "The execution goes on." : "Every gate is open.")
+    out << (in.exit_code < 0 ? "Nothing. The execution goes on."
+                             : "Nothing holds the plan up: every gate is open.")
         << "\n\n";
   for (std::size_t i = 0; i < steps.size(); ++i) {
     out << i + 1 << ". " << cell(in, steps[i].text) << "\n";
@@ -354,6 +324,7 @@ void write_final_markdown(std::ostream& out, const report_input& in) {
   out << "# " << cell(in, outcome_sentence(in)) << "\n\n";
   write_facts(out, in);
   write_steps(out, in);
+  write_output_words(out, in);
   write_phase_table(out, in);
   write_people(out, in);
   write_errors(out, in);
