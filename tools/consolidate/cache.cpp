@@ -17,7 +17,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int cache_version = 1;
+constexpr int cache_version = 3;
 
 json names_to_json(const std::vector<named_line>& names) {
   json list = json::array();
@@ -35,6 +35,39 @@ std::vector<named_line> names_from_json(const json& list) {
   return names;
 }
 
+json uses_to_json(const std::vector<variable_use>& uses) {
+  json list = json::array();
+  for (const auto& use : uses) {
+    list.push_back(use.name);
+    list.push_back(use.line);
+    list.push_back(use.required);
+  }
+  return list;
+}
+
+std::vector<variable_use> uses_from_json(const json& list) {
+  std::vector<variable_use> uses;
+  for (std::size_t i = 0; i + 2 < list.size(); i += 3)
+    uses.push_back(
+        {list[i].get<std::string>(), list[i + 1].get<std::uint32_t>(), list[i + 2].get<bool>()});
+  return uses;
+}
+
+json secrets_to_json(const std::vector<secret_hit>& hits) {
+  json list = json::array();
+  for (const auto& hit : hits)
+    list.push_back(
+        {hit.rule, hit.line, hit.offset, hit.length, hit.encoding, hit.fingerprint, hit.name});
+  return list;
+}
+
+std::vector<secret_hit> secrets_from_json(const json& list) {
+  std::vector<secret_hit> hits;
+  for (const auto& a : list)
+    hits.push_back({a.at(0), a.at(1), a.at(2), a.at(3), a.at(4), a.at(5), a.at(6)});
+  return hits;
+}
+
 /// A fixed order instead of names: half the size, and the reader below mirrors it line by line.
 json to_json(const file_facts& f) {
   json hits = json::array();
@@ -42,11 +75,17 @@ json to_json(const file_facts& f) {
     hits.push_back(hit.rule);
     hits.push_back(hit.line);
   }
+  json checks = json::array();
+  for (const auto& hit : f.checks) {
+    checks.push_back(hit.rule);
+    checks.push_back(hit.line);
+  }
   const int flags =
       (f.binary ? 1 : 0) | (f.lfs_pointer ? 2 : 0) | (f.too_large ? 4 : 0) | (f.from_git ? 8 : 0);
   return json::array({f.size, f.mtime, f.inode, f.oid, f.lf_oid, f.language, flags, f.lines.code,
                       f.lines.comment, f.lines.blank, names_to_json(f.refs.imports),
-                      names_to_json(f.refs.env_used), names_to_json(f.refs.env_declared), hits});
+                      uses_to_json(f.refs.env_used), names_to_json(f.refs.env_declared), hits,
+                      secrets_to_json(f.secrets), checks});
 }
 
 file_facts from_json(const json& a) {
@@ -63,10 +102,14 @@ file_facts from_json(const json& a) {
   f.too_large = (flags & 4) != 0;
   f.from_git = (flags & 8) != 0;
   f.lines = {a.at(7), a.at(8), a.at(9)};
-  f.refs = {names_from_json(a.at(10)), names_from_json(a.at(11)), names_from_json(a.at(12))};
+  f.refs = {names_from_json(a.at(10)), uses_from_json(a.at(11)), names_from_json(a.at(12))};
   const auto& hits = a.at(13);
   for (std::size_t i = 0; i + 1 < hits.size(); i += 2)
     f.hits.push_back({hits[i].get<std::uint32_t>(), hits[i + 1].get<std::uint32_t>()});
+  f.secrets = secrets_from_json(a.at(14));
+  const auto& checks = a.at(15);
+  for (std::size_t i = 0; i + 1 < checks.size(); i += 2)
+    f.checks.push_back({checks[i].get<std::uint32_t>(), checks[i + 1].get<std::uint32_t>()});
   return f;
 }
 

@@ -29,7 +29,7 @@ std::vector<evidence> find_evidence(const step_context& context, const survey& a
       if (hit.rule == index)
         found.push_back({file.source, path, hit.line, "content", ""});
     }
-    const auto variables = [&](const std::vector<named_line>& names, std::string_view kind) {
+    const auto variables = [&](const auto& names, std::string_view kind) {
       for (const auto& item : names) {
         if (std::find(rule.env.begin(), rule.env.end(), item.name) != rule.env.end())
           found.push_back({file.source, path, item.line, kind, item.name});

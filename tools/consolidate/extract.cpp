@@ -3,7 +3,6 @@
 #include "tools/consolidate/paths.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cctype>
 
 namespace aeo::consolidate {
@@ -39,17 +38,13 @@ bool is_variable(std::string_view name) {
 class extractor {
 public:
   extractor(std::string_view language, references& out)
-      : language_(language), environment_(language == "Environment file"),
-        compose_(language == "YAML" || language == "Dockerfile" || language == "Shell"), out_(out) {
-  }
+      : language_(language), environment_(language == "Environment file"), out_(out) {}
 
   void line(std::string_view text, std::uint32_t number) {
     number_ = number;
     const auto trimmed = trim(text);
     if (environment_)
       declared(trimmed);
-    else
-      used(text);
     if (language_ == "Python")
       python(trimmed);
     else if (language_ == "JavaScript" || language_ == "TypeScript" || language_ == "Vue"
@@ -79,34 +74,6 @@ private:
     const auto name = leading_name(line);
     if (is_variable(name) && line.substr(name.size()).starts_with('='))
       add(out_.env_declared, name);
-  }
-
-  void used(std::string_view line) {
-    constexpr std::array<std::string_view, 7> calls{"os.environ[", "os.environ.get(", "os.getenv(",
-                                                    "os.Getenv(",  "os.LookupEnv(",   "getenv(",
-                                                    "env::var("};
-    for (const auto call : calls) {
-      for (auto at = line.find(call); at != std::string_view::npos; at = line.find(call, at + 1)) {
-        const bool part_of_other =
-            call == "getenv(" && at > 2
-            && (line.substr(at - 3, 3) == "os." || is_name_char(line[at - 1]));
-        const auto name = quoted(line.substr(at + call.size()));
-        if (!part_of_other && !name.empty() && leading_name(name) == name)
-          add(out_.env_used, name);
-      }
-    }
-    for (const std::string_view prefix : {"process.env.", "import.meta.env."}) {
-      for (auto at = line.find(prefix); at != std::string_view::npos;
-           at = line.find(prefix, at + 1))
-        add(out_.env_used, leading_name(line.substr(at + prefix.size())));
-    }
-    if (!compose_)
-      return;
-    for (auto at = line.find("${"); at != std::string_view::npos; at = line.find("${", at + 1)) {
-      const auto name = leading_name(line.substr(at + 2));
-      if (is_variable(name))
-        add(out_.env_used, name);
-    }
   }
 
   void python(std::string_view line) {
@@ -174,7 +141,6 @@ private:
 
   std::string_view language_;
   bool environment_;
-  bool compose_;
   references& out_;
   std::uint32_t number_ = 0;
   bool in_import_block_ = false;

@@ -13,10 +13,17 @@ struct named_line {
   std::uint32_t line = 0;
 };
 
+/// A place that reads an environment variable.
+struct variable_use {
+  std::string name; ///< empty: the name is not written there
+  std::uint32_t line = 0;
+  bool required = false; ///< no default and no handling of its absence was seen
+};
+
 /// What a line of source code says about the world outside its file.
 struct references {
   std::vector<named_line> imports;      ///< modules, packages, headers
-  std::vector<named_line> env_used;     ///< `os.environ["X"]`, `process.env.X`, `getenv("X")`, ...
+  std::vector<variable_use> env_used;   ///< filled by `variable_finder`, whose idioms are data
   std::vector<named_line> env_declared; ///< `X=` in an environment file
 };
 

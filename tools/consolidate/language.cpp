@@ -339,6 +339,17 @@ const language* find_language(std::string_view path, std::string_view head) {
   return language_by_name(interpreter_language(head));
 }
 
+bool is_comment_line(std::string_view line, const language* lang) {
+  line = trim(line);
+  if (lang == nullptr || line.empty())
+    return false;
+  const auto opens = [&](std::string_view token) {
+    return !token.empty() && line.starts_with(token);
+  };
+  return opens(lang->line_comment) || opens(lang->line_comment_2) || opens(lang->block_open)
+         || (lang->block_open == "/*" && (line == "*" || line.starts_with("* ")));
+}
+
 line_counts& line_counts::operator+=(const line_counts& other) {
   code += other.code;
   comment += other.comment;

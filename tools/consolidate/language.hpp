@@ -20,6 +20,9 @@ struct language {
 const language* find_language(std::string_view path, std::string_view head);
 const language* language_by_name(std::string_view name);
 
+/// True if the text, a line or its beginning, starts as a comment does.
+bool is_comment_line(std::string_view line, const language* lang);
+
 /// Every line is exactly one of the three. A line with code and a comment is code.
 struct line_counts {
   std::uint64_t code = 0;

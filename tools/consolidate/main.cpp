@@ -1,4 +1,6 @@
 #include "tools/consolidate/failure.hpp"
+#include "tools/consolidate/rule_files.hpp"
+#include "tools/consolidate/secrets.hpp"
 #include "tools/consolidate/step.hpp"
 
 #include <CLI/CLI.hpp>
@@ -30,24 +32,18 @@ std::string real_workspace(const std::string& given) {
   return real.string();
 }
 
-/// The shipped file lies in `config/` beside or above the program: build tree or installation.
+/// The workspace's own file, else the shipped one.
 std::string config_file(const std::string& given, const std::string& workspace) {
-  constexpr const char* name = "consolidation_config.json";
   if (!given.empty())
     return fs::absolute(given).string();
-  const auto own = fs::path(workspace) / "config" / name;
-  if (fs::exists(own))
-    return own.string();
-  std::error_code ec;
-  const auto program = fs::read_symlink("/proc/self/exe", ec).parent_path();
-  for (const auto* place : {"../../config", "../config", "config", "../share/aeo/config"}) {
-    const auto shipped = program / place / name;
-    if (fs::exists(shipped))
-      return fs::weakly_canonical(shipped).string();
-  }
-  throw failure(exit_status::configuration,
-                own.string() + ": is missing, and the shipped one was not found near "
-                    + program.string() + " (name one with --config)");
+  const auto directory = fs::path(workspace) / "config";
+  auto found = find_configuration(directory.string(), "consolidation_config.json");
+  if (found.empty())
+    throw failure(exit_status::configuration,
+                  directory.string()
+                      + "/consolidation_config.json: is missing, and the shipped one was not found "
+                        "near the program (name one with --config)");
+  return found;
 }
 
 int run(const step& chosen, const arguments& given) {
@@ -55,6 +51,8 @@ int run(const step& chosen, const arguments& given) {
   context.workspace = real_workspace(given.workspace);
   const auto out = checked_output(context.workspace, given.out);
   context.config = load_settings(config_file(given.config, context.workspace));
+  context.config.fingerprint_key =
+      fingerprint_key(context.consolidation() + "/.cache/fingerprint.key");
   context.progress = stderr_progress();
   const auto summary = run_step(chosen, context, out);
   std::cout << chosen.name << ": " << summary << '\n';

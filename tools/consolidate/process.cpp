@@ -17,8 +17,6 @@
 
 namespace aeo::consolidate {
 
-namespace {
-
 std::vector<std::string> child_environment(const std::vector<std::string>& changes) {
   std::map<std::string, std::string> values;
   for (char** entry = environ; *entry != nullptr; ++entry) {
@@ -47,6 +45,8 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
   result.push_back(nullptr);
   return result;
 }
+
+namespace {
 
 /// A start that fails is reported through a close-on-exec pipe, so that the caller learns errno.
 int spawn(std::vector<std::string> argv, const process_options& options, int in, int out, int err) {

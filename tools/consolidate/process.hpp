@@ -21,6 +21,11 @@ struct process_options {
   std::string_view input;               ///< written to the child's standard input
 };
 
+/// Our environment with the changes of `process_options`.
+std::vector<std::string> child_environment(const std::vector<std::string>& changes);
+/// Null-terminated, for exec; lives as long as `texts`.
+std::vector<char*> pointers(std::vector<std::string>& texts);
+
 /// Runs `argv` to its end and collects its output. Throws `failure` only when it cannot be started.
 process_result run_process(const std::vector<std::string>& argv, const process_options& options);
 

@@ -31,7 +31,9 @@ std::string combined(const evidence_rule& rule) {
 
 } // namespace
 
-rule_set::rule_set(const settings& config) {
+rule_set::rule_set(const settings& config)
+    : variables_(config.configuration), secrets_(config.security.secrets, config.fingerprint_key),
+      checks_(config.security) {
   for (const auto& rule : config.components)
     add("component:" + rule.id, rule);
   for (const auto& rule : config.integrations)
@@ -42,6 +44,8 @@ rule_set::rule_set(const settings& config) {
   }
   for (const auto& rule : config.requirements)
     add("requirement:" + rule.id, rule);
+  for (const auto& rule : config.signals)
+    add("signal:" + rule.id, rule);
   which_ = std::make_unique<re2::RE2::Set>(options(), re2::RE2::UNANCHORED);
   std::string all;
   for (std::uint32_t i = 0; i < entries_.size(); ++i) {
@@ -56,7 +60,7 @@ rule_set::rule_set(const settings& config) {
     which_rule_.push_back(i);
   }
   which_->Compile();
-  digest_ = sha256_hex(all);
+  digest_ = sha256_hex(all + variables_.digest() + secrets_.digest() + checks_.digest());
 }
 
 void rule_set::add(const std::string& key, const evidence_rule& rule) {

@@ -1,6 +1,9 @@
 #pragma once
 
+#include "tools/consolidate/line_checks.hpp"
+#include "tools/consolidate/secrets.hpp"
 #include "tools/consolidate/settings.hpp"
+#include "tools/consolidate/variables.hpp"
 
 #include <re2/re2.h>
 #include <re2/set.h>
@@ -30,10 +33,13 @@ public:
 
   std::vector<rule_hit> search(std::string_view path, std::string_view text) const;
 
-  /// Index of a rule by its key: `component:ID`, `integration:ID`, `assessment:ID/CHECK` or
-  /// `requirement:ID`.
+  /// Index of a rule by its key: `component:ID`, `integration:ID`, `assessment:ID/CHECK`,
+  /// `requirement:ID` or `signal:ID`.
   std::size_t index_of(const std::string& key) const;
   const evidence_rule& rule(std::size_t index) const { return entries_[index].rule; }
+  const variable_finder& variables() const { return variables_; }
+  const secret_scanner& secrets() const { return secrets_; }
+  const line_checker& checks() const { return checks_; }
   /// Changes when any expression or glob changes: what was found for other rules is not reused.
   const std::string& digest() const { return digest_; }
 
@@ -50,6 +56,9 @@ private:
   std::vector<entry> entries_;
   std::unique_ptr<re2::RE2::Set> which_;
   std::vector<std::uint32_t> which_rule_;
+  variable_finder variables_;
+  secret_scanner secrets_;
+  line_checker checks_;
   std::string digest_;
 };
 

@@ -75,6 +75,7 @@ void analyse(std::string_view path, std::string_view text, std::string_view form
   const auto* lang = find_language(path, text.substr(0, 200));
   if (lang != nullptr)
     facts.language = lang->name;
+  facts.secrets = rules.secrets().search(path, text);
   if (facts.binary)
     return;
   facts.lfs_pointer = text.starts_with("version https://git-lfs.github.com/spec/");
@@ -82,7 +83,9 @@ void analyse(std::string_view path, std::string_view text, std::string_view form
     facts.lf_oid = blob_id(format, without_cr(text));
   facts.lines = count_lines(text, lang);
   facts.refs = extract_references(facts.language, text);
+  facts.refs.env_used = rules.variables().find(path, facts.language, text);
   facts.hits = rules.search(path, text);
+  facts.checks = rules.checks().search(path, facts.language, text);
 }
 
 bool read_all(int fd, std::size_t expected, std::string& text) {
@@ -103,19 +106,23 @@ bool read_all(int fd, std::size_t expected, std::string& text) {
 }
 
 /// A file too large for text is hashed in pieces: its size bounds no memory of ours.
-void hash_large(int fd, std::string_view path, std::string_view format, file_facts& facts) {
+void hash_large(int fd, std::string_view path, std::string_view format, const rule_set& rules,
+                file_facts& facts) {
   facts.too_large = true;
   digest hash(format);
   hash.add("blob " + std::to_string(facts.size) + std::string(1, '\0'));
   std::string buffer(chunk_bytes, '\0');
   bool first = true;
+  secret_stream secrets(rules.secrets(), std::string(path));
   for (ssize_t n = 0; (n = ::read(fd, buffer.data(), buffer.size())) > 0; first = false) {
     const std::string_view piece(buffer.data(), static_cast<std::size_t>(n));
     hash.add(piece);
+    secrets.add(piece);
     if (first)
       facts.binary = piece.substr(0, sniff_bytes).find('\0') != std::string_view::npos;
   }
   facts.oid = hash.hex();
+  facts.secrets = secrets.finish();
   if (const auto* lang = find_language(path, {}); lang != nullptr)
     facts.language = lang->name;
 }
@@ -172,7 +179,7 @@ public:
     const auto& format = all_.source_of(file).object_format;
     std::string text;
     if (file.facts.size > context_.config.max_text_bytes)
-      hash_large(fd.get(), tracked.path, format, file.facts);
+      hash_large(fd.get(), tracked.path, format, rules_, file.facts);
     else if (!read_all(fd.get(), file.facts.size, text))
       return gone(file, std::strerror(errno));
     else
@@ -286,14 +293,15 @@ bool survey::modified(const scanned_file& file) const {
   return facts.from_git || (facts.oid != entry.oid && facts.lf_oid != entry.oid);
 }
 
-survey scan(const step_context& context, const rule_set& rules) {
+survey scan(const step_context& context, const rule_set& rules,
+            const std::string& cache_directory) {
   survey all;
   all.sources = find_sources(context);
   for (std::size_t s = 0; s < all.sources.size(); ++s) {
     for (std::size_t i = 0; i < all.sources[s].files.size(); ++i)
       all.files.push_back({s, i, {}});
   }
-  const scan_cache cache(context.consolidation() + "/.cache", rules);
+  const scan_cache cache(context.consolidation() + cache_directory, rules);
   const scanner reader(context, rules, all);
   std::vector<scanned_file*> pending;
   for (auto& file : all.files) {

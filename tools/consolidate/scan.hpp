@@ -27,6 +27,8 @@ struct file_facts {
   line_counts lines;
   references refs;
   std::vector<rule_hit> hits;
+  std::vector<secret_hit> secrets; ///< also of files that are binary or too large for text
+  std::vector<check_hit> checks;
 };
 
 struct scanned_file {
@@ -51,8 +53,9 @@ struct survey {
 };
 
 /// Reads what the cache does not know, on all cores. Steps that run at the same time take turns:
-/// the first reads, the others find everything in the cache.
-survey scan(const step_context& context, const rule_set& rules);
+/// the first reads, the others find everything in the cache, a directory below `consolidation()`.
+survey scan(const step_context& context, const rule_set& rules,
+            const std::string& cache_directory = "/.cache");
 
 /// The content of one file as the scan saw it; throws `failure` if it cannot be read.
 std::string read_content(const survey& all, const scanned_file& file);

@@ -1,134 +1,22 @@
 #include "tools/consolidate/settings.hpp"
 
+#include "tools/consolidate/cursor.hpp"
 #include "tools/consolidate/failure.hpp"
 #include "tools/consolidate/paths.hpp"
+#include "tools/consolidate/rule_files.hpp"
 
 #include <re2/re2.h>
 
 #include <algorithm>
-#include <fstream>
+#include <filesystem>
 #include <functional>
 #include <set>
-#include <sstream>
 
 namespace aeo::consolidate {
 
 namespace {
 
-using nlohmann::json;
 using strings = std::vector<std::string>;
-
-/// One value with its place; errors go to a list that all cursors share.
-class cursor {
-public:
-  cursor(const json& value, std::string pointer, const std::string& file, strings& errors)
-      : value_(value), pointer_(std::move(pointer)), file_(file), errors_(errors) {}
-
-  void wrong(const std::string& what) const {
-    errors_.push_back(file_ + ": " + (pointer_.empty() ? "/" : pointer_) + ": " + what);
-  }
-
-  /// False (with an error) unless this is an object with only the `known` keys.
-  bool object(const strings& known, const strings& required = {}) const {
-    if (!is("object", value_.is_object()))
-      return false;
-    for (const auto& [key, ignored] : value_.items()) {
-      if (std::find(known.begin(), known.end(), key) == known.end())
-        at(key).wrong("unknown key, expected one of: " + joined(known));
-    }
-    for (const auto& key : required) {
-      if (!value_.contains(key))
-        wrong("missing key \"" + key + "\"");
-    }
-    return true;
-  }
-
-  bool has(const std::string& key) const { return value_.is_object() && value_.contains(key); }
-
-  cursor at(const std::string& key) const {
-    std::string escaped;
-    for (const char c : key)
-      escaped += c == '~' ? "~0" : c == '/' ? "~1" : std::string(1, c);
-    return {value_.at(key), pointer_ + "/" + escaped, file_, errors_};
-  }
-
-  void each(const std::function<void(const cursor&)>& visit) const {
-    if (!is("array", value_.is_array()))
-      return;
-    for (std::size_t i = 0; i < value_.size(); ++i)
-      visit({value_[i], pointer_ + "/" + std::to_string(i), file_, errors_});
-  }
-
-  void read(const std::string& key, std::string& out, bool may_be_empty = true) const {
-    if (!has(key))
-      return;
-    const auto place = at(key);
-    if (!place.is("string", place.value_.is_string()))
-      return;
-    out = place.value_.get<std::string>();
-    if (out.empty() && !may_be_empty)
-      place.wrong("is empty, expected a non-empty string");
-  }
-
-  void read(const std::string& key, bool& out) const {
-    if (has(key) && at(key).is("boolean", at(key).value_.is_boolean()))
-      out = value_.at(key).get<bool>();
-  }
-
-  template <class Integer>
-  void read_count(const std::string& key, Integer& out) const {
-    if (!has(key))
-      return;
-    const auto place = at(key);
-    if (!place.value_.is_number_integer() || place.value_.get<std::int64_t>() < 0)
-      place.wrong("is " + place.shown() + ", expected an integer of at least 0");
-    else
-      out = place.value_.get<Integer>();
-  }
-
-  void read(const std::string& key, strings& out) const {
-    if (!has(key))
-      return;
-    at(key).each([&](const cursor& item) {
-      if (item.is("string", item.value_.is_string()))
-        out.push_back(item.value_.get<std::string>());
-    });
-  }
-
-  void read_choice(const std::string& key, std::string& out, const strings& choices) const {
-    read(key, out);
-    if (has(key) && value_.at(key).is_string()
-        && std::find(choices.begin(), choices.end(), out) == choices.end())
-      at(key).wrong("is \"" + out + "\", expected one of: " + joined(choices));
-  }
-
-  bool is(const std::string& type, bool holds) const {
-    if (!holds)
-      wrong("is " + shown() + ", expected " + (type.find_first_of("aeio") == 0 ? "an " : "a ")
-            + type);
-    return holds;
-  }
-
-  const json& value() const { return value_; }
-
-private:
-  static std::string joined(const strings& words) {
-    std::string text;
-    for (const auto& word : words)
-      text += (text.empty() ? "" : ", ") + word;
-    return text;
-  }
-
-  std::string shown() const {
-    return std::string(value_.type_name()) + " "
-           + printable(value_.dump(-1, ' ', false, json::error_handler_t::replace), 60);
-  }
-
-  const json& value_;
-  std::string pointer_;
-  const std::string& file_;
-  strings& errors_;
-};
 
 const strings severities{"critical", "high", "medium", "low"};
 const strings kinds{"service", "app", "library", "infrastructure", "docs", "data"};
@@ -224,19 +112,6 @@ void read_domain(const cursor& domain, settings& out) {
   });
 }
 
-bool escapes(const std::string& path) {
-  const auto parts = split(path, '/');
-  return path.starts_with('/') || std::find(parts.begin(), parts.end(), "..") != parts.end();
-}
-
-void read_relative(const cursor& at, const std::string& key, std::string& out) {
-  at.read(key, out);
-  while (out.ends_with('/'))
-    out.pop_back();
-  if (escapes(out))
-    at.at(key).wrong("is \"" + out + "\", expected a relative path without \"..\"");
-}
-
 void read_repositories(const cursor& root, settings& out) {
   if (!root.has("repositories"))
     return;
@@ -254,8 +129,8 @@ void read_repositories(const cursor& root, settings& out) {
       at.at("name").wrong("is \"" + item.name
                           + "\", expected letters, digits, dot, dash and underscore that may begin "
                             "a git branch name");
-    read_relative(at, "path", item.path);
-    read_relative(at, "target", item.target);
+    at.read_relative("path", item.path);
+    at.read_relative("target", item.target);
     if (!item.name.empty() && !names.insert(item.name).second)
       at.wrong("has the name \"" + item.name + "\" a second time, expected unique names");
     out.repositories.push_back(item);
@@ -273,7 +148,7 @@ void read_mapping(const cursor& root, settings& out) {
       at.read("repository", rule.repository);
       at.read("directory", rule.directory, false);
       at.read_choice("kind", rule.kind, kinds);
-      read_relative(at, "target", rule.target);
+      at.read_relative("target", rule.target);
       out.mapping.push_back(rule);
     });
   }
@@ -303,51 +178,24 @@ void read_scan(const cursor& root, settings& out) {
   scan.read("vendored", out.vendored);
 }
 
-/// Commands that replace what later phases detect: checked for form here, used there.
-void read_commands(const cursor& root) {
-  const auto command = [](const cursor& at) {
-    if (!at.object({"name", "command", "cwd", "timeout", "env", "thresholds"}, {"command"}))
-      return;
-    const auto place = at.at("command");
-    if (place.value().is_array()) {
-      strings argv;
-      at.read("command", argv);
-      if (argv.empty())
-        place.wrong("is empty, expected a program with its arguments");
-    } else {
-      place.is("array or string", place.value().is_string());
-    }
-    std::string text;
-    at.read("name", text);
-    read_relative(at, "cwd", text);
-    int seconds = 0;
-    at.read_count("timeout", seconds);
-    for (const auto* key : {"env", "thresholds"}) {
-      if (at.has(key))
-        at.at(key).is("object", at.at(key).value().is_object());
-    }
-  };
-  for (const auto* key : {"tests", "load", "deploy", "backup"}) {
-    if (root.has(key))
-      root.at(key).each(command);
-  }
-}
-
 } // namespace
 
 settings parse_settings(const std::string& text, const std::string& file) {
   settings out;
   out.file = file;
   try {
-    out.raw = json::parse(text);
-  } catch (const json::parse_error& error) {
+    out.raw = nlohmann::json::parse(text);
+  } catch (const nlohmann::json::parse_error& error) {
     throw failure(exit_status::configuration,
                   file + ": /: is not JSON (" + error.what() + "), expected one JSON object");
   }
   strings errors;
   const cursor root(out.raw, "", file, errors);
-  if (root.object({"$schema", "repositories", "scan", "domain", "requirements", "mapping",
-                   "strategies", "tests", "load", "deploy", "backup"})) {
+  if (root.object({"$schema",      "repositories",   "scan",          "domain",
+                   "requirements", "mapping",        "strategies",    "tests",
+                   "testing",      "syntax",         "integration",   "load",
+                   "performance",  "cicd",           "deploy",        "post_deploy",
+                   "backup",       "infrastructure", "observability", "validation"})) {
     read_repositories(root, out);
     read_scan(root, out);
     if (root.has("domain"))
@@ -363,7 +211,18 @@ settings parse_settings(const std::string& text, const std::string& file) {
           return ok;
         });
     read_mapping(root, out);
-    read_commands(root);
+    read_run_settings(root, out.run);
+    read_infrastructure(root, out.infrastructure);
+    read_observability(root, out.observability);
+    if (root.has("observability"))
+      read_rules(root.at("observability"), "signals", out.signals,
+                 [](const cursor& at, severity_rule& rule) {
+                   const bool ok = read_rule(at, rule, {"severity", "advice"});
+                   if (ok)
+                     read_severity(at, rule);
+                   return ok;
+                 });
+    read_validation(root, out.readiness);
   }
   if (errors.empty())
     return out;
@@ -374,13 +233,11 @@ settings parse_settings(const std::string& text, const std::string& file) {
 }
 
 settings load_settings(const std::string& file) {
-  std::ifstream in(file, std::ios::binary);
-  std::ostringstream text;
-  if (!in || !(text << in.rdbuf()))
-    throw failure(exit_status::configuration,
-                  file
-                      + ": /: cannot be read, expected a consolidation_config.json (see --config)");
-  return parse_settings(text.str(), file);
+  auto out = parse_settings(configuration_text(file), file);
+  const auto beside = std::filesystem::path(file).parent_path().string();
+  out.configuration = load_configuration_rules(beside);
+  out.security = load_security_rules(beside);
+  return out;
 }
 
 } // namespace aeo::consolidate

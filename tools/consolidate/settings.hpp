@@ -1,5 +1,10 @@
 #pragma once
 
+#include "tools/consolidate/configuration_rules.hpp"
+#include "tools/consolidate/infra_settings.hpp"
+#include "tools/consolidate/run_settings.hpp"
+#include "tools/consolidate/security_rules.hpp"
+
 #include <nlohmann/json.hpp>
 
 #include <cstdint>
@@ -82,6 +87,14 @@ struct settings {
   std::vector<requirement_rule> requirements;
   std::vector<mapping_rule> mapping;
   std::vector<strategy_rule> strategies;
+  std::vector<severity_rule> signals; ///< of services: health, metrics, logging, ...
+  infrastructure_settings infrastructure;
+  observability_settings observability;
+  std::vector<readiness_check> readiness;
+  run_settings run;   ///< suites, syntax checks, load, pipeline; commands that a user gives
+  configuration_rules configuration; ///< from configuration_rules.json
+  security_rules security;           ///< from security_rules.json
+  std::string fingerprint_key;       ///< of secrets; needed where there are rules for them
   nlohmann::json raw; ///< the whole document, for the steps of the later phases
 };
 

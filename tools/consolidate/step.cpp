@@ -109,11 +109,41 @@ progress_function stderr_progress() {
   };
 }
 
+namespace {
+
+/// Every `not_measured` of a document with where it stands, so that a reader need not search.
+void list_not_measured(const ordered& value, const std::string& place, ordered& out) {
+  if (!value.is_structured())
+    return;
+  if (value.is_object() && value.contains("status") && value.at("status") == "not_measured")
+    out.push_back({{"what", place.empty() ? "the whole" : place},
+                   {"reason", value.contains("reason") ? value.at("reason") : ordered("")}});
+  for (const auto& [key, item] : value.items()) {
+    // A list of things with names reads better by name than by number.
+    const bool named = item.is_object() && value.is_array();
+    auto part = key;
+    for (const auto* name : {"name", "title", "id", "language"}) {
+      if (named && item.contains(name) && item.at(name).is_string()) {
+        part = item.at(name).get<std::string>();
+        break;
+      }
+    }
+    list_not_measured(item, place.empty() ? part : place + " / " + part, out);
+  }
+}
+
+} // namespace
+
 std::string run_step(const step& chosen, const step_context& context, const std::string& out) {
   auto result = chosen.run(context);
   ordered document{{"step", chosen.name}, {"phase", chosen.phase}, {"format", 1}};
+  document["summary"] = result.summary;
+  ordered gaps = ordered::array();
+  list_not_measured(result.document, "", gaps);
   for (auto& [key, value] : result.document.items())
     document[key] = std::move(value);
+  if (!document.contains("not_measured") && !gaps.empty())
+    document["not_measured"] = std::move(gaps);
   write_durably(out, document.dump(2, ' ', false, ordered::error_handler_t::replace) + "\n");
   return std::move(result.summary);
 }

@@ -59,7 +59,10 @@ ordered not_measured(const std::string& reason);
 
 progress_function stderr_progress();
 
-/// Adds up the parts into `--out`: name of the step, schema version, document; returns the summary.
+/// Adds up the parts into `--out`: name of the step, schema version, summary, document, and under
+/// `not_measured` whatever of it says so (unless the document has that list itself). The report of
+/// the node quotes `summary`, `decisions`, `not_measured`, `findings` and `problems`, see
+/// actors/core/output_words.hpp. Returns the summary.
 std::string run_step(const step& chosen, const step_context& context, const std::string& out);
 
 } // namespace aeo::consolidate

@@ -25,6 +25,9 @@ public:
     root = fs::canonical(name).string();
     context.workspace = root;
     context.config.file = root + "/none";
+    context.config.configuration = load_configuration_rules(AEO_SOURCE_DIR "/config");
+    context.config.security = load_security_rules(AEO_SOURCE_DIR "/config");
+    context.config.fingerprint_key = "a key for tests";
     context.progress = [](std::string_view, std::size_t, std::size_t) {};
   }
   ~temporary_workspace() {

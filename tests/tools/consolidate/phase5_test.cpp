@@ -1,0 +1,317 @@
+#include "tests/tools/consolidate/temporary_workspace.hpp"
+#include "tools/consolidate/confine.hpp"
+#include "tools/consolidate/failure.hpp"
+#include "tools/consolidate/scratch.hpp"
+#include "tools/consolidate/suites.hpp"
+#include "tools/consolidate/supervised.hpp"
+#include "tools/consolidate/test_counts.hpp"
+#include "tools/consolidate/test_failures.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <poll.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+
+using namespace aeo::consolidate;
+using namespace aeo::consolidate::test;
+
+namespace {
+
+constexpr const char* testing_output = "repository_consolidation/testing_results.json";
+
+void merged_one_file(const temporary_workspace& ws) {
+  ws.start("one");
+  ws.write("one/README.md", "# one\n");
+  ws.commit("one", "first");
+  ws.merge();
+}
+
+command_setting suite_command(const std::string& name, const std::string& line) {
+  command_setting item;
+  item.name = name;
+  item.argv = {"/bin/sh", "-c", line};
+  item.summary = {{"run", "(\\d+) run"}, {"failed", "(\\d+) bad"}};
+  return item;
+}
+
+bool process_lives(int pid) {
+  return ::kill(pid, 0) == 0;
+}
+
+} // namespace
+
+TEST_CASE("the counts are those of the runner's summary") {
+  const auto counts = [](const char* text) { return count_summary(text).value(); };
+  CHECK(counts("Ran 6 tests in 0.1s\n\nFAILED (failures=4, errors=1, skipped=1, expected "
+               "failures=1, unexpected successes=1)\n")
+        == test_counts{6, 6, 1});
+  CHECK(counts("Ran 1 test in 0.1s\n\nOK\n") == test_counts{1, 0, 0});
+  CHECK(counts("# tests 5\n# suites 1\n# pass 2\n# fail 1\n# cancelled 0\n# skipped 1\n# todo 1\n")
+        == test_counts{5, 1, 2});
+  CHECK(counts("ℹ tests 3\nℹ suites 0\nℹ pass 3\nℹ fail 0\nℹ cancelled 0\nℹ skipped 0\nℹ todo 0\n")
+        == test_counts{3, 0, 0});
+  CHECK(counts("test result: FAILED. 1 passed; 1 failed; 1 ignored; 0 measured\n"
+               "test result: ok. 2 passed; 0 failed; 0 ignored; 0 measured\n")
+        == test_counts{5, 1, 1});
+  CHECK(counts("\x1b[1mTests:       1 failed, 2 skipped, 9 passed, 12 total\x1b[0m\n")
+        == test_counts{12, 1, 2});
+  CHECK(counts("      Tests  1 failed | 9 passed (10)\n") == test_counts{10, 1, 0});
+  CHECK(counts("  9 passing (10ms)\n  2 pending\n  1 failing\n") == test_counts{12, 1, 2});
+  CHECK(counts("# TOTAL: 5\n# PASS:  3\n# SKIP:  1\n# XFAIL: 0\n# FAIL:  1\n# ERROR: 0\n")
+        == test_counts{5, 1, 1});
+  CHECK(counts("5 specs, 2 failures\n") == test_counts{5, 2, 0});
+  CHECK(counts("1..3\nok 1 - a\nnot ok 2 - b\nok 3 - c # SKIP no\n") == test_counts{3, 1, 1});
+  CHECK(counts("==== 5 failed, 2 passed, 1 skipped in 0.35s ====\n") == test_counts{8, 5, 1});
+  CHECK_FALSE(count_summary("all good\n").has_value());
+}
+
+TEST_CASE("go's events count tests and subtests but no packages") {
+  const auto counts = count_go_json("{\"Action\":\"run\",\"Package\":\"x\",\"Test\":\"A\"}\n"
+                                    "# x\n./a.go:1: not an event\n"
+                                    "{\"Action\":\"skip\",\"Package\":\"x\",\"Test\":\"A/s\"}\n"
+                                    "{\"Action\":\"pass\",\"Package\":\"x\",\"Test\":\"A\"}\n"
+                                    "{\"Action\":\"fail\",\"Package\":\"x\",\"Test\":\"B\"}\n"
+                                    "{\"Action\":\"fail\",\"Package\":\"x\"}\n");
+  CHECK(counts == test_counts{3, 1, 1});
+  CHECK_FALSE(count_go_json("build failed\n").has_value());
+}
+
+TEST_CASE("a JUnit file that is none gives no count") {
+  temporary_workspace ws;
+  ws.write("a.xml", "<testsuites><testsuite tests='9' failures='5' errors='0' skipped='2'>"
+                    "<testcase/></testsuite></testsuites>");
+  ws.write("b.xml", "<testsuite><testcase/><testcase><failure/></testcase></testsuite>");
+  ws.write("c.xml", "<html/>");
+  CHECK(count_junit({ws.root + "/a.xml"}) == test_counts{9, 5, 2});
+  CHECK(count_junit({ws.root + "/a.xml", ws.root + "/b.xml"}) == test_counts{11, 6, 2});
+  CHECK_FALSE(count_junit({ws.root + "/c.xml"}).has_value());
+  CHECK_FALSE(count_junit({}).has_value());
+}
+
+TEST_CASE("suites are found and run, and a failed test has its path and line") {
+  temporary_workspace ws;
+  ws.start("py");
+  ws.write("py/pyproject.toml", "[project]\nname = \"py\"\n");
+  ws.write("py/py/__init__.py", "");
+  ws.write("py/tests/test_a.py", "import unittest\n\nclass A(unittest.TestCase):\n"
+                                 "    def test_good(self):\n        pass\n\n"
+                                 "    def test_bad(self):\n        self.assertEqual(1, 2)\n");
+  ws.commit("py", "tests");
+  ws.start("js");
+  ws.write("js/package.json", "{\"name\": \"js\", \"scripts\": {\"test\": \"node --test\"}}");
+  ws.write("js/a.test.js", "const {test} = require('node:test');\n"
+                           "test('good', () => {});\n"
+                           "test('bad', () => { throw new Error('x'); });\n");
+  ws.commit("js", "tests");
+  ws.merge();
+  const auto found = ws.run("testing", testing_output);
+  CHECK(found["suites_total"] == 2);
+  CHECK(found["tests_run"] == 4);
+  CHECK(found["tests_failed"] == 2);
+  CHECK(found["suites_failed"] == 2);
+  CHECK(found["suites_without_count"] == 0);
+  CHECK(found["monorepo_changed"] == false);
+  for (const auto& suite : found["suites"]) {
+    CHECK(suite["status"] == "failed");
+    REQUIRE(suite["failures"].size() == 1);
+    const auto path = suite["failures"][0]["path"].get<std::string>();
+    const auto text = ws.read("consolidation/monorepo/" + path);
+    const auto line = split(text, '\n').at(suite["failures"][0]["line"].get<std::size_t>() - 1);
+    INFO(path);
+    CHECK((line.find("assertEqual(1, 2)") != std::string_view::npos
+           || line.find("test('bad'") != std::string_view::npos));
+    CHECK(fs::exists(ws.root + "/" + suite["log"].get<std::string>()));
+  }
+  CHECK_FALSE(fs::exists(ws.root + "/consolidation/.scratch"));
+}
+
+TEST_CASE("a suite without a count, without tests or with an exit code does not pass") {
+  temporary_workspace ws;
+  merged_one_file(ws);
+  ws.context.config.run.tests = {
+      suite_command("silent", "echo all fine"), suite_command("none", "echo 0 run"),
+      suite_command("exit", "echo 3 run; exit 4"), suite_command("good", "echo 2 run; echo 0 bad")};
+  const auto found = ws.run("testing", testing_output);
+  CHECK(found["suites"][0]["status"] == "no_count");
+  CHECK(found["suites"][0]["tests_run"]["status"] == "not_measured");
+  CHECK(found["suites"][1]["status"] == "no_tests");
+  CHECK(found["suites"][2]["status"] == "failed");
+  CHECK(found["suites"][3]["status"] == "passed");
+  CHECK(found["suites_without_count"] == 1);
+  CHECK(found["suites_failed"] == 3);
+  CHECK(found["tests_run"] == 5);
+}
+
+TEST_CASE("a suite whose tool is not there is not measured and not passed") {
+  temporary_workspace ws;
+  merged_one_file(ws);
+  auto item = suite_command("absent", "");
+  item.argv = {"no-such-tool-of-aeo"};
+  ws.context.config.run.tests = {item};
+  const auto found = ws.run("testing", testing_output);
+  CHECK(found["suites_not_measured"] == 1);
+  CHECK(found["suites_passed"] == 0);
+  CHECK(found["tests_run"]["status"] == "not_measured");
+}
+
+TEST_CASE("no suite at all is zero tests") {
+  temporary_workspace ws;
+  merged_one_file(ws);
+  const auto found = ws.run("testing", testing_output);
+  CHECK(found["suites_total"] == 0);
+  CHECK(found["tests_run"] == 0);
+}
+
+TEST_CASE("a suite that hangs is ended with everything that it started") {
+  temporary_workspace ws;
+  merged_one_file(ws);
+  auto item = suite_command("hangs", "setsid sleep 1000 & echo pid $!; sleep 1001");
+  item.timeout = 1;
+  ws.context.config.run.tests = {item};
+  const auto found = ws.run("testing", testing_output);
+  CHECK(found["suites"][0]["status"] == "timed_out");
+  const auto log = ws.read(found["suites"][0]["log"].get<std::string>());
+  REQUIRE(log.starts_with("pid "));
+  CHECK_FALSE(process_lives(std::stoi(log.substr(4))));
+}
+
+TEST_CASE("a signal ends the suite and removes the scratch copy before it ends the step") {
+  temporary_workspace ws;
+  merged_one_file(ws);
+  const auto pid_file = ws.root + "/consolidation/.cache/tools/pid";
+  ws.context.config.run.tests = {suite_command("signals", "sleep 1002 & echo $! > " + pid_file
+                                                              + "; kill -TERM $PPID; sleep 1003")};
+  try {
+    ws.run("testing", testing_output);
+    FAIL("went on");
+  } catch (const failure& error) {
+    CHECK(error.status() == exit_status::try_again);
+    CHECK(std::string(error.what()).find("Terminated") != std::string::npos);
+  }
+  CHECK_FALSE(process_lives(std::stoi(ws.read("consolidation/.cache/tools/pid"))));
+  CHECK_FALSE(fs::exists(ws.root + "/consolidation/.scratch"));
+}
+
+TEST_CASE("a step that is killed takes the whole group of its suite along") {
+  temporary_workspace ws;
+  const int step = ::fork();
+  if (step == 0) {
+    supervision rules;
+    rules.directory = ws.root;
+    rules.log_file = ws.root + "/log";
+    run_supervised({"/bin/sh", "-c", "sleep 1004 & echo $!; kill -KILL $PPID; sleep 1005"}, rules);
+    ::_exit(0);
+  }
+  int status = 0;
+  ::waitpid(step, &status, 0);
+  REQUIRE(WIFSIGNALED(status));
+  const int pid = std::stoi(ws.read("log"));
+  const int fd = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
+  if (fd >= 0) {
+    pollfd item{fd, POLLIN, 0};
+    CHECK(::poll(&item, 1, 10'000) == 1);
+    ::close(fd);
+  }
+}
+
+TEST_CASE("a suite sees no secrets and a home of its own") {
+  temporary_workspace ws;
+  merged_one_file(ws);
+  ::setenv("AEO_TEST_API_TOKEN", "do-not-show", 1);
+  ws.context.config.run.tests = {suite_command("env", "env; echo 1 run")};
+  const auto found = ws.run("testing", testing_output);
+  const auto log = ws.read(found["suites"][0]["log"].get<std::string>());
+  CHECK(log.find("do-not-show") == std::string::npos);
+  CHECK(log.find("HOME=" + ws.root + "/consolidation/.scratch/") != std::string::npos);
+  ::unsetenv("AEO_TEST_API_TOKEN");
+}
+
+TEST_CASE("a suite cannot write outside the scratch copy") {
+  if (!write_confinement::supported())
+    SKIP("this kernel has no Landlock");
+  temporary_workspace ws;
+  merged_one_file(ws);
+  ws.context.config.run.tests = {suite_command(
+      "escapes", "echo x > " + ws.root
+                     + "/one/new; echo x > ../../../monorepo/new;"
+                       "echo x > inside && echo 1 run; echo x > /dev/null || echo 9 bad")};
+  const auto found = ws.run("testing", testing_output);
+  CHECK(found["suites"][0]["status"] == "passed");
+  CHECK_FALSE(fs::exists(ws.root + "/one/new"));
+  CHECK_FALSE(fs::exists(ws.root + "/consolidation/monorepo/new"));
+  CHECK(found["monorepo_changed"] == false);
+}
+
+TEST_CASE("a change of the monorepo is told") {
+  temporary_workspace ws;
+  merged_one_file(ws);
+  ws.context.config.run.writable = {ws.root};
+  ws.context.config.run.tests = {
+      suite_command("bad", "echo x > ../../../monorepo/new; echo 1 run")};
+  CHECK(ws.run("testing", testing_output)["monorepo_changed"] == true);
+}
+
+TEST_CASE("the scratch copy holds HEAD and goes with its scope, read-only directories too") {
+  temporary_workspace ws;
+  merged_one_file(ws);
+  std::string root;
+  {
+    const scratch_checkout copy(ws.context, "test");
+    root = copy.root();
+    CHECK(copy.files() == std::vector<std::string>{"docs/one/README.md"});
+    CHECK(copy.read("docs/one/README.md") == "# one\n");
+    CHECK(git(copy.tree()).line({"rev-parse", "HEAD"})
+          == ws.monorepo().line({"rev-parse", "HEAD"}));
+    CHECK(git(copy.tree()).output({"status", "--porcelain"}).empty());
+    fs::create_directories(copy.tree() + "/a/b");
+    fs::permissions(copy.tree() + "/a", fs::perms::owner_read);
+  }
+  CHECK_FALSE(fs::exists(root));
+  CHECK_FALSE(fs::exists(ws.root + "/consolidation/.scratch"));
+}
+
+TEST_CASE("what a killed step left is removed by the next") {
+  temporary_workspace ws;
+  merged_one_file(ws);
+  fs::create_directories(ws.root + "/consolidation/.scratch/testing-abcdef/tree");
+  { const scratch_checkout copy(ws.context, "test"); }
+  CHECK_FALSE(fs::exists(ws.root + "/consolidation/.scratch"));
+}
+
+TEST_CASE("without a monorepo the step names the one that makes it") {
+  temporary_workspace ws;
+  ws.write("consolidation/reports/component_mapping.json", "{}");
+  try {
+    ws.run("testing", testing_output);
+    FAIL("accepted");
+  } catch (const failure& error) {
+    CHECK(error.status() == exit_status::no_input);
+    CHECK(std::string(error.what()).find("conflict-resolution") != std::string::npos);
+  }
+}
+
+TEST_CASE("a recipe that calls a runner is not counted a second time") {
+  temporary_workspace ws;
+  ws.start("m");
+  ws.write("m/Makefile", "check:\n\tcd sub && go test ./...\n");
+  ws.write("m/sub/go.mod", "module example.com/m\n\ngo 1.20\n");
+  ws.write("m/sub/a_test.go", "package m\n");
+  ws.write("m/native/Makefile", "all:\n\ntest: all\n\t./run-tests\n");
+  ws.write("m/web/package.json",
+           "{\"scripts\": {\"test\": \"echo \\\"Error: no test specified\\\" && exit 1\"}}");
+  ws.commit("m", "first");
+  ws.merge();
+  const auto mapping = read_output(ws.context, "reports/component_mapping.json", "x");
+  const scratch_checkout copy(ws.context, "test");
+  suite_search search(ws.context, copy, mapping);
+  find_suites(ws.context, search);
+  std::vector<std::string> ids;
+  for (const auto& suite : search.suites)
+    ids.push_back(suite.id);
+  CHECK(ids == std::vector<std::string>{"go libs/m/sub", "make libs/m/native"});
+  CHECK(search.others.size() == 2);
+}

@@ -1,0 +1,371 @@
+#include "tools/consolidate/endpoints.hpp"
+
+#include "tools/consolidate/evidence.hpp"
+#include "tools/consolidate/functions.hpp"
+#include "tools/consolidate/parallel.hpp"
+#include "tools/consolidate/paths.hpp"
+#include "tools/consolidate/variable_table.hpp"
+
+#include <algorithm>
+#include <map>
+#include <unordered_map>
+#include <unordered_set>
+
+namespace aeo::consolidate {
+
+namespace {
+
+/// A handler that is written where it is registered is looked at so far.
+constexpr std::uint32_t handler_lines = 60;
+constexpr int call_depth = 3;
+constexpr std::uint64_t largest_code = 1U << 20;
+
+using line_list = std::vector<std::string_view>;
+
+/// The expressions that tell guards, compiled.
+struct guard_rules {
+  explicit guard_rules(const security_rules& rules) {
+    for (const auto& hook : rules.webhooks) {
+      signatures.push_back(compiled_guard(hook.signature));
+      routes.push_back(compiled_guard(hook.route));
+      contexts.push_back(compiled_guard(hook.context));
+    }
+    constant_time = compiled_guard(rules.constant_time);
+    authentication = compiled_guard(rules.authentication);
+    rate_limit = compiled_guard(rules.rate_limit);
+    middleware = compiled_guard(rules.middleware);
+    webhook_route = compiled_guard(rules.webhook_route);
+    public_routes = compiled_guard(rules.public_routes);
+    not_guards = compiled_guard(rules.not_guards);
+  }
+
+  static std::unique_ptr<re2::RE2> compiled_guard(const std::string& expression) {
+    return std::make_unique<re2::RE2>(expression, line_engine::options());
+  }
+
+  std::vector<std::unique_ptr<re2::RE2>> signatures, routes, contexts;
+  std::unique_ptr<re2::RE2> constant_time, authentication, rate_limit, middleware, webhook_route,
+      public_routes, not_guards;
+};
+
+bool has(const std::unique_ptr<re2::RE2>& expression, std::string_view text) {
+  return re2::RE2::PartialMatch({text.data(), text.size()}, *expression);
+}
+
+/// One code file, kept while its repository is looked at.
+struct code_file {
+  std::size_t file = 0;
+  std::string text;
+  line_list lines;
+  std::vector<function_extent> functions;
+};
+
+struct function_id {
+  std::size_t code = 0; ///< index of the code file
+  std::size_t function = 0;
+};
+
+/// Lines of a file that belong to an endpoint.
+struct region {
+  std::size_t code = 0;
+  std::uint32_t first = 0;
+  std::uint32_t last = 0;
+};
+
+/// Everything about the endpoints of one repository.
+class repository_endpoints {
+public:
+  repository_endpoints(const step_context& context, const survey& all, const rule_set& rules,
+                       const guard_rules& guards, std::size_t source)
+      : context_(context), all_(all), rules_(rules), guards_(guards),
+        finder_(context.config.security), source_(source) {}
+
+  void find(std::vector<endpoint>& out) {
+    read_code();
+    const auto first = out.size();
+    for (std::size_t c = 0; c < code_.size(); ++c)
+      add_routes(c, out);
+    for (auto i = first; i < out.size(); ++i)
+      judge(out[i]);
+  }
+
+private:
+  void read_code() {
+    for (std::size_t f = 0; f < all_.files.size(); ++f) {
+      const auto& file = all_.files[f];
+      if (file.source == source_ && file.facts.size <= largest_code
+          && finder_.knows(file.facts.language) && is_readable_text(all_, file)
+          && !is_excluded(context_, all_, file) && is_production(context_, all_.tracked(file).path))
+        code_.push_back({f, {}, {}, {}});
+    }
+    for_each_parallel(code_.size(), [&](std::size_t c) {
+      auto& item = code_[c];
+      const auto& file = all_.files[item.file];
+      item.text = read_content(all_, file);
+      item.lines = split(item.text, '\n');
+      item.functions = finder_.find(file.facts.language, item.lines);
+    });
+    for (std::size_t c = 0; c < code_.size(); ++c) {
+      for (std::size_t i = 0; i < code_[c].functions.size(); ++i)
+        by_name_[code_[c].functions[i].name].push_back({c, i});
+    }
+  }
+
+  void add_routes(std::size_t c, std::vector<endpoint>& out) {
+    const auto& item = code_[c];
+    const auto& checker = rules_.checks();
+    for (const auto& hit : all_.files[item.file].facts.checks) {
+      if (hit.rule < checker.first_route() || hit.line > item.lines.size())
+        continue;
+      const auto& expression = checker.expression(hit.rule);
+      const auto& rule = checker.route(hit.rule);
+      const auto line = item.lines[hit.line - 1];
+      std::vector<re2::StringPiece> groups(
+          static_cast<std::size_t>(expression.NumberOfCapturingGroups()) + 1);
+      if (!expression.Match({line.data(), line.size()}, 0, line.size(), re2::RE2::UNANCHORED,
+                            groups.data(), static_cast<int>(groups.size())))
+        continue;
+      const auto group = [&](const char* name) {
+        const int number = group_number(expression, name);
+        return number < 0 ? std::string_view{}
+                          : std::string_view(groups[static_cast<std::size_t>(number)].data(),
+                                             groups[static_cast<std::size_t>(number)].size());
+      };
+      endpoint found;
+      found.file = item.file;
+      found.line = hit.line;
+      found.rule = rule.id;
+      found.route = printable(group("route"), 200);
+      found.method = method_of(rule, group("method"), line, c, hit.line);
+      found.is_public = has(guards_.public_routes, found.route);
+      found.webhook = webhook_of(found, c);
+      regions_[{found.file, found.line}] = regions_of(c, hit.line, rule.enclosing);
+      out.push_back(std::move(found));
+    }
+  }
+
+  std::string method_of(const route_rule& rule, std::string_view given, std::string_view line,
+                        std::size_t c, std::uint32_t number) const {
+    auto method = rule.method.empty() ? std::string(given) : rule.method;
+    std::transform(method.begin(), method.end(), method.begin(),
+                   [](unsigned char ch) { return std::toupper(ch); });
+    static const re2::RE2 verbs("(?i)\\bmethods\\s*=\\s*[\\[({]\\s*[\"'](\\w+)");
+    if (method == "ROUTE") {
+      method = "GET"; // Flask's default
+      re2::RE2::PartialMatch({line.data(), line.size()}, verbs, &method);
+    }
+    if (method == "ALL" || method == "ANY" || method == "REQUEST" || method == "API_ROUTE")
+      method.clear();
+    if (method.empty()) {
+      // `do_POST` and the like name what they answer.
+      const auto* around = enclosing(c, number);
+      if (around != nullptr && around->name.starts_with("do_"))
+        method = around->name.substr(3);
+    }
+    return method;
+  }
+
+  std::string webhook_of(const endpoint& found, std::size_t c) const {
+    const auto& hooks = context_.config.security.webhooks;
+    const auto& path = all_.tracked(all_.files[found.file]).path;
+    const bool some_hook = has(guards_.webhook_route, found.route);
+    for (std::size_t i = 0; i < hooks.size(); ++i) {
+      if (has(guards_.routes[i], found.route) && (some_hook || found.method != "GET"))
+        return hooks[i].id;
+    }
+    if (!some_hook || found.method == "GET")
+      return {};
+    for (std::size_t i = 0; i < hooks.size(); ++i) {
+      if (has(guards_.contexts[i], path))
+        return hooks[i].id;
+    }
+    for (const auto& part : regions_of(c, found.line, false)) {
+      for (std::size_t i = 0; i < hooks.size(); ++i) {
+        if (region_line(part, guards_.contexts[i]) != 0)
+          return hooks[i].id;
+      }
+    }
+    return "other";
+  }
+
+  const function_extent* enclosing(std::size_t c, std::uint32_t line) const {
+    const function_extent* found = nullptr;
+    for (const auto& item : code_[c].functions) {
+      if (item.first <= line && line <= item.last)
+        found = &item; // the last one is the innermost
+    }
+    return found;
+  }
+
+  /// The lines of the handler: those after the registration up to the next one or the next
+  /// function, the function that a decorator stands before, or all around.
+  std::vector<region> regions_of(std::size_t c, std::uint32_t line, bool around) const {
+    const auto& item = code_[c];
+    if (around) {
+      if (const auto* function = enclosing(c, line))
+        return {{c, function->first, function->last}};
+    }
+    auto last = std::min<std::uint32_t>(line + handler_lines,
+                                        static_cast<std::uint32_t>(item.lines.size()));
+    for (const auto& hit : all_.files[item.file].facts.checks) {
+      if (hit.rule >= rules_.checks().first_route() && hit.line > line)
+        last = std::min(last, hit.line - 1);
+    }
+    const bool decorator = trim(item.lines[line - 1]).starts_with('@');
+    for (const auto& function : item.functions) {
+      if (function.first <= line)
+        continue;
+      if (decorator && function.first <= line + 10)
+        return {{c, line, std::min(function.last, function.first + 200)}};
+      last = std::min(last, function.first - 1);
+      break;
+    }
+    return {{c, line, std::max(line, last)}};
+  }
+
+  /// The first line of a region that the expression matches; 0 if none.
+  std::uint32_t region_line(const region& part, const std::unique_ptr<re2::RE2>& expression) const {
+    const auto* lang = language_by_name(all_.files[code_[part.code].file].facts.language);
+    for (auto line = part.first; line <= part.last; ++line) {
+      const auto text = code_[part.code].lines[line - 1];
+      if (!is_comment_line(text, lang) && has(expression, text) && !has(guards_.not_guards, text))
+        return line;
+    }
+    return 0;
+  }
+
+  /// The regions and those of every function that they name, `call_depth` steps deep.
+  /// With `past_routes`, functions that register endpoints are not entered: what one of their
+  /// handlers checks guards no other.
+  std::vector<region> closure(std::vector<region> parts, bool past_routes = false) const {
+    std::unordered_set<const function_extent*> seen;
+    std::size_t begin = 0;
+    for (int depth = 0; depth < call_depth; ++depth) {
+      const auto end = parts.size();
+      for (; begin < end; ++begin) {
+        const auto part = parts[begin];
+        const auto* lang = language_by_name(all_.files[code_[part.code].file].facts.language);
+        for (auto line = part.first; line <= part.last; ++line) {
+          const auto text = code_[part.code].lines[line - 1];
+          if (is_comment_line(text, lang))
+            continue; // a comment names what it does not call
+          each_identifier(text, [&](std::string_view name) {
+            const auto found = by_name_.find(std::string(name));
+            // A name with many definitions (`get`, `run`) tells nothing.
+            if (found == by_name_.end() || found->second.size() > 3)
+              return;
+            for (const auto& id : found->second) {
+              const auto& function = code_[id.code].functions[id.function];
+              const bool enter = !past_routes || !registers(id);
+              if (enter && seen.insert(&function).second)
+                parts.push_back(
+                    {id.code, function.first, std::min(function.last, function.first + 200)});
+            }
+          });
+        }
+      }
+    }
+    return parts;
+  }
+
+  bool registers(const function_id& id) const {
+    const auto& function = code_[id.code].functions[id.function];
+    const auto& hits = all_.files[code_[id.code].file].facts.checks;
+    return std::any_of(hits.begin(), hits.end(), [&](const check_hit& hit) {
+      return hit.rule >= rules_.checks().first_route() && function.first <= hit.line
+             && hit.line <= function.last;
+    });
+  }
+
+  guard_place search(const std::vector<region>& parts,
+                     const std::unique_ptr<re2::RE2>& expression) const {
+    for (const auto& part : parts) {
+      if (const auto line = region_line(part, expression); line != 0)
+        return {code_[part.code].file, line, true};
+    }
+    return {};
+  }
+
+  /// Lines that put a guard before all endpoints, with what they name.
+  const std::vector<region>& middleware() {
+    if (middleware_known_)
+      return middleware_;
+    middleware_known_ = true;
+    for (std::size_t c = 0; c < code_.size(); ++c) {
+      const auto* lang = language_by_name(all_.files[code_[c].file].facts.language);
+      for (std::uint32_t line = 1; line <= code_[c].lines.size(); ++line) {
+        const auto text = code_[c].lines[line - 1];
+        if (!is_comment_line(text, lang) && has(guards_.middleware, text))
+          middleware_.push_back({c, line, line});
+      }
+    }
+    return middleware_;
+  }
+
+  void judge(endpoint& item) {
+    const auto parts = closure(regions_[{item.file, item.line}]);
+    const auto& shared = middleware();
+    const auto& hooks = context_.config.security.webhooks;
+    if (!item.webhook.empty()) {
+      auto own = parts; // a signature is checked in the handler, or for all of its file
+      for (const auto& part : closure_of_file(shared, item.file))
+        own.push_back(part);
+      for (std::size_t i = 0; i < hooks.size(); ++i) {
+        if (hooks[i].id == item.webhook || item.webhook == "other") {
+          if (!item.signature.found)
+            item.signature = search(own, guards_.signatures[i]);
+        }
+      }
+      item.constant_time = search(own, guards_.constant_time);
+    }
+    const auto everywhere = closure(shared, true);
+    const auto guarded = [&](const std::unique_ptr<re2::RE2>& expression) {
+      auto place = search(parts, expression);
+      return place.found ? place : search(everywhere, expression);
+    };
+    item.authentication = guarded(guards_.authentication);
+    item.rate_limit = guarded(guards_.rate_limit);
+  }
+
+  std::vector<region> closure_of_file(const std::vector<region>& parts, std::size_t file) const {
+    std::vector<region> own;
+    std::copy_if(parts.begin(), parts.end(), std::back_inserter(own),
+                 [&](const region& part) { return code_[part.code].file == file; });
+    return closure(own, true);
+  }
+
+  const step_context& context_;
+  const survey& all_;
+  const rule_set& rules_;
+  const guard_rules& guards_;
+  function_finder finder_;
+  std::size_t source_;
+  std::vector<code_file> code_;
+  std::unordered_map<std::string, std::vector<function_id>> by_name_;
+  std::map<std::pair<std::size_t, std::uint32_t>, std::vector<region>> regions_;
+  std::vector<region> middleware_;
+  bool middleware_known_ = false;
+};
+
+} // namespace
+
+std::vector<endpoint> find_endpoints(const step_context& context, const survey& all,
+                                     const rule_set& rules) {
+  std::vector<endpoint> found;
+  const guard_rules guards(context.config.security);
+  for (std::size_t s = 0; s < all.sources.size(); ++s) {
+    const bool any = std::any_of(all.files.begin(), all.files.end(), [&](const auto& file) {
+      return file.source == s && !is_excluded(context, all, file)
+             && is_production(context, all.tracked(file).path)
+             && std::any_of(
+                 file.facts.checks.begin(), file.facts.checks.end(),
+                 [&](const auto& hit) { return hit.rule >= rules.checks().first_route(); });
+    });
+    if (any)
+      repository_endpoints(context, all, rules, guards, s).find(found);
+    context.progress("endpoints", s + 1, all.sources.size());
+  }
+  return found;
+}
+
+} // namespace aeo::consolidate

@@ -1,0 +1,38 @@
+#pragma once
+
+#include "tools/consolidate/scan.hpp"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace aeo::consolidate {
+
+/// A place that guards endpoints.
+struct guard_place {
+  std::size_t file = 0; ///< index in survey::files
+  std::uint32_t line = 0;
+  bool found = false;
+};
+
+/// An HTTP endpoint that the code registers, and what guards it: the code of its handler, and what
+/// that calls by name in the same repository, a few steps deep.
+struct endpoint {
+  std::size_t file = 0; ///< index in survey::files
+  std::uint32_t line = 0;
+  std::string method; ///< upper case; empty: any
+  std::string route;
+  std::string rule;
+  std::string webhook; ///< id of the webhook rule, `other`, or empty
+  bool is_public = false;
+  guard_place signature; ///< for a webhook
+  guard_place constant_time;
+  guard_place authentication;
+  guard_place rate_limit;
+};
+
+/// Every endpoint in production code, third-party code left out.
+std::vector<endpoint> find_endpoints(const step_context& context, const survey& all,
+                                     const rule_set& rules);
+
+} // namespace aeo::consolidate

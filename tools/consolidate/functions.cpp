@@ -1,0 +1,68 @@
+#include "tools/consolidate/functions.hpp"
+
+#include "tools/consolidate/line_engine.hpp"
+
+#include <algorithm>
+#include <set>
+
+namespace aeo::consolidate {
+
+namespace {
+
+std::size_t indent_of(std::string_view line) {
+  const auto n = line.find_first_not_of(" \t");
+  return n == std::string_view::npos ? line.size() : n;
+}
+
+/// Words that look like a method's name before a parenthesis.
+bool is_keyword(const std::string& name) {
+  static const std::set<std::string> words{"if",     "for",   "while", "switch", "catch",
+                                           "return", "else",  "do",    "new",    "with",
+                                           "try",    "throw", "await", "typeof"};
+  return words.contains(name);
+}
+
+} // namespace
+
+function_finder::function_finder(const security_rules& rules) {
+  for (const auto& rule : rules.functions)
+    idioms_.push_back(
+        {rule.languages, std::make_unique<re2::RE2>(rule.pattern, line_engine::options())});
+}
+
+bool function_finder::knows(std::string_view language) const {
+  return std::any_of(idioms_.begin(), idioms_.end(), [&](const idiom& item) {
+    return std::find(item.languages.begin(), item.languages.end(), language)
+           != item.languages.end();
+  });
+}
+
+std::vector<function_extent>
+function_finder::find(std::string_view language, const std::vector<std::string_view>& lines) const {
+  std::vector<function_extent> found;
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    const auto line = lines[i].substr(0, 500);
+    for (const auto& item : idioms_) {
+      std::string name;
+      if (std::find(item.languages.begin(), item.languages.end(), language) == item.languages.end()
+          || !re2::RE2::PartialMatch({line.data(), line.size()}, *item.pattern, &name)
+          || is_keyword(name))
+        continue;
+      found.push_back(
+          {name, static_cast<std::uint32_t>(i + 1), static_cast<std::uint32_t>(lines.size())});
+      break;
+    }
+  }
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    const auto own = indent_of(lines[found[i].first - 1]);
+    for (std::size_t j = i + 1; j < found.size(); ++j) {
+      if (indent_of(lines[found[j].first - 1]) <= own) {
+        found[i].last = found[j].first - 1;
+        break;
+      }
+    }
+  }
+  return found;
+}
+
+} // namespace aeo::consolidate

@@ -1,0 +1,57 @@
+#pragma once
+
+#include "tools/consolidate/security_rules.hpp"
+
+#include <re2/re2.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace aeo::consolidate {
+
+/// A function as its first line shows it: it reaches to the line before the next one that is
+/// indented no deeper.
+struct function_extent {
+  std::string name;
+  std::uint32_t first = 0; ///< line, from 1
+  std::uint32_t last = 0;
+};
+
+/// Finds functions by their first lines, without a parser. Safe to share between threads.
+class function_finder {
+public:
+  explicit function_finder(const security_rules& rules);
+
+  bool knows(std::string_view language) const;
+  /// In order of their first lines; functions inside others are listed too.
+  std::vector<function_extent> find(std::string_view language,
+                                    const std::vector<std::string_view>& lines) const;
+
+private:
+  struct idiom {
+    std::vector<std::string> languages;
+    std::unique_ptr<re2::RE2> pattern;
+  };
+  std::vector<idiom> idioms_;
+};
+
+/// Calls `visit` with every identifier of two or more characters in `text`.
+template <class Visit>
+void each_identifier(std::string_view text, Visit visit) {
+  std::size_t begin = 0;
+  const auto part = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+  };
+  for (std::size_t i = 0; i <= text.size(); ++i) {
+    if (i < text.size() && part(text[i]))
+      continue;
+    if (i > begin + 1 && (text[begin] < '0' || text[begin] > '9'))
+      visit(text.substr(begin, i - begin));
+    begin = i + 1;
+  }
+}
+
+} // namespace aeo::consolidate

@@ -1,0 +1,76 @@
+#include "tools/consolidate/line_checks.hpp"
+
+#include "tools/consolidate/digest.hpp"
+#include "tools/consolidate/language.hpp"
+#include "tools/consolidate/paths.hpp"
+
+#include <algorithm>
+
+namespace aeo::consolidate {
+
+line_checker::line_checker(const security_rules& rules)
+    : checks_(rules.checks), routes_(rules.routes) {
+  std::vector<line_engine::pattern> patterns;
+  std::string all;
+  const auto note = [&](const std::vector<std::string>& words) {
+    for (const auto& word : words)
+      all += word + '\0';
+    all += '\1';
+  };
+  for (const auto& rule : checks_) {
+    patterns.push_back({rule.keywords, rule.pattern});
+    std::string unless;
+    for (const auto& item : rule.unless)
+      unless += (unless.empty() ? "(?:" : "|(?:") + item + ")";
+    unless_.push_back(unless.empty() ? nullptr
+                                     : std::make_unique<re2::RE2>(unless, line_engine::options()));
+    note(rule.keywords);
+    note(rule.languages);
+    note(rule.paths);
+    note({rule.id, rule.pattern, unless});
+  }
+  for (const auto& rule : routes_) {
+    patterns.push_back({rule.keywords, rule.pattern});
+    note(rule.keywords);
+    note(rule.languages);
+    note(rule.paths);
+    note({rule.id, rule.pattern});
+  }
+  engine_ = std::make_unique<line_engine>(patterns);
+  digest_ = sha256_hex(all);
+}
+
+bool line_checker::applies(std::size_t index, std::string_view path,
+                           std::string_view language) const {
+  const bool is_check = index < checks_.size();
+  const auto& languages = is_check ? checks_[index].languages : route(index).languages;
+  const auto& paths = is_check ? checks_[index].paths : route(index).paths;
+  return (languages.empty()
+          || std::find(languages.begin(), languages.end(), language) != languages.end())
+         && (paths.empty() || any_glob_matches(paths, path));
+}
+
+std::vector<check_hit> line_checker::search(std::string_view path, std::string_view language,
+                                            std::string_view text) const {
+  std::vector<check_hit> hits;
+  const auto* lang = language_by_name(language);
+  std::size_t counted = 0;
+  std::uint32_t number = 1;
+  engine_->search(text, [&](std::size_t index, std::string_view line, std::size_t offset) {
+    if (!applies(index, path, language) || is_comment_line(line, lang))
+      return;
+    if (index < checks_.size() && unless_[index] != nullptr
+        && re2::RE2::PartialMatch({line.data(), line.size()}, *unless_[index]))
+      return;
+    if (offset > counted) {
+      number +=
+          static_cast<std::uint32_t>(std::count(text.data() + counted, text.data() + offset, '\n'));
+      counted = offset;
+    }
+    if (hits.empty() || hits.back().line != number || hits.back().rule != index)
+      hits.push_back({static_cast<std::uint32_t>(index), number});
+  });
+  return hits;
+}
+
+} // namespace aeo::consolidate

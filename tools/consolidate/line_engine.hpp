@@ -1,0 +1,47 @@
+#pragma once
+
+#include <re2/re2.h>
+#include <re2/set.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace aeo::consolidate {
+
+/// Finds lines that match one of many expressions. One automaton looks for keywords; only lines
+/// with one of them are given to the expressions. Bytes need not be text: a line without an end is
+/// cut into pieces around the keywords. Safe to share between threads.
+class line_engine {
+public:
+  struct pattern {
+    std::vector<std::string> keywords; ///< literals, any case
+    std::string expression;
+  };
+
+  explicit line_engine(const std::vector<pattern>& patterns);
+
+  /// Calls `visit(index, line, offset)` for each expression that matches somewhere in a line that
+  /// starts at `offset`. Lines come in order.
+  void search(std::string_view text,
+              const std::function<void(std::size_t, std::string_view, std::size_t)>& visit) const;
+
+  const re2::RE2& expression(std::size_t index) const { return *expressions_[index]; }
+
+  /// A piece of a line without an end reaches so far to each side of a keyword.
+  static constexpr std::size_t reach = 2048;
+
+  static re2::RE2::Options options();
+
+private:
+  std::unique_ptr<re2::RE2> keywords_; ///< nullptr: nothing to look for
+  std::vector<std::unique_ptr<re2::RE2>> expressions_;
+  std::unique_ptr<re2::RE2::Set> which_;
+};
+
+/// Group `name` of a match by its number; -1 if the expression has none.
+int group_number(const re2::RE2& expression, const std::string& name);
+
+} // namespace aeo::consolidate

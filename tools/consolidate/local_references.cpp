@@ -1,0 +1,227 @@
+#include "tools/consolidate/local_references.hpp"
+
+#include "tools/consolidate/extract.hpp"
+#include "tools/consolidate/manifest.hpp"
+#include "tools/consolidate/paths.hpp"
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <map>
+#include <set>
+
+namespace aeo::consolidate {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+/// What node, TypeScript and bundlers try for `./x`.
+void script_places(const std::string& base, std::vector<std::string>& out) {
+  static constexpr std::array<std::string_view, 14> endings{
+      "",     ".js",  ".mjs",  ".cjs",  ".ts",  ".tsx",    ".jsx",
+      ".mts", ".cts", ".d.ts", ".json", ".vue", ".svelte", ".node"};
+  for (const auto ending : endings)
+    out.push_back(base + std::string(ending));
+  for (const auto* index : {"index.js", "index.mjs", "index.cjs", "index.ts", "index.tsx",
+                            "index.jsx", "index.json", "package.json", "index.d.ts"})
+    out.push_back(join_path(base, index));
+  // TypeScript names the file that it will become.
+  for (const auto& [made, source] : {std::pair{".js", ".ts"},
+                                     {".js", ".tsx"},
+                                     {".jsx", ".tsx"},
+                                     {".mjs", ".mts"},
+                                     {".cjs", ".cts"}}) {
+    if (base.ends_with(made))
+      out.push_back(base.substr(0, base.size() - std::string_view(made).size()) + source);
+  }
+}
+
+local_reference script_reference(const parsed_import& item) {
+  local_reference out{item.path, item.line, "script-import", item.target, {}, item.optional};
+  const auto plain = item.target.substr(0, item.target.find('?'));
+  const auto directory = std::string(dir_name(item.path));
+  if (const auto base = resolved_path(directory, plain))
+    script_places(*base, out.places);
+  return out;
+}
+
+/// `from ..a.b import c`: a.b is a module, or a package that may hold c.
+local_reference python_reference(const parsed_import& item) {
+  local_reference out{item.path, item.line, "python-import", item.target, {}, item.optional};
+  std::size_t dots = 0;
+  while (dots < item.target.size() && item.target[dots] == '.')
+    ++dots;
+  std::string directory(dir_name(item.path));
+  for (std::size_t i = 1; i < dots; ++i) {
+    if (directory.empty())
+      return out; // beyond the top: nothing can be there
+    directory = dir_name(directory);
+  }
+  auto module = item.target.substr(dots);
+  std::ranges::replace(module, '.', '/');
+  const auto base = join_path(directory, module);
+  if (module.empty()) {
+    out.places.push_back(join_path(directory, "__init__.py"));
+    for (const auto& name : item.names)
+      out.places.insert(out.places.end(),
+                        {join_path(directory, name + ".py"), join_path(directory, name)});
+    return out;
+  }
+  out.places.push_back(base);
+  for (const auto* ending : {".py", ".pyi", ".pyx", ".so", ".pyd"})
+    out.places.push_back(base + ending);
+  return out;
+}
+
+/// A package of the same Go module is a directory of it.
+void go_references(const scratch_checkout& checkout, const std::string& path,
+                   std::map<std::string, std::string>& modules, std::vector<local_reference>& out) {
+  std::string root(dir_name(path));
+  while (!checkout.has_file(join_path(root, "go.mod"))) {
+    if (root.empty())
+      return;
+    root = dir_name(root);
+  }
+  auto [found, fresh] = modules.try_emplace(root);
+  if (fresh) {
+    manifest item;
+    parse_go_mod(checkout.read(join_path(root, "go.mod")), item);
+    found->second = item.name;
+  }
+  if (found->second.empty())
+    return;
+  for (const auto& item : extract_references("Go", checkout.read(path)).imports) {
+    if (item.name.starts_with(found->second + "/"))
+      out.push_back({path,
+                     item.line,
+                     "go-import",
+                     item.name,
+                     {join_path(root, item.name.substr(found->second.size() + 1))},
+                     false});
+  }
+}
+
+void typed_references(const scratch_checkout& checkout, const std::string& path,
+                      const std::string& language, std::vector<local_reference>& out) {
+  for (const auto& item : extract_references(language, checkout.read(path)).imports) {
+    if (item.name.starts_with("./") || item.name.starts_with("../"))
+      out.push_back(script_reference({path, item.line, item.name, {}, false}));
+  }
+}
+
+class reference_judge {
+public:
+  explicit reference_judge(const scratch_checkout& checkout)
+      : checkout_(checkout), top_(fs::canonical(checkout.tree()).string()) {
+    for (const auto& path : checkout.files()) {
+      for (auto directory = dir_name(path);
+           !directory.empty() && directories_.emplace(directory).second;)
+        directory = dir_name(directory);
+    }
+  }
+
+  bool is_there(const std::string& place) const {
+    if (place.empty() || directories_.contains(place) || checkout_.has_file(place))
+      return true;
+    // Perhaps behind a symbolic link, as long as that stays inside.
+    std::error_code ec;
+    const auto real = fs::canonical(checkout_.tree() + "/" + place, ec);
+    return !ec && is_below(real.string(), top_);
+  }
+
+  /// Which of these paths git would ignore.
+  std::set<std::string> ignored(const std::vector<std::string>& paths) const {
+    std::string input;
+    for (const auto& path : paths)
+      input += path + '\0';
+    const auto said =
+        git(checkout_.tree()).run({"check-ignore", "--no-index", "-z", "--stdin"}, input);
+    std::set<std::string> found;
+    for (const auto path : split(said.out, '\0'))
+      found.emplace(path);
+    return found;
+  }
+
+private:
+  const scratch_checkout& checkout_;
+  std::string top_;
+  std::set<std::string, std::less<>> directories_;
+};
+
+} // namespace
+
+std::optional<std::string> resolved_path(const std::string& directory,
+                                         const std::string& relative) {
+  std::vector<std::string_view> parts;
+  const auto joined = directory + "/" + relative;
+  for (const auto part : split(joined, '/')) {
+    if (part.empty() || part == ".")
+      continue;
+    if (part != "..")
+      parts.push_back(part);
+    else if (parts.empty())
+      return std::nullopt;
+    else
+      parts.pop_back();
+  }
+  std::string path;
+  for (const auto part : parts)
+    path = join_path(path, part);
+  return path;
+}
+
+void import_references(const scratch_checkout& checkout, const syntax_report& syntax,
+                       std::vector<local_reference>& out) {
+  for (const auto& item : syntax.python_imports)
+    out.push_back(python_reference(item));
+  for (const auto& item : syntax.script_imports)
+    out.push_back(script_reference(item));
+  std::map<std::string, std::string> modules;
+  for (const auto& [path, language] : syntax.sources) {
+    if (language == "Go")
+      go_references(checkout, path, modules, out);
+    else if (language == "TypeScript" || language == "Vue" || language == "Svelte")
+      typed_references(checkout, path, language, out);
+  }
+}
+
+std::vector<local_reference> find_references(const scratch_checkout& checkout,
+                                             const syntax_report& syntax) {
+  std::vector<local_reference> out;
+  import_references(checkout, syntax, out);
+  for (const auto& path : checkout.files())
+    manifest_references(checkout, path, out);
+  return out;
+}
+
+std::vector<judged_reference> judge_references(const scratch_checkout& checkout,
+                                               std::vector<local_reference> references) {
+  const reference_judge judge(checkout);
+  std::vector<judged_reference> out;
+  std::vector<std::string> absent;
+  for (auto& item : references) {
+    const bool found =
+        std::ranges::any_of(item.places, [&](const auto& place) { return judge.is_there(place); });
+    if (!found)
+      absent.insert(absent.end(), item.places.begin(), item.places.end());
+    out.push_back(
+        {std::move(item), found ? reference_status::resolved : reference_status::unresolved});
+  }
+  if (absent.empty())
+    return out;
+  const auto ignored = judge.ignored(absent);
+  for (auto& item : out) {
+    if (item.status == reference_status::resolved)
+      continue;
+    const bool made = std::ranges::any_of(
+        item.reference.places, [&](const auto& place) { return ignored.contains(place); });
+    if (made)
+      item.status = reference_status::generated;
+    else if (item.reference.optional)
+      item.status = reference_status::optional;
+  }
+  return out;
+}
+
+} // namespace aeo::consolidate

@@ -1,0 +1,106 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace aeo::consolidate {
+
+/// What a secret looks like. Lines without one of the keywords are not looked at.
+struct secret_rule {
+  std::string id;
+  std::string title;
+  std::string severity;
+  std::vector<std::string> keywords; ///< literals, any case
+  std::string pattern;               ///< RE2; group 1 is the secret, without a group all of it
+  std::vector<std::string> paths;    ///< globs; empty: any
+  double entropy = 0;                ///< bits per character that the secret has at least
+  bool mixed = false;                ///< the secret has letters and digits
+  bool block = false;                ///< the secret is the armoured text after the match
+  std::string advice;
+};
+
+/// Lowers a severity where a secret is likely to open nothing.
+struct severity_change {
+  std::vector<std::string> rules; ///< globs of rule ids
+  std::vector<std::string> paths;
+  std::string severity;
+};
+
+/// A finding that somebody looked at and accepts.
+struct accepted_finding {
+  std::string rule;
+  std::string repository = "*";
+  std::string path; ///< glob
+  std::string reason;
+};
+
+struct secret_policy {
+  std::vector<secret_rule> rules;
+  std::vector<std::string> allow_values; ///< RE2 on the secret: placeholders and examples
+  std::vector<std::string> allow_lines;  ///< RE2 on its line
+  std::vector<std::string> allow_paths;  ///< globs
+};
+
+/// A line that has to be looked at.
+struct line_check {
+  std::string id;
+  std::string category; ///< cors, risky_call
+  std::string title;
+  std::string severity;
+  std::vector<std::string> languages; ///< empty: any
+  std::vector<std::string> paths;
+  std::vector<std::string> keywords; ///< literals, any case
+  std::string pattern;
+  std::vector<std::string> unless; ///< RE2 on the line
+  std::string advice;
+};
+
+/// How a language or framework registers an endpoint.
+struct route_rule {
+  std::string id;
+  std::vector<std::string> languages;
+  std::vector<std::string> paths;
+  std::vector<std::string> keywords;
+  std::string pattern;    ///< groups `route` and, where it says so, `method`
+  std::string method;     ///< where the pattern has no group for it; "" is any
+  bool enclosing = false; ///< what guards it is anywhere in the function around it
+};
+
+struct function_rule {
+  std::vector<std::string> languages;
+  std::string pattern; ///< group 1 is the name
+};
+
+/// Webhooks of one sender, and what shows that it is really the sender.
+struct webhook_rule {
+  std::string id;
+  std::string title;
+  std::string route;     ///< RE2 on the route
+  std::string context;   ///< RE2 on path or text around, for a route that names nobody
+  std::string signature; ///< RE2 on the code of the handler and of what it calls
+  std::string advice;
+};
+
+/// security_rules.json: what phase 9 looks for.
+struct security_rules {
+  secret_policy secrets;
+  std::vector<severity_change> lower;
+  std::vector<accepted_finding> accepted;
+  std::vector<line_check> checks;
+  std::vector<route_rule> routes;
+  std::vector<function_rule> functions;
+  std::vector<webhook_rule> webhooks;
+  std::string webhook_route;  ///< RE2: a route that is some webhook
+  std::string constant_time;  ///< RE2: a comparison in constant time
+  std::string authentication; ///< RE2
+  std::string rate_limit;     ///< RE2
+  std::string middleware;     ///< RE2: a line whose guards hold for all endpoints of the component
+  std::string not_guards;     ///< RE2: a line that names a guard and is none
+  std::string public_routes;  ///< RE2: may be asked without authentication
+};
+
+security_rules parse_security_rules(const std::string& text, const std::string& file);
+/// The file in `directory`, else the shipped one; throws `failure` (configuration).
+security_rules load_security_rules(const std::string& directory);
+
+} // namespace aeo::consolidate

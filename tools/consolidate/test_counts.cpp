@@ -1,0 +1,234 @@
+#include "tools/consolidate/test_counts.hpp"
+
+#include "tools/consolidate/paths.hpp"
+
+#include <nlohmann/json.hpp>
+#include <pugixml.hpp>
+
+#include <re2/re2.h>
+
+#include <array>
+
+namespace aeo::consolidate {
+
+namespace {
+
+/// A runner is recognized by `seen`; the numbers are what the groups of the others match, added up.
+/// An empty `run` means: the sum of passed, failed and skipped.
+struct summary_format {
+  const char* runner;
+  const char* seen;
+  const char* run;
+  const char* passed;
+  const char* failed;
+  const char* skipped;
+};
+
+constexpr std::array formats{
+    summary_format{"unittest", R"((?m)^Ran \d+ tests? in )", R"((?m)^Ran (\d+) tests? in )", "", "",
+                   ""}, // its failures: see unittest_sum
+    summary_format{"node --test", R"((?m)^(?:#|ℹ) tests \d+\n(?:#|ℹ) suites )",
+                   R"((?m)^(?:#|ℹ) tests (\d+)\n(?:#|ℹ) suites)", "",
+                   R"((?m)^(?:#|ℹ) (?:fail|cancelled) (\d+)$)",
+                   R"((?m)^(?:#|ℹ) (?:skipped|todo) (\d+)$)"},
+    summary_format{"cargo", R"((?m)^test result: )", "", R"((?m)^test result: .*?(\d+) passed;)",
+                   R"((?m)^test result: .*?(\d+) failed;)",
+                   R"((?m)^test result: .*?(\d+) ignored;)"},
+    summary_format{"ctest", R"(tests passed, \d+ tests failed out of \d+)",
+                   R"(tests passed, \d+ tests failed out of (\d+))", "",
+                   R"(tests passed, (\d+) tests failed out of)", ""},
+    summary_format{"jest", R"((?m)^Tests: .*\d+ total$)", R"((?m)^Tests: .*?(\d+) total$)", "",
+                   R"((?m)^Tests: .*?(\d+) failed)", R"((?m)^Tests: .*?(\d+) (?:skipped|todo))"},
+    summary_format{"vitest", R"((?m)^\s*Tests  .*\(\d+\)$)", R"((?m)^\s*Tests  .*\((\d+)\)$)", "",
+                   R"((?m)^\s*Tests  .*?(\d+) failed)",
+                   R"((?m)^\s*Tests  .*?(\d+) (?:skipped|todo))"},
+    summary_format{"mocha", R"((?m)^  \d+ passing \()", "", R"((?m)^  (\d+) passing \()",
+                   R"((?m)^  (\d+) failing$)", R"((?m)^  (\d+) pending$)"},
+    summary_format{"ava", R"((?m)^  \d+ tests? (?:passed|failed)$)", "",
+                   R"((?m)^  (\d+) tests? passed$)", R"((?m)^  (\d+) tests? failed$)",
+                   R"((?m)^  (\d+) tests? (?:skipped|todo)$)"},
+    summary_format{"jasmine", R"((?m)^\d+ specs?, \d+ failures?)", R"((?m)^(\d+) specs?, \d+ fail)",
+                   "", R"((?m)^\d+ specs?, (\d+) failures?)",
+                   R"((?m)^\d+ specs?, \d+ failures?, (\d+) pending)"},
+    summary_format{"automake", R"((?m)^# TOTAL: +\d+$)", R"((?m)^# TOTAL: +(\d+)$)", "",
+                   R"((?m)^# (?:FAIL|XPASS|ERROR): +(\d+)$)", R"((?m)^# SKIP: +(\d+)$)"},
+    summary_format{"tape", R"((?m)^# tests \d+\n# pass)", R"((?m)^# tests (\d+)\n# pass)", "",
+                   R"((?m)^# fail +(\d+)$)", ""},
+    summary_format{"pytest",
+                   R"((?m)^=* ?(?:\d+ \w+, )*\d+ (?:passed|failed|errors?|skipped).* in [\d.]+s)",
+                   "", R"((?m)(\d+) (?:passed|xfailed|xpassed)(?:,.*)? in [\d.]+s)",
+                   R"((?m)(\d+) (?:failed|errors?)(?:,.*)? in [\d.]+s)",
+                   R"((?m)(\d+) skipped(?:,.*)? in [\d.]+s)"},
+};
+
+/// All matches of the group, added up.
+std::size_t sum_of(const char* pattern, const std::string& text) {
+  std::size_t sum = 0;
+  if (*pattern == '\0')
+    return sum;
+  const re2::RE2 expression(pattern);
+  re2::StringPiece input(text);
+  std::size_t number = 0;
+  while (re2::RE2::FindAndConsume(&input, expression, &number))
+    sum += number;
+  return sum;
+}
+
+/// `FAILED (failures=4, skipped=1, expected failures=1, unexpected successes=1)`
+std::size_t unittest_sum(const std::string& text, std::initializer_list<std::string_view> names) {
+  std::size_t sum = 0;
+  re2::StringPiece input(text);
+  static const re2::RE2 line(R"((?m)^(?:OK|FAILED) \((.*)\)$)");
+  std::string inside;
+  while (re2::RE2::FindAndConsume(&input, line, &inside)) {
+    for (const auto part : split(inside, ',')) {
+      const auto equal = part.find('=');
+      for (const auto name : names) {
+        if (equal != std::string_view::npos && trim(part.substr(0, equal)) == name)
+          sum += std::stoul(std::string(part.substr(equal + 1)));
+      }
+    }
+  }
+  return sum;
+}
+
+/// `ok 1 - name`, `not ok 2 - name # TODO`; the last resort, for producers without a summary.
+std::optional<test_counts> count_tap(const std::string& text) {
+  static const re2::RE2 plan(R"((?m)^1\.\.\d+)");
+  if (!re2::RE2::PartialMatch(text, plan))
+    return {};
+  test_counts counts;
+  for (const auto line : split(text, '\n')) {
+    const bool failed = line.starts_with("not ok");
+    if (!failed && !(line == "ok" || line.starts_with("ok ")))
+      continue;
+    ++counts.run;
+    const auto directive = lower(line.substr(std::min(line.size(), line.find('#'))));
+    const bool skipped = directive.starts_with("# skip") || directive.starts_with("# todo");
+    counts.skipped += skipped ? 1 : 0;
+    counts.failed += failed && !skipped ? 1 : 0;
+  }
+  return counts;
+}
+
+std::size_t attribute(const pugi::xml_node& node, const char* name) {
+  return node.attribute(name).as_uint();
+}
+
+test_counts count_cases(const pugi::xml_node& node) {
+  test_counts counts;
+  for (const auto& item : node.children("testcase")) {
+    ++counts.run;
+    counts.failed += item.child("failure") || item.child("error") ? 1 : 0;
+    counts.skipped += item.child("skipped") ? 1 : 0;
+  }
+  for (const auto& inner : node.children("testsuite"))
+    counts += count_cases(inner);
+  return counts;
+}
+
+/// The runner's own numbers where it gives them: pytest counts subtests that have no element.
+test_counts count_suite(const pugi::xml_node& suite) {
+  if (!suite.attribute("tests") || suite.child("testsuite"))
+    return count_cases(suite);
+  return {attribute(suite, "tests"), attribute(suite, "failures") + attribute(suite, "errors"),
+          attribute(suite, "skipped") + attribute(suite, "disabled")};
+}
+
+} // namespace
+
+std::string without_colours(std::string_view text) {
+  std::string plain(text);
+  re2::RE2::GlobalReplace(&plain, "\x1B\\[[0-9;]*[A-Za-z]", "");
+  re2::RE2::GlobalReplace(&plain, "\r", "");
+  return plain;
+}
+
+test_counts& test_counts::operator+=(const test_counts& other) {
+  run += other.run;
+  failed += other.failed;
+  skipped += other.skipped;
+  return *this;
+}
+
+std::optional<test_counts> count_junit(const std::vector<std::string>& files) {
+  std::optional<test_counts> sum;
+  for (const auto& file : files) {
+    pugi::xml_document document;
+    if (!document.load_file(file.c_str()))
+      return {};
+    const auto root = document.document_element();
+    if (std::string_view(root.name()) == "testsuite") {
+      sum = sum.value_or(test_counts{}) += count_suite(root);
+    } else if (std::string_view(root.name()) == "testsuites") {
+      test_counts counts;
+      for (const auto& suite : root.children("testsuite"))
+        counts += count_suite(suite);
+      for (const auto& item : root.children("testcase")) {
+        counts.run += 1;
+        counts.failed += item.child("failure") || item.child("error") ? 1 : 0;
+        counts.skipped += item.child("skipped") ? 1 : 0;
+      }
+      sum = sum.value_or(test_counts{}) += counts;
+    } else {
+      return {};
+    }
+  }
+  return sum;
+}
+
+std::optional<test_counts> count_go_json(std::string_view output) {
+  std::optional<test_counts> counts;
+  for (const auto line : split(output, '\n')) {
+    if (!line.starts_with('{'))
+      continue; // the compiler's messages stand between the events
+    const auto event = nlohmann::json::parse(line, nullptr, false);
+    if (!event.is_object() || !event.contains("Action"))
+      continue;
+    const auto action = event.value("Action", "");
+    const bool ended = action == "pass" || action == "fail" || action == "skip";
+    if (!ended)
+      continue;
+    counts = counts.value_or(test_counts{});
+    if (!event.contains("Test"))
+      continue;
+    counts->run += 1;
+    counts->failed += action == "fail" ? 1 : 0;
+    counts->skipped += action == "skip" ? 1 : 0;
+  }
+  return counts;
+}
+
+std::optional<test_counts> count_summary(std::string_view output) {
+  const auto text = without_colours(output);
+  for (const auto& format : formats) {
+    if (!re2::RE2::PartialMatch(text, format.seen))
+      continue;
+    test_counts counts;
+    counts.failed = sum_of(format.failed, text);
+    counts.skipped = sum_of(format.skipped, text);
+    if (std::string_view(format.runner) == "unittest") {
+      counts.failed = unittest_sum(text, {"failures", "errors", "unexpected successes"});
+      counts.skipped = unittest_sum(text, {"skipped"});
+    }
+    counts.run = *format.run != '\0' ? sum_of(format.run, text)
+                                     : sum_of(format.passed, text) + counts.failed + counts.skipped;
+    return counts;
+  }
+  return count_tap(text);
+}
+
+std::map<std::string, double> match_metrics(const std::map<std::string, std::string>& expressions,
+                                            const std::string& output) {
+  std::map<std::string, double> found;
+  for (const auto& [metric, pattern] : expressions) {
+    const re2::RE2 expression(pattern);
+    re2::StringPiece input(output);
+    double number = 0;
+    while (re2::RE2::FindAndConsume(&input, expression, &number))
+      found[metric] += number;
+  }
+  return found;
+}
+
+} // namespace aeo::consolidate

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace aeo::consolidate {
+
+/// What a runner says of its tests. `run` is its own number: those that were skipped are in it.
+struct test_counts {
+  std::size_t run = 0;
+  std::size_t failed = 0; ///< failures and errors
+  std::size_t skipped = 0;
+
+  test_counts& operator+=(const test_counts& other);
+  bool operator==(const test_counts&) const = default;
+};
+
+/// Adds JUnit files up; a file that is not JUnit XML or has no suite makes it "no count".
+std::optional<test_counts> count_junit(const std::vector<std::string>& files);
+
+/// The events of `go test -json`: subtests count, packages do not. No test event but a package that
+/// ended: zero tests.
+std::optional<test_counts> count_go_json(std::string_view output);
+
+/// The summary that unittest, node, cargo, ctest, jest, vitest, mocha, ava, jasmine, automake or
+/// any TAP producer prints; where one prints several (cargo: one per binary), they add up. The
+/// first that is found, in that order, counts.
+std::optional<test_counts> count_summary(std::string_view output);
+
+/// The text without the escape sequences of terminals.
+std::string without_colours(std::string_view text);
+
+/// Metric name -> number by the user's expressions (RE2, one group; matches add up). A metric
+/// without a match is not in the result.
+std::map<std::string, double> match_metrics(const std::map<std::string, std::string>& expressions,
+                                            const std::string& output);
+
+} // namespace aeo::consolidate
