@@ -224,7 +224,7 @@ void supervisor_state::open_github(std::int64_t started_us) {
                    .open = d.github->open,
                    .connect = d.github->connect,
                    .api_url = d.github->api_url,
-                   .workspace = d.workspace,
+                   .workspace = d.context->workspace.string(), // Who reads it stands elsewhere.
                    .mask = d.mask,
                    .started_us = started_us,
                    .commit = d.github->commit};
@@ -305,7 +305,10 @@ void supervisor_state::conclude(const run_outcome& outcome, const core::executio
   else if (any([](phase_status x) { return !is_open(x); }))
     record_end(exit_code::ok, overall_status::interrupted, "only the selected phases were to run");
   else
-    record_end(exit_code::ok, overall_status::completed, "every phase was approved");
+    record_end(exit_code::ok, overall_status::completed,
+               any([](phase_status x) { return x == phase_status::skipped; })
+                   ? "every phase was approved or skipped"
+                   : "every phase was approved");
 }
 
 void supervisor_state::record_end(int code, overall_status status, const std::string& reason) {

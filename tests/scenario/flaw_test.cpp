@@ -6,6 +6,7 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include <cctype>
+#include <cstdlib>
 #include <set>
 
 using namespace aeo;

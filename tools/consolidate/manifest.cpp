@@ -73,6 +73,12 @@ manifest parse_manifest(std::string_view path, const std::string& text) {
                 + std::string(error.description());
   } catch (const YAML::Exception& error) {
     out.error = "line " + std::to_string(error.mark.line + 1) + ": " + error.msg;
+  } catch (const nlohmann::json::parse_error& error) {
+    // Its own words quote the text, which may hold a secret.
+    const auto good = std::min(error.byte, text.size());
+    const auto lines =
+        std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(good), '\n');
+    out.error = "line " + std::to_string(lines + 1) + ": is no JSON";
   } catch (const std::exception& error) {
     out.error = printable(error.what(), 300);
   }

@@ -182,6 +182,7 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(status, "application/json", json.dumps(value).encode())
 
     def answer(self, status, content_type="", data=b""):
+        self.server.metrics.count(status)  # who has the answer may ask for the number at once
         self.send_response(status)
         if status != 204:
             self.send_header("Content-Type", content_type)
@@ -191,7 +192,6 @@ class Handler(BaseHTTPRequestHandler):
         self.send_cors_headers()
         self.end_headers()
         self.wfile.write(data)
-        self.server.metrics.count(status)
 
     def send_cors_headers(self):
         """One origin may call from a browser: the chat front end."""

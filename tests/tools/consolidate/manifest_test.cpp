@@ -66,6 +66,8 @@ TEST_CASE("a manifest that cannot be parsed says where, and does not throw") {
        {"package.json", "package-lock.json", "pyproject.toml", "Pipfile", "go.mod", "Cargo.toml",
         "pom.xml", "compose.yml", "Dockerfile", "requirements.txt"})
     CHECK_FALSE(parse_manifest(path, "{\n]: <%").error.empty());
+  CHECK(parse_manifest("package.json", "{\n\"token\": hunter2hunter2}").error
+        == "line 2: is no JSON");
   CHECK(parse_manifest("Cargo.toml", "[package]\nname = \n").error.find("line 2") == 0);
 }
 
