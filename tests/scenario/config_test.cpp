@@ -80,16 +80,17 @@ TEST_CASE("a dry run of the shipped plan prints the levels and writes nothing") 
   auto r = run_node(w, {"--config", config, "--mode", "dry-run"});
   INFO(r.output);
   CHECK(r.exit_code == 0);
-  for (const auto* text : {"Level 0", "Level 4", "BMC Discovery & Assessment",
-                           "nothing is executed", "Critical path (5 phases): 0 -> 1 -> 2 -> 3 -> 4",
-                           "aeo-consolidate repository-analysis", "No problems found"})
+  for (const auto* text :
+       {"Level 0", "Level 8", "BMC Discovery & Assessment", "nothing is executed",
+        "Critical path (9 phases): 0 -> 1 -> 2 -> 3 -> 4 -> 5 -> 7 -> 12 -> 15",
+        "aeo-consolidate repository-analysis", "No problems found"})
     CHECK(contains(r.output, text));
   CHECK(tree_of(w.path()) == before);
 
   auto as_json = run_node(w, {"--config", config, "--mode", "dry-run", "--json"});
   auto parsed = json::parse(as_json.output, nullptr, false);
   REQUIRE_FALSE(parsed.is_discarded());
-  CHECK(parsed["levels"].size() == 5);
+  CHECK(parsed["levels"].size() == 9);
   CHECK(parsed["plan_hash"].get<std::string>().size() == 64);
   CHECK(tree_of(w.path()) == before);
 }

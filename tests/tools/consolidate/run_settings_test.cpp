@@ -63,8 +63,9 @@ TEST_CASE("every mistake is told at once, with its place") {
         "/tests/1/command: is number 7", "/tests/1/summary/run: has 0 groups",
         "/tests/1/summary/failed: is not a regular expression", "/load/0/url: is",
         "/load/1/thresholds/p95_ms: limits nothing", "/load/1/thresholds/errors/most: unknown key",
-        "/performance/requests: is 0", "/performance/speed: unknown key", "/testing/timeout: is -1",
-        "/cicd/runs_on: is empty", "/syntax/checkers/0: missing key \"command\""}) {
+        "/performance/requests: is 0", "/performance/speed: unknown key",
+        "/testing/timeout: is number -1", "/cicd/runs_on: is empty",
+        "/syntax/checkers/0: missing key \"command\""}) {
     INFO(part << "\n" << text);
     CHECK(mentions(text, part));
   }
