@@ -91,11 +91,11 @@ struct settings {
   infrastructure_settings infrastructure;
   observability_settings observability;
   std::vector<readiness_check> readiness;
-  run_settings run;   ///< suites, syntax checks, load, pipeline; commands that a user gives
+  run_settings run; ///< suites, syntax checks, load, pipeline; commands that a user gives
   configuration_rules configuration; ///< from configuration_rules.json
   security_rules security;           ///< from security_rules.json
   std::string fingerprint_key;       ///< of secrets; needed where there are rules for them
-  nlohmann::json raw; ///< the whole document, for the steps of the later phases
+  nlohmann::json raw;                ///< the whole document, for the steps of the later phases
 };
 
 /// Reads and checks a document. Every mistake is collected as `file: /json/pointer: what is wrong,
