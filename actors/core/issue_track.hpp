@@ -145,7 +145,9 @@ private:
   issue_notes notes() const;
   bool digests() const;
   bool given_up() const { return !options_.superseded.empty() && close_as_.empty(); }
-  std::string_view close_as() const { return given_up() ? "not_planned" : close_as_; }
+  std::string_view close_as() const {
+    return given_up() ? std::string_view{"not_planned"} : std::string_view{close_as_};
+  }
   std::string path(std::string_view rest) const;
 
   track_options options_;
