@@ -29,12 +29,13 @@ private:
   std::int64_t paid_until_us_ = 0;
 };
 
-/// Of answers with events: 400 a second, 100 at once.
-inline constexpr std::int64_t answer_us = 2500;
-inline constexpr std::int64_t answers_at_once_us = 250'000;
-/// Of pictures of the run: 20 a second, 10 at once.
-inline constexpr std::int64_t picture_us = 50'000;
-inline constexpr std::int64_t pictures_at_once_us = 500'000;
+/// Of answers with events: 100 a second, 100 at once. Ten look on as often as a terminal shows;
+/// of 200, each every two seconds.
+inline constexpr std::int64_t answer_us = 10000;
+inline constexpr std::int64_t answers_at_once_us = 1'000'000;
+/// Of pictures of the run: 5 a second, 10 at once.
+inline constexpr std::int64_t picture_us = 200'000;
+inline constexpr std::int64_t pictures_at_once_us = 2'000'000;
 
 /// The newest events, and who waits for the next one. Whoever asks for older ones gets them from
 /// the archive. Who does not ask costs nothing.
