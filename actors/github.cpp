@@ -147,6 +147,7 @@ void github_state::heard(const http_reply& reply) {
   const auto goes_on = took(asked, verdict, reply);
   if (verdict.outcome == core::github_outcome::done) {
     failures = 0;
+    unheard = 0;
     hopeless = false;
     last_problem.clear();
     not_before_us = now + verdict.wait_us; // Nothing is left of the hour's requests.
@@ -197,9 +198,10 @@ bool github_state::took(const request& asked, const core::github_verdict& verdic
 void github_state::failed(const core::github_verdict& verdict, const http_reply& reply) {
   using core::github_outcome;
   ++failures;
+  unheard = verdict.outcome == github_outcome::again ? unheard + 1 : 0;
   const auto refused = verdict.outcome == github_outcome::refused;
   const auto limited = verdict.outcome == github_outcome::limited;
-  hopeless = refused || (verdict.outcome == github_outcome::again && failures >= patience);
+  hopeless = refused || unheard >= patience;
   not_before_us =
       now_us()
       + (finishing && !limited ? std::min(verdict.wait_us, longest_last_wait_us) : verdict.wait_us);

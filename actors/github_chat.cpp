@@ -32,7 +32,7 @@ operator_decision decision_of(const core::chat_desk::order& order) {
   result.request.command = command_of(order.command.what);
   result.request.phase = order.command.phase;
   result.request.reason = order.command.text;
-  result.by = "github:" + order.login;
+  result.by = std::string{core::github_prefix} + order.login;
   result.role =
       order.may == core::chat_desk::right::write ? access_role::operator_ : access_role::viewer;
   result.from = order.url;

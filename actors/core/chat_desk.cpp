@@ -29,7 +29,7 @@ std::int64_t command_comment(const ordered_json& audit) {
   constexpr std::string_view mark = "#issuecomment-";
   const auto from = lenient::text(audit, "from");
   const auto at = from.rfind(mark);
-  if (at == from.npos || !lenient::text(audit, "by").starts_with("github:"))
+  if (at == from.npos || !lenient::text(audit, "by").starts_with(github_prefix))
     return 0;
   std::int64_t result = 0;
   std::from_chars(from.data() + at + mark.size(), from.data() + from.size(), result);

@@ -2,6 +2,7 @@
 
 #include "actors/core/lenient_json.hpp"
 #include "actors/core/text.hpp"
+#include "config/characters.hpp"
 
 #include <algorithm>
 
@@ -13,6 +14,15 @@ using nlohmann::ordered_json;
 
 std::string_view user_of(std::string_view started_by) {
   return started_by.substr(0, started_by.find('@'));
+}
+
+/// Whether two names may be one person's. That alice and github:alice are two people cannot be
+/// known, so that they count as one.
+bool may_be_one(std::string_view a, std::string_view b) {
+  for (auto* name : {&a, &b})
+    if (name->starts_with(github_prefix))
+      name->remove_prefix(github_prefix.size());
+  return std::ranges::equal(a, b, {}, config::to_lower, config::to_lower);
 }
 
 ordered_json to_json(const voice& x) {
@@ -71,13 +81,16 @@ std::string why_not_counted(const approval_policy& policy, const waiting_gate& g
     return "the plan leaves this approval to " + names + "; " + decision.by + " is "
            + std::string{to_string(decision.role)};
   }
-  if (!policy.allow_self && (decision.by == started_by || decision.by == user_of(started_by)))
+  if (!policy.allow_self
+      && (may_be_one(decision.by, started_by) || may_be_one(decision.by, user_of(started_by))))
     return decision.by
            + " started this execution, and the plan wants somebody else's approval "
              "(allow_self is false)";
-  if (std::ranges::count(gate.voices, decision.by, &voice::by) > 0)
-    return decision.by + " has approved already; " + std::to_string(policy.required)
-           + " different people must";
+  for (const auto& x : gate.voices)
+    if (may_be_one(decision.by, x.by))
+      return x.by + " has approved already; " + std::to_string(policy.required)
+             + " different people must"
+             + (x.by == decision.by ? "" : ", and " + decision.by + " may be the same one");
   return {};
 }
 

@@ -13,6 +13,9 @@
 
 namespace aeo::core {
 
+/// Before the login of who decides by a comment on GitHub: "github:alice".
+inline constexpr std::string_view github_prefix = "github:";
+
 /// One person's approval.
 struct voice {
   std::string by;

@@ -2,6 +2,7 @@
 
 #include "actors/core/lenient_json.hpp"
 #include "actors/core/text.hpp"
+#include "config/characters.hpp"
 #include "config/values.hpp"
 
 #include <algorithm>
@@ -57,10 +58,8 @@ std::string message_in(const http_reply& r) {
 }
 
 bool contains_words(std::string_view text, std::string_view words) {
-  auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
-  return std::search(text.begin(), text.end(), words.begin(), words.end(),
-                     [lower](char a, char b) { return lower(a) == lower(b); })
-         != text.end();
+  using config::to_lower;
+  return !std::ranges::search(text, words, {}, to_lower, to_lower).empty();
 }
 
 /// Until the hour's requests are given out anew; 0: some are left.
@@ -97,6 +96,10 @@ std::string fault_text(const http_reply& r, const github_question& q) {
     return "there is no trusted TLS connection to GitHub (" + r.problem
            + "): nothing was sent; install its certificate authority (or name its file in "
              "SSL_CERT_FILE), and check the clock and GITHUB_API_URL";
+  case http_fault::handshake:
+    return "no encrypted connection to GitHub came about (" + r.problem
+           + "): nothing was sent; check GITHUB_API_URL (a server there that speaks https?), a "
+             "proxy between, and the TLS versions on both sides";
   case http_fault::proxy:
     return "the proxy does not let requests to GitHub through (" + r.problem
            + "): check HTTPS_PROXY and NO_PROXY";

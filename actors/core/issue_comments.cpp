@@ -1,5 +1,6 @@
 // The comments of issue_text.hpp.
 
+#include "actors/core/decisions.hpp"
 #include "actors/core/github_markdown.hpp"
 #include "actors/core/issue_text.hpp"
 #include "actors/core/lenient_json.hpp"
@@ -241,8 +242,8 @@ std::string reply_comment(const report_input& in, const event& e) {
           ? run_status(in)
           : std::string{done ? "✅ Done: " : "🚫 Refused: "} + github_cell(in, outcome, 2000) + ".";
   auto by = lenient::text(data, "by");
-  if (by.starts_with("github:"))
-    by.erase(0, 7);
+  if (by.starts_with(github_prefix))
+    by.erase(0, github_prefix.size());
   return with_marker("In answer to " + github_cell(in, by) + "'s `/"
                          + github_cell(in, lenient::text(data, "command"), 20) + "`"
                          + (e.phase.empty() ? "" : " for phase " + github_cell(in, e.phase))

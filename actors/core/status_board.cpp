@@ -30,6 +30,15 @@ std::string_view commit_state(phase_status s) {
   }
 }
 
+/// What became of it, and by whom when a person decided that.
+std::string words_of(const phase_state& x) {
+  std::string words{to_string(x.status)};
+  if (x.status != phase_status::skipped && x.status != phase_status::rejected)
+    return words;
+  const auto by = lenient::text(lenient::object(x.detail), "by");
+  return by.empty() ? words : words + " by " + by;
+}
+
 } // namespace
 
 status_board::status_board(commit_target target) : target_(std::move(target)) {}
@@ -42,7 +51,7 @@ std::optional<github_job> status_board::next(const execution_state& state, const
   for (std::size_t i = 0; i < p.phases.size() && i < state.phases.size(); ++i) {
     const auto status = state.phases[i].status;
     const auto wanted = commit_state(status);
-    std::string words{to_string(status)};
+    auto words = words_of(state.phases[i]);
     if (wanted.empty() || sent_[i] == words)
       continue;
     const auto slash = target_.repository.find('/');

@@ -91,9 +91,10 @@ http_fault fault_of(CURLcode code) {
   case CURLE_PROXY:
     return http_fault::proxy;
   case CURLE_SSL_CONNECT_ERROR:
+  case CURLE_SSL_CIPHER:
+    return http_fault::handshake;
   case CURLE_PEER_FAILED_VERIFICATION:
   case CURLE_SSL_CACERT_BADFILE:
-  case CURLE_SSL_CIPHER:
   case CURLE_SSL_ISSUER_ERROR:
   case CURLE_SSL_CERTPROBLEM:
     return http_fault::tls;

@@ -266,6 +266,9 @@ TEST_CASE("a gate that wants two opens at the second person, and one person coun
   f.wait_for_people();
   CHECK(f.say("alice") == "1 of 2 approvals of phase 0: it waits for 1 more");
   CHECK(f.say("alice") == "refused: alice has approved already; 2 different people must");
+  CHECK(f.say("github:Alice")
+        == "refused: alice has approved already; 2 different people must, and github:Alice may be "
+           "the same one");
   CHECK(f.say("bob") == "phase 0 is approved");
   CHECK(json::parse(f.store->last(event_kind::phase_approved).data)["by"] == "alice, bob");
 }
@@ -284,6 +287,7 @@ TEST_CASE("where it is forbidden nobody approves what he started") {
   f.phase().approval->allow_self = false;
   f.wait_for_people();
   CHECK(f.say("carol").starts_with("refused: carol started this execution"));
+  CHECK(f.say("github:carol").starts_with("refused: github:carol started this execution"));
   CHECK(f.say("alice") == "phase 0 is approved");
 }
 

@@ -134,7 +134,7 @@ TEST_CASE("however many ask, no more are answered than the run can spare, and al
   CHECK(answered.size() == answers_at_once_us / answer_us);
   f.pass(100ms);
   CHECK(answered.size() <= (answers_at_once_us + 100'000) / answer_us);
-  for (int i = 0; i < 50; ++i)
+  for (std::size_t i = 0; i < many; ++i)
     f.pass(20ms);
   CHECK(answered.size() == many);
   CHECK(std::ranges::is_sorted(answered));

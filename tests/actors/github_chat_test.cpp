@@ -286,6 +286,9 @@ TEST_CASE("commit statuses follow the phases, the newest once each") {
   CHECK(f.hub.statuses.front() == "pending aeo/phase-0");
   CHECK(std::ranges::count(f.hub.statuses, "success aeo/phase-0") == 1);
   CHECK(f.hub.statuses.back() == "failure aeo/phase-1");
+  f.happens(event_kind::phase_skipped, "1", R"({"by":"alice","reason":"not needed"})");
+  f.answer();
+  CHECK(f.hub.bodies.back()["description"] == "1: skipped by alice");
 }
 
 TEST_CASE("a commit that GitHub does not have gets no statuses, and that is said once") {

@@ -227,6 +227,27 @@ TEST_CASE("at the end the node waits for GitHub only as long as is configured") 
   CHECK(contains(*f.left, "GitHub lacks 4 comments"));
 }
 
+TEST_CASE("one refused connection among answers does not end the wait, three in a row do") {
+  auto p = github_rig::small();
+  p.github.drain_time = 100s;
+  github_rig f{std::move(p)};
+  f.hub.instead = [](const std::string&) { return reply_of(503); };
+  f.start();
+  f.pass_phase("0");
+  f.answer_for(60s);
+  f.ends();
+  f.finish();
+  f.hub.instead = [](const std::string&) { return fault_of(http_fault::connect, "nobody there"); };
+  f.answer();
+  CHECK_FALSE(f.is_finished());
+  f.hub.instead = [](const std::string&) { return reply_of(503); };
+  f.answer_for(20s);
+  CHECK_FALSE(f.is_finished());
+  f.hub.instead = [](const std::string&) { return fault_of(http_fault::connect, "nobody there"); };
+  f.answer_for(40s);
+  CHECK(f.is_finished());
+}
+
 TEST_CASE("an earlier execution that GitHub lacks something of is told of after the present one") {
   github_rig f{github_rig::small()};
   f.earlier = {{.id = "e0",

@@ -51,7 +51,8 @@ TEST_CASE("good answers are done, and what is no JSON is not") {
 TEST_CASE("after a lost answer nobody knows, after a failed connection nothing happened") {
   for (auto f : {http_fault::timeout, http_fault::broken, http_fault::too_large})
     CHECK(judged(failed_reply(f)).outcome == github_outcome::unknown);
-  for (auto f : {http_fault::resolve, http_fault::connect, http_fault::tls, http_fault::proxy})
+  for (auto f : {http_fault::resolve, http_fault::connect, http_fault::tls, http_fault::handshake,
+                 http_fault::proxy})
     CHECK(judged(failed_reply(f)).outcome == github_outcome::again);
   for (int status : {500, 502, 503, 504})
     CHECK(judged(status_reply(status)).outcome == github_outcome::unknown);
@@ -129,6 +130,7 @@ TEST_CASE("a failed connection says where to look") {
   CHECK(says(failed_reply(http_fault::resolve), "DNS"));
   CHECK(says(failed_reply(http_fault::connect), "HTTPS_PROXY"));
   CHECK(says(failed_reply(http_fault::tls), "SSL_CERT_FILE"));
+  CHECK(says(failed_reply(http_fault::handshake), "TLS versions"));
   CHECK(says(failed_reply(http_fault::proxy), "HTTPS_PROXY"));
   CHECK(says(failed_reply(http_fault::redirect), "GITHUB_API_URL"));
 }

@@ -167,7 +167,7 @@ TEST_CASE("whatever goes wrong is told apart, and without the token") {
   }
   SECTION("no TLS there") {
     server.answer("HTTP/1.1 400 Bad Request\r\n\r\n");
-    CHECK(fault_of("https://" + server.address() + "/") == http_fault::tls);
+    CHECK(fault_of("https://" + server.address() + "/") == http_fault::handshake);
   }
   SECTION("another protocol") {
     CHECK(fault_of("file:///etc/passwd") == http_fault::unusable);
