@@ -78,9 +78,9 @@ struct github_state {
   caf::typed_response_promise<std::string> promise;
   std::int64_t began_us = 0;
   std::int64_t not_before_us = 0;
-  std::int64_t wake_us = 0; ///< When the timer goes off; 0: there is none.
-  std::uint32_t failures = 0; ///< In a row.
-  std::uint32_t unheard = 0;  ///< Of these the last ones, which never reached GitHub.
+  std::int64_t wake_us = 0;    ///< When the timer goes off; 0: there is none.
+  std::uint32_t failures = 0;  ///< In a row.
+  std::uint32_t unheard = 0;   ///< Of these the last ones, which never reached GitHub.
   bool blocked = false;        ///< It does not work, and the operator has been told.
   bool hopeless = false;       ///< Nor will it soon: nobody need wait for it.
   bool limits_changed = false; ///< Not stored yet.

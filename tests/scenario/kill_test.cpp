@@ -142,3 +142,20 @@ TEST_CASE("killing node, launcher or both at 50 random moments loses and repeats
     CHECK(processes_of(workspace).empty());
   }
 }
+
+TEST_CASE("the selftest kills real runs and says what came of it") {
+  auto r = run_program({"aeo-control", "selftest", "--kills", "4"}, 120);
+  INFO(r.output);
+  CHECK(r.exit_code == 0);
+  CHECK(contains(r.output, "Nothing was lost, done twice or left behind: 4 kills"));
+  r = run_program({"aeo-control", "selftest", "--kills", "1", "--json"}, 120);
+  INFO(r.output);
+  const auto told = json::parse(r.output);
+  CHECK(told["ok"] == true);
+  CHECK(told["kills"] == 1);
+  program nowhere{{"aeo-control", "selftest"}, {{"TMPDIR", "/nowhere"}}};
+  r = nowhere.wait();
+  INFO(r.output);
+  CHECK(r.exit_code == 70);
+  CHECK(contains(r.output, "the selftest cannot be made"));
+}

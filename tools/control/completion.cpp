@@ -6,7 +6,7 @@ namespace {
 
 constexpr const char* bash = R"sh(_aeo_control() {
   local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command= i where=()
-  local all="status why logs graph history verify approve reject retry skip cancel pause resume credential"
+  local all="status why logs graph history verify approve reject retry skip cancel pause resume credential selftest"
   case $prev in
     --workspace | --credential | --out) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     --format) COMPREPLY=($(compgen -W "dot mermaid json" -- "$cur")); return ;;
@@ -28,6 +28,7 @@ constexpr const char* bash = R"sh(_aeo_control() {
     reject | skip | cancel | pause | resume) options+=" --reason" ;;
     logs) options+=" --task --attempt --follow" ;;
     graph) options+=" --format" ;;
+    selftest) options+=" --kills --seed" ;;
     credential) options+=" --name --role --expires --out" ;;
   esac
   if [[ $cur == -* ]]; then

@@ -51,6 +51,12 @@ private:
         ->required()
         ->check(CLI::IsMember({"bash", "zsh"}));
     add("ids", "Ids of all phases, one per line");
+    auto* selftest = add("selftest", "Kill nodes on this machine, in a folder of its own: is "
+                                     "nothing lost?");
+    selftest->add_option("--kills", o_.kills, "How many")
+        ->check(CLI::Range(1, 10'000))
+        ->capture_default_str();
+    selftest->add_option("--seed", o_.seed, "Repeat the moments of an earlier one");
     add("verify", "Whether a row of the event log was edited, deleted or moved");
   }
 

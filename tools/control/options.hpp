@@ -23,6 +23,8 @@ struct options {
   std::string role = "viewer";
   std::string lifetime = "90d";
   std::string out;
+  int kills = 20;         ///< selftest
+  std::uint32_t seed = 0; ///< selftest; 0: another one each time.
 };
 
 /// Nullopt: nothing to run; `exit_code` then.

@@ -6,6 +6,7 @@
 #include "tools/control/answers.hpp"
 #include "tools/control/completion.hpp"
 #include "tools/control/credential.hpp"
+#include "tools/control/selftest.hpp"
 
 #include <functional>
 #include <iostream>
@@ -171,6 +172,8 @@ int look_at_database(const options& o, const caf::error& no_node) {
 int run(const options& o) {
   if (o.command.starts_with("credential "))
     return manage_credentials(o);
+  if (o.command == "selftest")
+    return run_selftest(o);
   if (o.command == "completion") {
     std::cout << completion_script(o.name);
     return exit_code::ok;
