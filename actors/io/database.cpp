@@ -260,6 +260,9 @@ open_database_read_only(const fs::path& file, std::span<const char* const> wante
     const auto version = pragma(*db, "PRAGMA user_version");
     if (version < 0 || static_cast<std::size_t>(version) > wanted.size())
       return newer_schema(file, version, wanted.size());
+    if (version == 0 && pragma(*db, "SELECT count(*) FROM sqlite_schema") == 0)
+      return caf::make_error(ec::not_found, "the making of " + file.string()
+                                                + " was interrupted: nothing is in it yet");
     if (static_cast<std::size_t>(version) < wanted.size())
       return caf::make_error(ec::wrong_state, file.string() + " has the older schema version "
                                                   + std::to_string(version)

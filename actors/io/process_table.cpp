@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/syscall.h>
 
+#include <algorithm>
 #include <charconv>
 #include <csignal>
 #include <cstdio>
@@ -61,6 +62,29 @@ std::optional<process_info> find_process(pid_t pid) {
   x.session = session;
   x.start_ticks = ticks;
   return x;
+}
+
+std::vector<pid_t> own_children() {
+  std::vector<pid_t> result;
+  const auto text = slurp("/proc/thread-self/children");
+  const char* at = text.data();
+  for (pid_t pid = 0; at < text.data() + text.size();) {
+    const auto [end, error] = std::from_chars(at, text.data() + text.size(), pid);
+    if (error == std::errc{})
+      result.push_back(pid);
+    at = std::max(end, at + 1);
+  }
+  return result;
+}
+
+std::uint64_t memory_kills() {
+  constexpr std::string_view name = "\noom_kill ";
+  const auto text = slurp("/proc/vmstat");
+  const auto at = text.find(name);
+  std::uint64_t count = 0;
+  if (at != text.npos)
+    std::from_chars(text.data() + at + name.size(), text.data() + text.size(), count);
+  return count;
 }
 
 std::vector<process_info> all_processes() {

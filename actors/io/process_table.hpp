@@ -30,6 +30,14 @@ std::optional<process_info> find_process(pid_t);
 /// All processes that /proc shows.
 std::vector<process_info> all_processes();
 
+/// The living and the ended children of this process that nobody has waited for. Of one with a
+/// single thread; costs one small file.
+std::vector<pid_t> own_children();
+
+/// How many processes the kernel has ended for want of memory since the boot; 0 where it does not
+/// say.
+std::uint64_t memory_kills();
+
 /// Names this boot of the machine; empty where the kernel does not say.
 std::string boot_id();
 

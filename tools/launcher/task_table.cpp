@@ -50,7 +50,8 @@ std::int64_t now_ms() {
 }
 
 task_table::task_table(int epoll, std::string workspace, std::string execution, events on)
-    : epoll_{epoll}, spawner_{std::move(workspace), std::move(execution)}, events_{std::move(on)} {}
+    : epoll_{epoll}, spawner_{std::move(workspace), std::move(execution)}, events_{std::move(on)},
+      memory_kills_{io::memory_kills()} {}
 
 void task_table::refuse(const task_spec& spec, int error, std::string detail) {
   task_exit x;
@@ -153,13 +154,34 @@ void task_table::reap() {
   }
 }
 
+/// Who gives up the names on purpose is left alone. Those whose parent lives are found when it does
+/// not: then they are ours.
+std::vector<pid_t> task_table::escaped(const task& t) const {
+  std::vector<pid_t> result;
+  for (const auto pid : io::own_children()) {
+    if (by_pid_.contains(pid))
+      continue;
+    const auto info = io::find_process(pid);
+    if (!info || info->ended() || info->group == t.start.pid)
+      continue;
+    const auto environment = io::environment_of(pid);
+    const auto& key = t.spec.key;
+    if (io::has_entry(environment, "AEO_TASK", key.task)
+        && io::has_entry(environment, "AEO_PHASE", key.phase)
+        && io::has_entry(environment, "AEO_ATTEMPT", std::to_string(key.attempt)))
+      result.push_back(pid);
+  }
+  return result;
+}
+
 void task_table::leader_ended(std::uint64_t id, task& t) {
   const auto group = static_cast<pid_t>(t.start.pid);
-  if (!group_exists(group))
+  const auto others = static_cast<int>(escaped(t).size());
+  if (others == 0 && !group_exists(group))
     return finish(id, t);
   if (t.leftovers > 0)
     return; // Seen before: tick() looks again.
-  t.leftovers = living_members(group);
+  t.leftovers = living_members(group) + others;
   if (t.leftovers == 0)
     return finish(id, t); // Nothing but zombies of somebody else.
   if (t.at == stage::running)
@@ -168,9 +190,20 @@ void task_table::leader_ended(std::uint64_t id, task& t) {
     set_due(id, t, now_ms() + look_again_ms);
 }
 
-void task_table::signal_group(task& t, int signal) {
+void task_table::signal_all(task& t, int signal) {
   t.last_signal = signal;
   ::kill(static_cast<pid_t>(-t.start.pid), signal);
+  signal_escaped(t, escaped(t));
+}
+
+/// Each gets a signal once. Our own children: their numbers are theirs until we reap them.
+void task_table::signal_escaped(task& t, const std::vector<pid_t>& all) {
+  for (const auto pid : all) {
+    if (std::exchange(t.escaped_signals[pid], t.last_signal) == t.last_signal)
+      continue;
+    ::kill(pid, t.last_signal);
+    ::kill(pid, SIGCONT);
+  }
 }
 
 void task_table::terminate(std::uint64_t id, task& t, exit_kind reason, std::string detail) {
@@ -181,7 +214,7 @@ void task_table::terminate(std::uint64_t id, task& t, exit_kind reason, std::str
   t.reason = reason;
   t.detail = std::move(detail);
   t.kill_at_ms = now + std::clamp<std::int64_t>(t.spec.grace_ms, 0, longest_ms);
-  signal_group(t, SIGTERM);
+  signal_all(t, SIGTERM);
   ::kill(static_cast<pid_t>(-t.start.pid), SIGCONT); // A stopped process acts on SIGTERM only then.
   set_due(id, t, t.leader_gone ? std::min(t.kill_at_ms, now + look_again_ms) : t.kill_at_ms);
 }
@@ -192,8 +225,11 @@ void task_table::advance(std::uint64_t id, task& t, std::int64_t now) {
     return terminate(id, t, exit_kind::timed_out,
                      "timed out after " + std::to_string(t.spec.timeout_ms) + " ms");
   if (t.leader_gone) {
-    if (!group_exists(group) || (now >= t.kill_at_ms && living_members(group) == 0))
+    const auto others = escaped(t);
+    if (others.empty()
+        && (!group_exists(group) || (now >= t.kill_at_ms && living_members(group) == 0)))
       return finish(id, t);
+    signal_escaped(t, others);
     if (t.at == stage::killing && ::kill(-group, SIGKILL) != 0 && errno == EPERM) {
       t.detail += (t.detail.empty() ? "" : "; ")
                   + std::string{"processes of another user are left in its group"};
@@ -202,13 +238,24 @@ void task_table::advance(std::uint64_t id, task& t, std::int64_t now) {
   }
   if (now >= t.kill_at_ms) {
     t.at = stage::killing;
-    signal_group(t, SIGKILL);
+    signal_all(t, SIGKILL);
   }
   const auto next = now + look_again_ms;
   if (t.leader_gone)
     set_due(id, t, t.at == stage::killing ? next : std::min(t.kill_at_ms, next));
   else
     set_due(id, t, t.at == stage::killing ? 0 : t.kill_at_ms); // The leader's end wakes us.
+}
+
+/// Of a task that was killed, not by us: whether it may have been the kernel, for want of memory.
+std::string task_table::want_of_memory(std::int64_t peak_kb) {
+  const auto before = std::exchange(memory_kills_, io::memory_kills());
+  if (memory_kills_ <= before)
+    return {};
+  return "the kernel has ended a process for want of memory (OOM killer) meanwhile; this one had "
+         "up "
+         "to "
+         + std::to_string(peak_kb / 1024) + " MiB";
 }
 
 void task_table::finish(std::uint64_t id, task& t) {
@@ -228,6 +275,8 @@ void task_table::finish(std::uint64_t id, task& t) {
   } else if (WIFSIGNALED(t.status)) {
     x.kind = exit_kind::signalled;
     x.code = WTERMSIG(t.status);
+    if (x.code == SIGKILL)
+      t.detail += want_of_memory(x.peak_rss_kb);
   } else {
     x.kind = exit_kind::exited;
     x.code = WEXITSTATUS(t.status);

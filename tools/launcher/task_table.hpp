@@ -20,12 +20,15 @@ namespace aeo::launcher {
 
 /// The running tasks: starts them, carries their output, ends them in time, reaps them.
 ///
-///   running ─► leader gone, group empty ─────────────────────────► ended
+/// A task's processes are its group, and what has left that but not this process, whose children
+/// become orphans: those that still carry the task's names in their environment.
+///
+///   running ─► leader gone, no process left ─────────────────────► ended
 ///      │  └──► leader gone, others left ─┐
 ///      └─ timeout, cancel, end_all ──────┴► terminating ─ grace ─► killing ─► ended
 ///                                           SIGTERM+SIGCONT        SIGKILL
 ///
-/// From terminating and killing a task ends as soon as its whole group is gone.
+/// From terminating and killing a task ends as soon as all its processes are gone.
 class task_table {
 public:
   struct events {
@@ -71,6 +74,7 @@ private:
     exit_kind reason = exit_kind::exited; ///< Another kind: why we ended it.
     std::string detail;
     int last_signal = 0;
+    std::map<pid_t, int> escaped_signals; ///< The last one to each process outside of the group.
     int leftovers = 0;
     bool leader_gone = false;
     int status = 0; ///< Of the leader, as wait4 says.
@@ -86,7 +90,10 @@ private:
   void leader_ended(std::uint64_t id, task&);
   void finish(std::uint64_t id, task&);
   void set_due(std::uint64_t id, task&, std::int64_t at_ms);
-  void signal_group(task&, int signal);
+  void signal_all(task&, int signal);
+  void signal_escaped(task&, const std::vector<pid_t>&);
+  std::vector<pid_t> escaped(const task&) const;
+  std::string want_of_memory(std::int64_t peak_kb);
 
   int epoll_;
   spawner spawner_;
@@ -95,8 +102,9 @@ private:
   std::unordered_map<std::uint64_t, std::unique_ptr<task>> tasks_;
   std::unordered_map<pid_t, std::uint64_t> by_pid_; ///< By the leader's pid, the group's id.
   std::map<task_key, std::uint64_t> by_key_;
-  std::set<std::uint64_t> orphaned_; ///< The leader is gone, the group is not.
+  std::set<std::uint64_t> orphaned_; ///< The leader is gone, other processes are not.
   std::set<std::pair<std::int64_t, std::uint64_t>> due_;
+  std::uint64_t memory_kills_;
   rlim_t descriptors_ = 0; ///< The tasks' own limit, where ours had to be raised above it.
 };
 

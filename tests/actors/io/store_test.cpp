@@ -279,6 +279,17 @@ TEST_CASE("a database whose making was interrupted is made anew") {
   CHECK(io::open_store(f.dir / "empty.db"));
 }
 
+TEST_CASE("who only reads a database whose making was interrupted finds nothing there") {
+  store_fixture f;
+  {
+    SQLite::Database db(f.file.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+    db.exec("PRAGMA journal_mode = WAL");
+  }
+  const auto store = io::open_store_read_only(f.file);
+  REQUIRE_FALSE(store);
+  CHECK(store.error() == ec::not_found);
+}
+
 TEST_CASE("reading only writes nothing at all") {
   store_fixture f;
   const auto read_all = [](const fs::path& file, std::size_t expected) {

@@ -272,10 +272,36 @@ TEST_CASE("a cancel is told only when the whole group is gone") {
   CHECK(is_gone(std::stoi(content(spec.log))));
 }
 
-TEST_CASE("a daemon that left the group is left alone, and reaped when it ends") {
+TEST_CASE("what left the task's group and session is ended with it, and counted") {
   connected c;
-  auto spec = c.script("T1", "setsid sh -c 'echo $$ >pid; sleep 1000' >/dev/null 2>&1 & "
-                             "until test -s pid; do :; done");
+  auto spec =
+      c.script("T1", "setsid sh -c 'trap \"\" TERM; echo $$ >pid; sleep 1000; sleep 1000' & "
+                     "(setsid sh -c 'echo $$ >pid2; exec sleep 1000' &); "
+                     "until test -s pid && test -s pid2; do :; done; exit 3");
+  spec.grace_ms = 200;
+  const auto x = c.run(spec);
+  CHECK(x.kind == exit_kind::exited);
+  CHECK(x.code == 3);
+  CHECK(x.leftovers == 2);
+  CHECK(is_gone(std::stoi(content(c.workspace.path() / "pid"))));
+  CHECK(is_gone(std::stoi(content(c.workspace.path() / "pid2"))));
+}
+
+TEST_CASE("what left the group of a task that timed out is ended with it") {
+  connected c;
+  auto spec = c.script("T1", "setsid sh -c 'trap \"\" TERM; echo $$ >pid; sleep 1000; sleep 1000'");
+  spec.timeout_ms = 300;
+  spec.grace_ms = 200;
+  const auto x = c.run(spec);
+  CHECK(x.kind == exit_kind::timed_out);
+  CHECK(is_gone(std::stoi(content(c.workspace.path() / "pid"))));
+}
+
+TEST_CASE("a daemon that gave up the task's name is left alone, and reaped when it ends") {
+  connected c;
+  auto spec =
+      c.script("T1", "env -u AEO_TASK setsid sh -c 'echo $$ >pid; sleep 1000' >/dev/null 2>&1 & "
+                     "until test -s pid; do :; done");
   const auto x = c.run(spec);
   CHECK(x.ok());
   const auto pid = std::stoi(content(c.workspace.path() / "pid"));

@@ -193,7 +193,8 @@ TEST_CASE("after the node is killed and then the launcher, the same holds") {
 
 TEST_CASE("what a finished task left running on purpose survives a killed launcher") {
   connected c;
-  auto spec = c.script("T1", "setsid sh -c 'echo $$ >pid; exec sleep 1000' >/dev/null 2>&1 & "
+  auto spec = c.script("T1", "env -u AEO_TASK setsid sh -c 'echo $$ >pid; exec sleep 1000' "
+                             ">/dev/null 2>&1 & "
                              "until test -s pid; do :; done");
   REQUIRE(c.run(spec).ok());
   const auto pid = std::stoi(content(c.workspace.path() / "pid"));
