@@ -293,7 +293,7 @@ std::string describe(const task_exit& x) {
   case exit_kind::exited:
     return "exited with " + std::to_string(x.code);
   case exit_kind::signalled:
-    return "killed by " + describe_signal(x.code);
+    return "killed by " + describe_signal(x.code) + (x.detail.empty() ? "" : ": " + x.detail);
   case exit_kind::timed_out:
     return "timed out after " + format_duration(ran)
            + (x.code == SIGKILL ? " (ignored SIGTERM, ended by SIGKILL)" : "");

@@ -176,8 +176,10 @@ std::vector<pid_t> task_table::escaped(const task& t) const {
 
 void task_table::leader_ended(std::uint64_t id, task& t) {
   const auto group = static_cast<pid_t>(t.start.pid);
+  // In this order: who leaves the group between the looks is seen by the second one.
+  const auto has_group = group_exists(group);
   const auto others = static_cast<int>(escaped(t).size());
-  if (others == 0 && !group_exists(group))
+  if (others == 0 && !has_group)
     return finish(id, t);
   if (t.leftovers > 0)
     return; // Seen before: tick() looks again.
@@ -225,9 +227,9 @@ void task_table::advance(std::uint64_t id, task& t, std::int64_t now) {
     return terminate(id, t, exit_kind::timed_out,
                      "timed out after " + std::to_string(t.spec.timeout_ms) + " ms");
   if (t.leader_gone) {
+    const auto has_group = group_exists(group) && (now < t.kill_at_ms || living_members(group) > 0);
     const auto others = escaped(t);
-    if (others.empty()
-        && (!group_exists(group) || (now >= t.kill_at_ms && living_members(group) == 0)))
+    if (others.empty() && !has_group)
       return finish(id, t);
     signal_escaped(t, others);
     if (t.at == stage::killing && ::kill(-group, SIGKILL) != 0 && errno == EPERM) {

@@ -245,6 +245,7 @@ TEST_CASE("an end of a process reads as a sentence") {
   CHECK(describe(exit_of(exit_kind::exited, 2)) == "exited with 2");
   CHECK(describe(exit_of(exit_kind::signalled, 9)) == "killed by SIGKILL (9)");
   CHECK(describe(exit_of(exit_kind::signalled, 60)) == "killed by signal 60");
+  CHECK(describe(exit_of(exit_kind::signalled, 9, "why")) == "killed by SIGKILL (9): why");
   auto x = exit_of(exit_kind::timed_out, 15);
   x.ended_us = 600'000'000;
   CHECK(describe(x) == "timed out after 10m00s");

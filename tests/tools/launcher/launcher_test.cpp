@@ -16,6 +16,44 @@
 using namespace aeo;
 using namespace aeo::fixtures;
 
+namespace {
+
+/// A group of processes that may have 20 MB of memory together, where such can be made.
+class small_memory {
+public:
+  small_memory() {
+    namespace fs = std::filesystem;
+    for (const auto& [root, limit] : {std::pair{"/sys/fs/cgroup/memory", "memory.limit_in_bytes"},
+                                      std::pair{"/sys/fs/cgroup", "memory.max"}}) {
+      const auto folder = fs::path{root} / ("aeo-test-" + std::to_string(::getpid()));
+      std::error_code error;
+      if (!fs::create_directory(folder, error))
+        continue;
+      folder_ = folder;
+      std::ofstream out{folder / limit};
+      out << 20'000'000;
+      if (out.flush() && fs::exists(folder / limit))
+        return;
+      ::rmdir(folder_.c_str());
+      folder_.clear();
+    }
+  }
+  ~small_memory() {
+    if (!folder_.empty())
+      ::rmdir(folder_.c_str());
+  }
+  small_memory(const small_memory&) = delete;
+  small_memory& operator=(const small_memory&) = delete;
+
+  explicit operator bool() const { return !folder_.empty(); }
+  std::string processes() const { return (folder_ / "cgroup.procs").string(); }
+
+private:
+  std::filesystem::path folder_;
+};
+
+} // namespace
+
 TEST_CASE("an exit comes with its code, times and use") {
   connected c;
   const auto x = c.run(c.script("T1", "exit 7"));
@@ -295,6 +333,21 @@ TEST_CASE("what left the group of a task that timed out is ended with it") {
   const auto x = c.run(spec);
   CHECK(x.kind == exit_kind::timed_out);
   CHECK(is_gone(std::stoi(content(c.workspace.path() / "pid"))));
+}
+
+TEST_CASE("a task that the kernel ends for want of memory is named as such") {
+  const small_memory memory;
+  if (!memory)
+    SKIP("no memory cgroup can be made here");
+  connected c;
+  const auto x =
+      c.run(c.script("T1", "echo $$ > " + memory.processes() + "; x=$(yes | head -c 200000000)"));
+  CHECK(x.kind == exit_kind::signalled);
+  CHECK(x.code == SIGKILL);
+  CHECK(x.detail.find("OOM killer") != std::string::npos);
+  const auto other = c.run(c.script("T2", "kill -9 $$"));
+  CHECK(other.code == SIGKILL);
+  CHECK(other.detail.empty());
 }
 
 TEST_CASE("a daemon that gave up the task's name is left alone, and reaped when it ends") {
