@@ -10,6 +10,7 @@
 //                `other` one of aeo-node and aeo-launcher, or `both`. Once: then "hit" is there.
 // AEO_SICK       "ERRNO": while the file "sick" is in the folder, calls that change the workspace's
 //                consolidation/ fail with it. "slow:MS": syncs take so much longer.
+// AEO_CLOCK      set: the clock of the day is off by as many seconds as the file "clock" says.
 //
 // Only system calls and no memory of the heap: a task's process runs some of this after vfork().
 
@@ -73,6 +74,7 @@ struct settings {
   // Sick calls.
   int error = 0;
   long slow_ms = 0;
+  bool own_clock = false;
 };
 
 settings now;
@@ -112,7 +114,8 @@ void note_pid() {
   put(program_invocation_short_name, line.view(), O_TRUNC);
 }
 
-pid_t noted_pid(std::string_view name) {
+/// 0: it is not there.
+long noted_number(std::string_view name) {
   const auto path = in_folder(name);
   const auto fd = static_cast<int>(syscall(SYS_openat, AT_FDCWD, path.c_str(), O_RDONLY, 0));
   std::array<char, 32> digits{};
@@ -120,7 +123,7 @@ pid_t noted_pid(std::string_view name) {
     syscall(SYS_read, fd, digits.data(), digits.size() - 1);
     syscall(SYS_close, fd);
   }
-  return static_cast<pid_t>(std::atoi(digits.data()));
+  return std::atol(digits.data());
 }
 
 [[gnu::constructor]] void begin() {
@@ -136,6 +139,7 @@ pid_t noted_pid(std::string_view name) {
     else
       now.error = std::atoi(sick);
   }
+  now.own_clock = std::getenv("AEO_CLOCK") != nullptr;
   if (const char* fault = std::getenv("AEO_FAULT"); fault != nullptr) {
     std::string_view rest{fault};
     now.census = rest == "census";
@@ -207,8 +211,8 @@ void strike() {
   put("hit", now.point.view(), O_TRUNC);
   const std::string_view program{program_invocation_short_name};
   if (now.kills_other)
-    if (const auto pid = noted_pid(program == "aeo-node" ? "aeo-launcher" : "aeo-node"); pid > 0)
-      kill(pid, SIGKILL);
+    if (const auto pid = noted_number(program == "aeo-node" ? "aeo-launcher" : "aeo-node"); pid > 0)
+      kill(static_cast<pid_t>(pid), SIGKILL);
   if (now.kills_self)
     kill(main_pid, SIGKILL);
 }
@@ -384,6 +388,13 @@ int execve(const char* path, char* const argv[], char* const env[]) noexcept {
     const guarded g{"spawn", target};
   }
   return real(path, argv, env);
+}
+int clock_gettime(clockid_t clock, timespec* to) noexcept {
+  NEXT(clock_gettime);
+  const auto result = real(clock, to);
+  if (result == 0 && now.is_ours && now.own_clock && clock == CLOCK_REALTIME)
+    to->tv_sec += noted_number("clock");
+  return result;
 }
 /// The launcher goes on in another process than it began in.
 pid_t setsid() noexcept {

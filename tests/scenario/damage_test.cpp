@@ -202,7 +202,7 @@ TEST_CASE("a full disk stops the starting of phases; with space again the run go
                     + " > " + output.string() + " 2>&1"}};
   wait_for_text(w.path() / "ledger", "a");
   fill(w.path() / "filler");
-  run_program({"/bin/sh", "-c", "echo go > " + (w.path() / "pipe").string()});
+  release(w);
   wait_for_text(output, "storage fails");
   CHECK(w.read("ledger") == "a\n");
   CHECK_FALSE(node.has_ended());
@@ -236,7 +236,7 @@ TEST_CASE("while another program locks the database no phase starts, and nothing
   {
     SQLite::Database other{(w.path() / database).string(), SQLite::OPEN_READWRITE, 10'000};
     SQLite::Transaction lock{other, SQLite::TransactionBehavior::IMMEDIATE};
-    run_program({"/bin/sh", "-c", "echo go > " + (w.path() / "pipe").string()});
+    release(w);
     wait_for_text(output, "storage fails");
     CHECK(w.read("ledger") == "a\n");
   }

@@ -23,10 +23,6 @@ void write_waiting_plan(const temp_workspace& w) {
                  {"c", shell_phase({"b"}, "echo c >> ledger")}});
 }
 
-void release(const temp_workspace& w) {
-  CHECK(run_program({"/bin/sh", "-c", "echo go > " + (w.path() / "pipe").string()}).exit_code == 0);
-}
-
 void check_whole(const temp_workspace& w) {
   CHECK(w.read("ledger") == "a\nb\nc\n");
   const auto events = stored_events(w);
