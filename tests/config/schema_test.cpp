@@ -111,7 +111,7 @@ TEST_CASE("every key in the schemas is explained to an editor") {
       }
     if (value.is_structured())
       for (const auto& [key, member] : value.items())
-        self(self, member, where + "/" + key);
+        self(self, member, std::string{where}.append("/").append(key));
   };
   for (std::string name :
        {"phase_config", "success_criteria", "orchestrator_config", "github_config"})

@@ -345,6 +345,7 @@ TEST_CASE("of many who want one name at the same time, one gets it") {
   const auto& authority = book_authority();
   std::vector<char> got(4, 0);
   std::vector<std::thread> threads;
+  threads.reserve(got.size());
   for (auto& mine : got)
     threads.emplace_back([&] {
       credential_book own(f.dir.path());
