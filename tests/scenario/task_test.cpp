@@ -120,3 +120,35 @@ TEST_CASE("a working directory that is not there is a configuration error that n
   CHECK(contains(r.output, "T0.1 could not start: working directory missing"));
   CHECK(contains(r.output, "no/such/folder"));
 }
+
+TEST_CASE("as the first process of a container a node leaves no zombie and passes signals on") {
+  temp_workspace w;
+  write_plan(
+      w,
+      {{"a", shell_phase(
+                 {}, "mkfifo pipe; env -u AEO_TASK setsid sh -c 'echo $$ > orphan; read x < pipe' "
+                     ">/dev/null 2>&1 & until test -s orphan; do :; done")},
+       {"b", shell_phase({"a"}, "echo b >> ledger; sleep 1000")}});
+  std::vector<std::string> contained{"unshare", "--pid", "--fork", "--mount-proc", "--kill-child"};
+  auto probe = contained;
+  probe.emplace_back("true");
+  if (const auto made = run_program(probe); made.exit_code != 0)
+    SKIP("no PID namespace can be made here: " << made.output);
+  contained.insert(contained.end(),
+                   {std::string{AEO_BIN_DIR} + "/aeo-node", "--workspace", w.path().string()});
+  program outside{contained};
+  wait_for_text(w.path() / "ledger", "b");
+  const auto init = child_of(outside.pid());
+  REQUIRE(init > 0);
+  // The launcher and the task's orphan become children of the first process when they end.
+  const auto launcher = launcher_pid(w);
+  REQUIRE(launcher > 0);
+  kill(launcher, SIGKILL);
+  wait_until_reaped(launcher);
+  release(w);
+  kill(init, SIGTERM);
+  const auto r = outside.wait();
+  INFO(r.output);
+  CHECK(contains(r.output, "SIGTERM: ending the running tasks"));
+  CHECK(r.exit_code == 130);
+}

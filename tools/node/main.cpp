@@ -3,6 +3,7 @@
 #include "actors/io/remote_door.hpp"
 #include "messages/exit_code.hpp"
 #include "tools/node/github.hpp"
+#include "tools/node/init.hpp"
 #include "tools/node/run.hpp"
 
 #include <cstdio>
@@ -43,6 +44,7 @@ int run(const options& o) {
 } // namespace
 
 int main(int argc, char** argv) {
+  go_on_below_init();
   init_messages(); // Errors are messages too: before anything can fail.
   io::init_remote();
   auto parsed = parse_options(argc, argv);
