@@ -243,7 +243,13 @@ std::string_view interpreter_language(std::string_view head) {
 /// The state that a line hands to the next, and what the line had.
 class line_scanner {
 public:
-  explicit line_scanner(const language& lang) : lang_(lang) {}
+  explicit line_scanner(const language& lang) : lang_(lang) {
+    for (const auto token : {lang.line_comment, lang.line_comment_2, lang.block_open})
+      note(token.substr(0, 1));
+    note(lang.quotes);
+    if (lang.triple_quotes)
+      note("\"'");
+  }
 
   void scan(std::string_view line) {
     code = false;
@@ -278,7 +284,18 @@ private:
       return 3;
     }
     code = true;
-    return lang_.quotes.find(rest[0]) == std::string_view::npos ? 1 : string_length(rest);
+    if (lang_.quotes.find(rest[0]) != std::string_view::npos)
+      return string_length(rest);
+    // In a line that is code, only what may open something matters.
+    std::size_t n = 1;
+    while (n < rest.size() && !opens_[static_cast<unsigned char>(rest[n])])
+      ++n;
+    return n;
+  }
+
+  void note(std::string_view characters) {
+    for (const char c : characters)
+      opens_[static_cast<unsigned char>(c)] = true;
   }
 
   static bool opens(std::string_view rest, std::string_view token) {
@@ -309,6 +326,7 @@ private:
   }
 
   const language& lang_;
+  std::array<bool, 256> opens_{}; ///< the first characters of comments and strings
   std::string_view close_;
   bool docstring_ = false;
 };
