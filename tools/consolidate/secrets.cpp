@@ -1,5 +1,6 @@
 #include "tools/consolidate/secrets.hpp"
 
+#include "tools/consolidate/base64.hpp"
 #include "tools/consolidate/digest.hpp"
 #include "tools/consolidate/failure.hpp"
 #include "tools/consolidate/paths.hpp"
@@ -41,57 +42,6 @@ std::unique_ptr<re2::RE2> any_of(const std::vector<std::string>& expressions) {
     throw failure(exit_status::configuration,
                   "an exception for secrets does not compile: " + result->error());
   return result;
-}
-
-/// The value of a base64 digit, of either alphabet; 64 for anything else.
-constexpr std::array<unsigned char, 256> base64_table() {
-  std::array<unsigned char, 256> table{};
-  for (auto& entry : table)
-    entry = 64;
-  constexpr std::string_view digits =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  for (std::size_t i = 0; i < digits.size(); ++i)
-    table[static_cast<unsigned char>(digits[i])] = static_cast<unsigned char>(i);
-  table['-'] = 62;
-  table['_'] = 63;
-  return table;
-}
-constexpr auto base64_values = base64_table();
-
-bool is_base64(char c) {
-  return base64_values[static_cast<unsigned char>(c)] < 64;
-}
-
-std::string decode_base64(std::string_view text) {
-  std::string out;
-  out.reserve(text.size() * 3 / 4);
-  std::uint32_t bits = 0;
-  int count = 0;
-  for (const char c : text) {
-    const auto value = base64_values[static_cast<unsigned char>(c)];
-    if (value == 64)
-      continue; // line ends within the run
-    bits = bits << 6 | value;
-    count += 6;
-    if (count >= 8) {
-      count -= 8;
-      out += static_cast<char>(bits >> count & 0xFF);
-    }
-  }
-  return out;
-}
-
-/// True if decoded bytes hold a stretch of text. Identifiers and hashes decode to anything.
-bool looks_like_text(std::string_view bytes) {
-  constexpr std::size_t enough = 16;
-  std::size_t run = 0;
-  for (const char c : bytes) {
-    const bool text = (c >= ' ' && c <= '~') || c == '\n' || c == '\r' || c == '\t';
-    run = text ? run + 1 : 0;
-    if (run == enough)
-      return true;
-  }
-  return false;
 }
 
 bool is_utf16(std::string_view bytes) {
@@ -211,14 +161,18 @@ private:
   void search_encoded() {
     if (depth_ >= deepest)
       return;
-    for (std::size_t i = 0; i < text_.size();) {
-      if (!is_base64(text_[i])) {
-        ++i;
+    for (std::size_t i = 0; i + shortest_base64 <= text_.size();) {
+      // A long enough run that starts here has these: from the last on, the first that is none
+      // tells where the next can start.
+      auto last = i + shortest_base64;
+      while (last > i && is_base64(text_[last - 1]))
+        --last;
+      if (last > i) {
+        i = last;
         continue;
       }
       const auto end = end_of_run(i);
-      if (end - i >= shortest_base64)
-        look_into(i, end);
+      look_into(i, end);
       i = end;
     }
   }
@@ -243,8 +197,11 @@ private:
 
   void look_into(std::size_t begin, std::size_t end) {
     const auto run = text_.substr(begin, end - begin);
+    const auto shifts = text_shifts(run);
     // What stands before the encoded text may be of its alphabet: `key=`, a path, a slash.
     for (std::size_t shift = 0; shift < 4 && shift + shortest_base64 <= run.size(); ++shift) {
+      if ((shifts >> shift & 1) == 0)
+        continue;
       const auto decoded = decode_base64(run.substr(shift));
       if (!looks_like_text(decoded))
         continue;
