@@ -15,101 +15,159 @@ namespace aeo::consolidate {
 
 namespace {
 
-using nlohmann::json;
+constexpr std::string_view magic = "aeo-scan 4\n";
 
-constexpr int cache_version = 3;
-
-json names_to_json(const std::vector<named_line>& names) {
-  json list = json::array();
-  for (const auto& item : names) {
-    list.push_back(item.name);
-    list.push_back(item.line);
+/// Appends what `cache_reader` reads.
+class cache_writer {
+public:
+  void number(std::uint64_t value) {
+    for (; value >= 128; value >>= 7)
+      bytes_ += static_cast<char>(value % 128 + 128);
+    bytes_ += static_cast<char>(value);
   }
-  return list;
-}
 
-std::vector<named_line> names_from_json(const json& list) {
-  std::vector<named_line> names;
-  for (std::size_t i = 0; i + 1 < list.size(); i += 2)
-    names.push_back({list[i].get<std::string>(), list[i + 1].get<std::uint32_t>()});
-  return names;
-}
-
-json uses_to_json(const std::vector<variable_use>& uses) {
-  json list = json::array();
-  for (const auto& use : uses) {
-    list.push_back(use.name);
-    list.push_back(use.line);
-    list.push_back(use.required);
+  void text(std::string_view value) {
+    number(value.size());
+    bytes_ += value;
   }
-  return list;
-}
 
-std::vector<variable_use> uses_from_json(const json& list) {
-  std::vector<variable_use> uses;
-  for (std::size_t i = 0; i + 2 < list.size(); i += 3)
-    uses.push_back(
-        {list[i].get<std::string>(), list[i + 1].get<std::uint32_t>(), list[i + 2].get<bool>()});
-  return uses;
-}
-
-json secrets_to_json(const std::vector<secret_hit>& hits) {
-  json list = json::array();
-  for (const auto& hit : hits)
-    list.push_back(
-        {hit.rule, hit.line, hit.offset, hit.length, hit.encoding, hit.fingerprint, hit.name});
-  return list;
-}
-
-std::vector<secret_hit> secrets_from_json(const json& list) {
-  std::vector<secret_hit> hits;
-  for (const auto& a : list)
-    hits.push_back({a.at(0), a.at(1), a.at(2), a.at(3), a.at(4), a.at(5), a.at(6)});
-  return hits;
-}
-
-/// A fixed order instead of names: half the size, and the reader below mirrors it line by line.
-json to_json(const file_facts& f) {
-  json hits = json::array();
-  for (const auto& hit : f.hits) {
-    hits.push_back(hit.rule);
-    hits.push_back(hit.line);
+  template <class Item, class Write>
+  void list(const std::vector<Item>& items, Write write) {
+    number(items.size());
+    for (const auto& item : items)
+      write(item);
   }
-  json checks = json::array();
-  for (const auto& hit : f.checks) {
-    checks.push_back(hit.rule);
-    checks.push_back(hit.line);
+
+  std::string_view bytes() const { return bytes_; }
+
+private:
+  std::string bytes_{magic};
+};
+
+/// Never reads past the end: from the first thing that is not there on, everything is 0 or empty.
+class cache_reader {
+public:
+  explicit cache_reader(std::string_view bytes) : rest_(bytes), good_(bytes.starts_with(magic)) {
+    rest_.remove_prefix(good_ ? magic.size() : rest_.size());
   }
-  const int flags =
-      (f.binary ? 1 : 0) | (f.lfs_pointer ? 2 : 0) | (f.too_large ? 4 : 0) | (f.from_git ? 8 : 0);
-  return json::array({f.size, f.mtime, f.inode, f.oid, f.lf_oid, f.language, flags, f.lines.code,
-                      f.lines.comment, f.lines.blank, names_to_json(f.refs.imports),
-                      uses_to_json(f.refs.env_used), names_to_json(f.refs.env_declared), hits,
-                      secrets_to_json(f.secrets), checks});
+
+  std::uint64_t number() {
+    std::uint64_t value = 0;
+    for (unsigned shift = 0; shift < 64 && !rest_.empty(); shift += 7) {
+      const auto byte = static_cast<unsigned char>(rest_.front());
+      rest_.remove_prefix(1);
+      value |= std::uint64_t{byte % 128U} << shift;
+      if (byte < 128)
+        return value;
+    }
+    good_ = false;
+    rest_ = {};
+    return 0;
+  }
+
+  template <class Number>
+  Number number_as() {
+    return static_cast<Number>(number());
+  }
+
+  std::string text() {
+    const auto size = number();
+    if (size > rest_.size()) {
+      good_ = false;
+      rest_ = {};
+      return {};
+    }
+    std::string value(rest_.substr(0, size));
+    rest_.remove_prefix(size);
+    return value;
+  }
+
+  template <class Item, class Read>
+  void list(std::vector<Item>& items, Read read) {
+    const auto count = number();
+    if (count > rest_.size()) // each item has a byte at least
+      good_ = false;
+    else
+      items.reserve(count);
+    for (std::uint64_t i = 0; i < count && good_; ++i)
+      items.push_back(read());
+  }
+
+  bool good() const { return good_; }
+  bool at_end() const { return good_ && rest_.empty(); }
+
+private:
+  std::string_view rest_;
+  bool good_;
+};
+
+void write_facts(cache_writer& out, const file_facts& f) {
+  const auto named = [&](const named_line& item) {
+    out.text(item.name);
+    out.number(item.line);
+  };
+  const auto hit = [&](const auto& item) {
+    out.number(item.rule);
+    out.number(item.line);
+  };
+  out.number(f.size);
+  out.number(static_cast<std::uint64_t>(f.mtime));
+  out.number(f.inode);
+  out.text(f.oid);
+  out.text(f.lf_oid);
+  out.text(f.language);
+  out.number((f.binary ? 1U : 0U) | (f.lfs_pointer ? 2U : 0U) | (f.too_large ? 4U : 0U)
+             | (f.from_git ? 8U : 0U));
+  out.number(f.lines.code);
+  out.number(f.lines.comment);
+  out.number(f.lines.blank);
+  out.list(f.refs.imports, named);
+  out.list(f.refs.env_used, [&](const variable_use& use) {
+    out.text(use.name);
+    out.number(use.line);
+    out.number(use.required ? 1 : 0);
+  });
+  out.list(f.refs.env_declared, named);
+  out.list(f.hits, hit);
+  out.list(f.secrets, [&](const secret_hit& item) {
+    hit(item);
+    out.number(item.offset);
+    out.number(item.length);
+    out.text(item.encoding);
+    out.text(item.fingerprint);
+    out.text(item.name);
+  });
+  out.list(f.checks, hit);
 }
 
-file_facts from_json(const json& a) {
+file_facts read_facts(cache_reader& in) {
   file_facts f;
-  f.size = a.at(0);
-  f.mtime = a.at(1);
-  f.inode = a.at(2);
-  f.oid = a.at(3);
-  f.lf_oid = a.at(4);
-  f.language = a.at(5);
-  const int flags = a.at(6);
+  const auto line = [&] { return in.number_as<std::uint32_t>(); };
+  // Members of a braced list are read in their order.
+  const auto named = [&] { return named_line{in.text(), line()}; };
+  f.size = in.number();
+  f.mtime = in.number_as<std::int64_t>();
+  f.inode = in.number();
+  f.oid = in.text();
+  f.lf_oid = in.text();
+  f.language = in.text();
+  const auto flags = in.number();
   f.binary = (flags & 1) != 0;
   f.lfs_pointer = (flags & 2) != 0;
   f.too_large = (flags & 4) != 0;
   f.from_git = (flags & 8) != 0;
-  f.lines = {a.at(7), a.at(8), a.at(9)};
-  f.refs = {names_from_json(a.at(10)), uses_from_json(a.at(11)), names_from_json(a.at(12))};
-  const auto& hits = a.at(13);
-  for (std::size_t i = 0; i + 1 < hits.size(); i += 2)
-    f.hits.push_back({hits[i].get<std::uint32_t>(), hits[i + 1].get<std::uint32_t>()});
-  f.secrets = secrets_from_json(a.at(14));
-  const auto& checks = a.at(15);
-  for (std::size_t i = 0; i + 1 < checks.size(); i += 2)
-    f.checks.push_back({checks[i].get<std::uint32_t>(), checks[i + 1].get<std::uint32_t>()});
+  f.lines.code = in.number();
+  f.lines.comment = in.number();
+  f.lines.blank = in.number();
+  in.list(f.refs.imports, named);
+  in.list(f.refs.env_used, [&] { return variable_use{in.text(), line(), in.number() != 0}; });
+  in.list(f.refs.env_declared, named);
+  in.list(f.hits, [&] { return rule_hit{line(), line()}; });
+  in.list(f.secrets, [&] {
+    return secret_hit{line(),    line(),    in.number(), in.number_as<std::uint32_t>(),
+                      in.text(), in.text(), in.text()};
+  });
+  in.list(f.checks, [&] { return check_hit{line(), line()}; });
   return f;
 }
 
@@ -133,18 +191,20 @@ scan_cache::~scan_cache() {
 }
 
 void scan_cache::load() {
-  std::ifstream in(file_, std::ios::binary);
-  if (!in)
+  std::ifstream file(file_, std::ios::binary | std::ios::ate);
+  std::string bytes(file ? static_cast<std::size_t>(file.tellg()) : 0, '\0');
+  file.seekg(0);
+  file.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  cache_reader in(bytes);
+  if (!file || in.text() != rules_)
     return;
-  try {
-    const auto document = json::from_msgpack(in);
-    if (document.at("version") != cache_version || document.at("rules") != rules_)
-      return;
-    for (const auto& [path, facts] : document.at("files").items())
-      known_.emplace(path, from_json(facts));
-  } catch (const json::exception&) {
-    known_.clear(); // damaged: as good as none, and written anew at the end
+  const auto count = in.number();
+  for (std::uint64_t i = 0; i < count && in.good(); ++i) {
+    auto path = in.text();
+    known_.insert_or_assign(std::move(path), read_facts(in));
   }
+  if (!in.at_end())
+    known_.clear(); // damaged: as good as none, and written anew at the end
 }
 
 const file_facts* scan_cache::find(const std::string& path) const {
@@ -153,12 +213,14 @@ const file_facts* scan_cache::find(const std::string& path) const {
 }
 
 void scan_cache::save(const std::unordered_map<std::string, const file_facts*>& all) const {
-  json files = json::object();
-  for (const auto& [path, facts] : all)
-    files[path] = to_json(*facts);
-  const auto bytes = json::to_msgpack(
-      {{"version", cache_version}, {"rules", rules_}, {"files", std::move(files)}});
-  write_durably(file_, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  cache_writer out;
+  out.text(rules_);
+  out.number(all.size());
+  for (const auto& [path, facts] : all) {
+    out.text(path);
+    write_facts(out, *facts);
+  }
+  write_durably(file_, out.bytes());
 }
 
 } // namespace aeo::consolidate

@@ -8,8 +8,12 @@
 
 namespace aeo::consolidate {
 
-/// `consolidation/.cache/scan`: MessagePack, an object with `version`, `rules` (digest) and `files`
-/// (path -> facts). A cache that cannot be read is an empty one.
+/// `consolidation/.cache/scan`, read by every step and therefore as plain as can be:
+///   cache  = "aeo-scan 4" LF text(digest of the rules) number(files) file*
+///   file   = text(path) facts, the members of `file_facts` in their order but `problem`
+///   number = base 128, lowest digit first, all but the last digit with 128 added
+///   text   = number(bytes) bytes;  list = number(items) item*
+/// A cache that cannot be read, or was made under other rules, is an empty one.
 /// Holds an advisory lock from construction to destruction.
 class scan_cache {
 public:
