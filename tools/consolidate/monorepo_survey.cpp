@@ -11,6 +11,7 @@ step_context monorepo_context(const step_context& context) {
                   directory + ": is missing (run `aeo-consolidate conflict-resolution` first)");
   auto within = context;
   within.config.repositories = {{"monorepo", "consolidation/monorepo", ""}};
+  within.config.security = {};
   return within;
 }
 

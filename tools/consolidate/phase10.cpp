@@ -213,7 +213,7 @@ file_counts count_files(const iac_files& all) {
 
 step_result infrastructure_as_code(const step_context& context) {
   const auto within = monorepo_context(context);
-  const rule_set rules(context.config);
+  const rule_set rules(within.config);
   const auto all = scan_monorepo(within, rules);
   const auto files = read_iac_files(within, all);
   const auto findings = check_iac(context.config.infrastructure, files);

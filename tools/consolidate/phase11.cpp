@@ -101,7 +101,7 @@ ordered monitoring_decisions(const ordered& unwatched) {
 
 step_result monitoring_setup(const step_context& context) {
   const auto within = monorepo_context(context);
-  const rule_set rules(context.config);
+  const rule_set rules(within.config);
   const auto all = scan_monorepo(within, rules);
   const auto plan = plan_services(within, all, rules, read_iac_files(within, all));
   const service_signals signals(within, all, rules);
