@@ -256,7 +256,7 @@ const std::vector<restore_command>& restore_commands() {
       {"as a repository of its own, not a mirror of the bundle",
        "git -C \"$target/monorepo\" config --remove-section remote.origin"},
       {"with a work tree", "git -C \"$target/monorepo\" config core.bare false"},
-      {"its files", "git -C \"$target/monorepo\" reset -q --hard"},
+      {"its files", "git -C \"$target/monorepo\" -c checkout.workers=0 reset -q --hard"},
       {"its objects are whole and connected",
        "git -C \"$target/monorepo\" fsck --full --no-dangling --no-progress"}};
   return commands;

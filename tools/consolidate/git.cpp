@@ -28,7 +28,9 @@ std::vector<std::string> git::command(const std::vector<std::string>& args) cons
                                 "-c",
                                 "protocol.allow=never",
                                 "-c",
-                                "log.showSignature=false"};
+                                "log.showSignature=false",
+                                "-c",
+                                "checkout.workers=0"}; // as many as there are processors
   argv.insert(argv.end(), args.begin(), args.end());
   return argv;
 }
