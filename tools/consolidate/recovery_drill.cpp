@@ -177,8 +177,10 @@ private:
     }
     result_.refs = compare_refs(monorepo_, copy);
     result_.work_tree = compare_work_trees(monorepo_, copy, context_.progress);
+    // Our script ends with it; the one that came back from elsewhere may be another.
+    const bool checked = !result_.fetched && result_.restore.exit_code == 0;
     result_.fsck_clean =
-        copy.run({"fsck", "--full", "--no-dangling", "--no-progress"}).exit_code == 0;
+        checked || copy.run({"fsck", "--full", "--no-dangling", "--no-progress"}).exit_code == 0;
     const auto status = monorepo_.output({"status", "--porcelain", "-z", "--untracked-files=all"});
     result_.uncommitted = static_cast<std::size_t>(std::count(status.begin(), status.end(), '\0'));
   }
