@@ -30,7 +30,9 @@ using outcome_kind = parse_outcome::kind;
 using outcomes = std::vector<parse_outcome>;
 using paths_list = std::vector<std::string>;
 
-constexpr std::size_t batch_files = 200;
+/// Files that one start of a parser is worth, and files after which another may take over.
+constexpr std::size_t least_batch = 50;
+constexpr std::size_t most_batch = 200;
 
 /// Text that no parser refuses, whatever is in it.
 const std::set<std::string, std::less<>> plain_languages{
@@ -52,18 +54,19 @@ public:
   syntax_report run() {
     sort_files();
     make_parsers();
+    const std::size_t cores = std::max(1U, std::thread::hardware_concurrency());
     std::vector<std::pair<std::string, paths_list>> batches;
     for (auto& [language, files] : by_language_) {
       auto& entry = report_.languages[language];
       entry.files = files.size();
       entry.parser = parsers_[language].name;
       entry.reason = parsers_[language].reason;
-      for (std::size_t i = 0; i < files.size(); i += batch_files)
-        batches.emplace_back(
-            language,
-            paths_list(files.begin() + static_cast<std::ptrdiff_t>(i),
-                       files.begin()
-                           + static_cast<std::ptrdiff_t>(std::min(files.size(), i + batch_files))));
+      const auto size = std::clamp((files.size() + cores - 1) / cores, least_batch, most_batch);
+      for (std::size_t i = 0; i < files.size(); i += size)
+        batches.emplace_back(language, paths_list(files.begin() + static_cast<std::ptrdiff_t>(i),
+                                                  files.begin()
+                                                      + static_cast<std::ptrdiff_t>(
+                                                          std::min(files.size(), i + size))));
     }
     std::size_t done = 0;
     for_each_parallel(batches.size(), [&](std::size_t i) {

@@ -8,8 +8,10 @@
 namespace aeo::consolidate::syntax_scripts {
 
 inline constexpr std::string_view python = R"PY(
-import ast, json, sys, warnings
+import ast, gc, json, re, sys, warnings
 warnings.simplefilter("ignore")
+gc.disable()  # trees have no cycles
+RELATIVE = re.compile(rb"\bfrom[\s\\]*\.")
 HANDLED = {"ImportError", "ModuleNotFoundError", "Exception", "BaseException"}
 
 def caught(handler):
@@ -36,7 +38,8 @@ def imports(tree):
             if isinstance(node, ast.If) and is_type_checking(node.test):
                 soft = True
             for child in value if isinstance(value, list) else [value]:
-                if isinstance(child, ast.AST):
+                # No statement is in an expression.
+                if isinstance(child, ast.AST) and not isinstance(child, ast.expr):
                     open_.append((child, soft))
     return found
 
@@ -48,9 +51,9 @@ for index, path in enumerate(sys.stdin.buffer.read().split(b"\0")):
         continue
     try:
         with open(path, "rb") as file:
-            tree = ast.parse(file.read(), "file")
-        compile(tree, "file", "exec", dont_inherit=True)
-        found = imports(tree)
+            text = file.read()
+        compile(text, "file", "exec", dont_inherit=True)
+        found = imports(ast.parse(text, "file")) if RELATIVE.search(text) else []
         if found:
             say(file=index, imports=found)
     except SyntaxError as error:

@@ -101,7 +101,7 @@ TEST_CASE("relative imports that lead nowhere are found, handled ones are not") 
       {{"pkg/__init__.py", ""},
        {"pkg/a.py", "from . import b, sub\nfrom .b import x\nfrom .gone import y\n"
                     "try:\n    from .fast import z\nexcept ImportError:\n    z = None\n"},
-       {"pkg/b.py", "from ..pkg import a\n"},
+       {"pkg/b.py", "from ..pkg import a\nif a: from \\\n .lost import q\n"},
        {"pkg/sub/__init__.py", "from ..b import x\nfrom .made import version\n"},
        {".gitignore", "made.py\n"},
        {"web/a.js", "const b = require('./b');\nconst c = require('./c');\n// require('./d')\n"},
@@ -111,6 +111,7 @@ TEST_CASE("relative imports that lead nowhere are found, handled ones are not") 
        {"web/u.ts", "export const u = 1;\n"}});
   CHECK(integration_findings(result)
         == "reference-python-import pkg/a.py:3\n"
+           "reference-python-import pkg/b.py:2\n"
            "reference-script-import web/a.js:2\n"
            "reference-script-import web/t.ts:3\n");
   CHECK(result["references_optional"] == 1);
