@@ -61,10 +61,10 @@ ordered recovery_point(const drill& found) {
   if (newest == nullptr) {
     point["age_seconds"] = not_measured("no output is covered");
   } else {
-    const auto age = std::max<std::int64_t>(0, found.completed_ns - newest->mtime);
+    const auto age_ms = std::max<std::int64_t>(0, found.completed_ns - newest->mtime) / 1'000'000;
     point["newest_change"] = precise_time(newest->mtime);
     point["newest_change_path"] = encode_path(newest->path);
-    point["age_seconds"] = static_cast<double>(age / 1'000'000) / 1000;
+    point["age_seconds"] = static_cast<double>(age_ms) / 1000;
   }
   point["changed_meanwhile_total"] = found.outputs.changed_meanwhile.size();
   point["changed_meanwhile"] = changed;

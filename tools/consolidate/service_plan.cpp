@@ -68,6 +68,7 @@ public:
     for (const auto& service : out_.services)
       by_name[service.name] = &service;
     std::vector<planned_service> sorted;
+    sorted.reserve(by_name.size());
     for (const auto& [name, service] : by_name)
       sorted.push_back(*service);
     out_.services.swap(sorted);

@@ -128,7 +128,7 @@ std::string find_program(const std::string& name) {
     return ::access(name.c_str(), X_OK) == 0 ? name : std::string{};
   const char* path = std::getenv("PATH");
   for (const auto directory : split(path != nullptr ? path : "/usr/bin:/bin", ':')) {
-    const auto file = std::string(directory.empty() ? "." : directory) + "/" + name;
+    auto file = std::string(directory.empty() ? "." : directory) + "/" + name;
     std::error_code ec;
     if (fs::is_regular_file(file, ec) && ::access(file.c_str(), X_OK) == 0)
       return file;

@@ -77,15 +77,13 @@ private:
     std::uint32_t number = 0;
     if (re2::RE2::FullMatch(line, unittest, &name)) {
       add(name);
-    } else if (re2::RE2::PartialMatch(line, traceback, &path, &number)) {
+    } else if (re2::RE2::PartialMatch(line, traceback, &path, &number)
+               || re2::RE2::FullMatch(line, location, &path, &number)) {
       if (open_ && !found_.empty())
         set_place(path, number, found_.back());
     } else if (re2::RE2::FullMatch(line, tap, &name)) {
       if (name.find("# TODO") == std::string::npos && name.find("# SKIP") == std::string::npos)
         add(name);
-    } else if (re2::RE2::FullMatch(line, location, &path, &number)) {
-      if (open_ && !found_.empty())
-        set_place(path, number, found_.back());
     } else if (line.find("'subtestsFailed'") != std::string_view::npos) {
       if (open_ && !found_.empty())
         found_.pop_back(); // the test inside is on the list

@@ -30,6 +30,7 @@ std::unique_ptr<re2::RE2> compiled(const std::string& expression) {
 std::vector<std::unique_ptr<re2::RE2>> compiled(const std::vector<std::string>& list,
                                                 const std::string& prefix = "") {
   std::vector<std::unique_ptr<re2::RE2>> result;
+  result.reserve(list.size());
   for (const auto& expression : list)
     result.push_back(compiled(prefix + "(?:" + expression + ")"));
   return result;

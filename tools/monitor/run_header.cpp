@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -123,7 +124,7 @@ void share_cells(std::array<bar_part, 6>& parts, std::size_t total, std::size_t 
 }
 
 std::string percent_text(double percent) {
-  auto tenths = static_cast<long>(percent * 10 + 0.5);
+  auto tenths = std::lround(percent * 10);
   auto text = std::to_string(tenths / 10);
   return (tenths % 10 == 0 ? text : text + "." + std::to_string(tenths % 10)) + " %";
 }
