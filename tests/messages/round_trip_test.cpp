@@ -343,7 +343,7 @@ TEST_CASE("an HTTP fault that does not exist is refused") {
   auto twin = x;
   twin.fault = http_fault::none;
   CHECK(arrives_with(x, twin, static_cast<std::uint8_t>(http_fault::unusable)));
-  CHECK_FALSE(arrives_with(x, twin, static_cast<std::uint8_t>(http_fault::unusable) + 1));
+  CHECK_FALSE(arrives_with(x, twin, static_cast<std::uint8_t>(http_fault::handshake) + 1));
 }
 
 TEST_CASE("an exit of a kind that does not exist is refused") {

@@ -21,6 +21,10 @@ namespace {
 /// of whose end nobody tells us.
 constexpr std::int64_t look_again_ms = 50;
 
+/// A process that executes a program has no environment to show for a moment.
+constexpr std::int64_t look_soon_ms = 5;
+constexpr int most_unclear_looks = 4;
+
 /// A century stands for ever, and does not overflow.
 constexpr std::int64_t longest_ms = std::int64_t{100} * 365 * 24 * 3600 * 1000;
 
@@ -156,7 +160,8 @@ void task_table::reap() {
 
 /// Who gives up the names on purpose is left alone. Those whose parent lives are found when it does
 /// not: then they are ours.
-std::vector<pid_t> task_table::escaped(const task& t) const {
+/// `unclear`: one shows no environment; it has none, or is about to execute a program.
+std::vector<pid_t> task_table::escaped(const task& t, bool* unclear) const {
   std::vector<pid_t> result;
   for (const auto pid : io::own_children()) {
     if (by_pid_.contains(pid))
@@ -165,6 +170,8 @@ std::vector<pid_t> task_table::escaped(const task& t) const {
     if (!info || info->ended() || info->group == t.start.pid)
       continue;
     const auto environment = io::environment_of(pid);
+    if (environment.size() <= 1 && unclear != nullptr)
+      *unclear = true;
     const auto& key = t.spec.key;
     if (io::has_entry(environment, "AEO_TASK", key.task)
         && io::has_entry(environment, "AEO_PHASE", key.phase)
@@ -178,9 +185,13 @@ void task_table::leader_ended(std::uint64_t id, task& t) {
   const auto group = static_cast<pid_t>(t.start.pid);
   // In this order: who leaves the group between the looks is seen by the second one.
   const auto has_group = group_exists(group);
-  const auto others = static_cast<int>(escaped(t).size());
-  if (others == 0 && !has_group)
-    return finish(id, t);
+  bool unclear = false;
+  const auto others = static_cast<int>(escaped(t, &unclear).size());
+  if (others == 0 && !has_group) {
+    if (!unclear || t.unclear_looks++ >= most_unclear_looks)
+      return finish(id, t);
+    return set_due(id, t, now_ms() + look_soon_ms);
+  }
   if (t.leftovers > 0)
     return; // Seen before: tick() looks again.
   t.leftovers = living_members(group) + others;
@@ -223,6 +234,8 @@ void task_table::terminate(std::uint64_t id, task& t, exit_kind reason, std::str
 
 void task_table::advance(std::uint64_t id, task& t, std::int64_t now) {
   const auto group = static_cast<pid_t>(t.start.pid);
+  if (t.at == stage::running && t.leader_gone)
+    return leader_ended(id, t);
   if (t.at == stage::running)
     return terminate(id, t, exit_kind::timed_out,
                      "timed out after " + std::to_string(t.spec.timeout_ms) + " ms");

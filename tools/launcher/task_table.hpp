@@ -76,6 +76,7 @@ private:
     int last_signal = 0;
     std::map<pid_t, int> escaped_signals; ///< The last one to each process outside of the group.
     int leftovers = 0;
+    int unclear_looks = 0;
     bool leader_gone = false;
     int status = 0; ///< Of the leader, as wait4 says.
     rusage usage{};
@@ -92,7 +93,7 @@ private:
   void set_due(std::uint64_t id, task&, std::int64_t at_ms);
   void signal_all(task&, int signal);
   void signal_escaped(task&, const std::vector<pid_t>&);
-  std::vector<pid_t> escaped(const task&) const;
+  std::vector<pid_t> escaped(const task&, bool* unclear = nullptr) const;
   std::string want_of_memory(std::int64_t peak_kb);
 
   int epoll_;

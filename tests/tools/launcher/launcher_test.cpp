@@ -314,7 +314,7 @@ TEST_CASE("what left the task's group and session is ended with it, and counted"
   connected c;
   auto spec =
       c.script("T1", "setsid sh -c 'trap \"\" TERM; echo $$ >pid; sleep 1000; sleep 1000' & "
-                     "(setsid sh -c 'echo $$ >pid2; exec sleep 1000' &); "
+                     "(setsid sh -c 'echo $$ >pid2; sleep 1000; :' &); "
                      "until test -s pid && test -s pid2; do :; done; exit 3");
   spec.grace_ms = 200;
   const auto x = c.run(spec);
