@@ -22,8 +22,12 @@ struct run_context {
   std::string execution;           ///< UUID.
   std::filesystem::path workspace; ///< Absolute.
   std::string started_by;          ///< user@host
-  /// Microseconds since the epoch, UTC. Injected so that tests own the time.
+  /// The time of day: microseconds since the epoch, UTC. For what is told, and for deadlines that
+  /// people named. Injected, as the next one is, so that tests own the time.
   std::function<std::int64_t()> now_us;
+  /// Microseconds since some moment before the node's start. For all that lasts or waits: whoever
+  /// sets the time of day changes nothing here.
+  std::function<std::int64_t()> steady_us;
 
   std::shared_ptr<const core::phase_lookup> lookup; ///< Of the_plan.
 

@@ -135,7 +135,7 @@ void github_state::heard(const http_reply& reply) {
       reply,
       {asked.job.what, asked.what == question::status ? deps.commit->repository : repository(),
        deps.api_url.substr(deps.api_url.find("//") + 2)},
-      now, failures);
+      deps.context->now_us(), failures);
   if (asked.what == question::repository && verdict.outcome == core::github_outcome::done)
     if (auto why = why_unusable(reply); !why.empty())
       verdict = {core::github_outcome::refused, look_again_us, std::move(why)};
@@ -240,6 +240,14 @@ void github_state::store_delivery(tracked& x) {
                      + "; after a restart it is asked");
   else
     x.stored = now;
+}
+
+/// The time of day, which goes on where it was when somebody sets it back: it orders what there is
+/// to tell, and nothing is to wait for the same time to come again.
+std::int64_t github_state::now_us() {
+  const auto steady = deps.context->steady_us();
+  day_us = std::max(day_us, deps.context->now_us() - steady);
+  return steady + day_us;
 }
 
 void github_state::wake_at(std::int64_t time_us) {

@@ -84,6 +84,7 @@ struct github_state {
   bool blocked = false;        ///< It does not work, and the operator has been told.
   bool hopeless = false;       ///< Nor will it soon: nobody need wait for it.
   bool limits_changed = false; ///< Not stored yet.
+  std::int64_t day_us = 0;     ///< When the steady clock was at 0, by the latest time of day.
   std::string told_url;        ///< Of the issue, that the operator knows.
   std::string last_problem;    ///< Since the last success.
   std::set<std::string> said;  ///< What the operator has been told.
@@ -121,7 +122,7 @@ private:
   void end();
   std::string what_is_left() const;
   std::string repository() const;
-  std::int64_t now_us() const { return deps.context->now_us(); }
+  std::int64_t now_us();
 };
 
 github_actor::behavior_type github(github_actor::stateful_pointer<github_state> self,

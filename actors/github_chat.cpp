@@ -57,7 +57,7 @@ void github_state::decide_next() {
     return refuse(*order, decision, why);
   }
   if (order->command.what == core::chat_command::verb::status)
-    return record(core::make_look(decision, "status", now_us()));
+    return record(core::make_look(decision, "status", deps.context->now_us()));
   auto asked = decision;
   asked.request.digest = desk->gate(asked.request.phase).first;
   if (asked.request.command != control_command::approve)
@@ -112,7 +112,7 @@ std::string github_state::why_not(const core::chat_desk::order& order,
 void github_state::refuse(const core::chat_desk::order&, const operator_decision& decision,
                           const std::string& why) {
   const auto known = (*deps.context->lookup)(decision.request.phase) != core::phase_lookup::npos;
-  record(core::make_audit(decision, false, why, now_us(), known));
+  record(core::make_audit(decision, false, why, deps.context->now_us(), known));
 }
 
 void github_state::record(event e) {

@@ -60,7 +60,9 @@ caf::error github_state::add_track(const io::execution_row& row,
   if (!known)
     return known.error();
   auto stored = known->value_or(io::delivery{});
-  not_before_us = std::max(not_before_us, stored.not_before_us);
+  // By a clock that may have been set since.
+  not_before_us =
+      std::max(not_before_us, std::min(stored.not_before_us, now_us() + core::longest_limit_us));
   const auto where = deps.api_url + "/repos/" + repository();
   // Another repository has no issue of it yet; what was told elsewhere is not told again.
   if (stored.repository != where)

@@ -72,8 +72,8 @@ void phase_actor_state::start() {
   ++attempt;
   ended = false;
   failure.reset();
-  attempt_start_us = deps->context->now_us();
-  if (first_start_us == 0)
+  attempt_start_us = deps->context->steady_us();
+  if (!first_start_us)
     first_start_us = attempt_start_us;
   stages.assign(def().tasks.size(), stage::waiting);
   before = core::take_fingerprints(def(), *deps->files);
@@ -124,13 +124,13 @@ task_spec phase_actor_state::make_spec(task_index i) const {
 /// What is left of the task's, the attempt's and the phase's time; the launcher keeps to it, so
 /// that it holds while no node runs.
 std::int64_t phase_actor_state::timeout_ms(const task_def& task) const {
-  auto now = deps->context->now_us();
+  auto now = deps->context->steady_us();
   auto passed_ms = [now](std::int64_t since_us) { return (now - since_us) / us_per_ms; };
   auto left = count_ms(deps->context->the_plan->timeout_of(def())) - passed_ms(attempt_start_us);
   if (task.timeout.count() > 0)
     left = std::min(left, count_ms(task.timeout));
   if (def().total_timeout.count() > 0)
-    left = std::min(left, count_ms(def().total_timeout) - passed_ms(first_start_us));
+    left = std::min(left, count_ms(def().total_timeout) - passed_ms(*first_start_us));
   return std::max<std::int64_t>(left, 1);
 }
 
@@ -238,7 +238,7 @@ void phase_actor_state::attempt_failed() {
                            .tail = text.tail,
                            .retries = retries,
                            .losses = losses,
-                           .elapsed_ms = (deps->context->now_us() - first_start_us) / us_per_ms};
+                           .elapsed_ms = (deps->context->steady_us() - *first_start_us) / us_per_ms};
   // The rules see all of the tail, the operator its end.
   text.tail = core::last_lines(text.tail);
   if (!text.tail.empty())
@@ -256,14 +256,16 @@ void phase_actor_state::decided(const retry_decision& decision, const core::fail
   text.why = decision.why;
   const auto& task = failure->key.task;
   if (decision.retry) {
-    auto at_us = deps->context->now_us() + decision.delay_ms * us_per_ms;
+    const auto delay_us = decision.delay_ms * us_per_ms;
+    const auto due_us = deps->context->steady_us() + delay_us;
+    const auto at_us = deps->context->now_us() + delay_us;
     ++(decision.counted ? retries : losses);
     auto e =
         make_event(event_kind::phase_retry_wait, task,
                    core::retry_data(text, *failure, at_us, decision.delay_ms, decision.counted));
     // Durable first: whoever finds the next attempt's task running knows how this one ended.
     self->request(deps->store, caf::infinite, atom::record_v, with_held(std::move(e)))
-        .then([this, at_us] { wait_for_retry(at_us); },
+        .then([this, due_us] { wait_for_retry(due_us - deps->context->steady_us()); },
               [this](const caf::error& err) { fail_on_error(err); });
     return;
   }
@@ -272,9 +274,8 @@ void phase_actor_state::decided(const retry_decision& decision, const core::fail
                     core::failure_data(text, *failure)));
 }
 
-void phase_actor_state::wait_for_retry(std::int64_t at_us) {
-  auto left = std::max<std::int64_t>(at_us - deps->context->now_us(), 0);
-  self->run_delayed(std::chrono::microseconds{left}, [this] {
+void phase_actor_state::wait_for_retry(std::int64_t left_us) {
+  self->run_delayed(std::chrono::microseconds{std::max<std::int64_t>(left_us, 0)}, [this] {
     if (!cancelled)
       self->send(trigger, atom::ready_v, index);
   });
@@ -312,8 +313,9 @@ void phase_actor_state::restore(phase_origin origin) {
   const auto& saved = origin.saved;
   attempt = saved.attempt;
   retries = saved.retry_count;
-  first_start_us = saved.started_us;
-  attempt_start_us = saved.attempt_us;
+  if (saved.started_us != 0)
+    first_start_us = steady_of(saved.started_us);
+  attempt_start_us = steady_of(saved.attempt_us);
   if (!saved.before.empty())
     if (auto read = core::fingerprints_from_json(saved.before))
       before = *read;
@@ -332,13 +334,26 @@ void phase_actor_state::restore(phase_origin origin) {
       review();
     break;
   case phase_status::retry_wait:
-    wait_for_retry(saved.retry_at_us);
+    wait_for_retry(left_of_retry_wait(saved));
     break;
   default:
     // To be run again: attempts go on counting, the time for all of them begins anew.
-    first_start_us = 0;
+    first_start_us.reset();
     break;
   }
+}
+
+/// Of a time of day, which may lie ahead where the clock was set back since.
+std::int64_t phase_actor_state::steady_of(std::int64_t time_us) const {
+  const auto& c = *deps->context;
+  return c.steady_us() - std::max<std::int64_t>(c.now_us() - time_us, 0);
+}
+
+/// Microseconds; never more than the whole wait, whatever became of the clock.
+std::int64_t phase_actor_state::left_of_retry_wait(const phase_state& saved) const {
+  const auto left = saved.retry_at_us - deps->context->now_us();
+  return saved.errors.empty() ? left
+                              : std::min(left, saved.retry_at_us - saved.errors.back().time_us);
 }
 
 void phase_actor_state::restore_attempt(const phase_origin& origin) {

@@ -49,7 +49,7 @@ struct phase_actor_state {
   std::uint32_t attempt = 0;
   std::uint32_t retries = 0; ///< That counted.
   std::uint32_t losses = 0;  ///< Retries that did not count.
-  std::int64_t first_start_us = 0;
+  std::optional<std::int64_t> first_start_us; ///< Of the attempts that count; steady, as the next.
   std::int64_t attempt_start_us = 0;
   core::fingerprints before;
   event_batch held;                 ///< Recorded together with the verdict.
@@ -82,7 +82,9 @@ private:
   void judged(const verdict&);
   void attempt_failed();
   void decided(const retry_decision&, const core::failure_text&);
-  void wait_for_retry(std::int64_t at_us);
+  void wait_for_retry(std::int64_t left_us);
+  std::int64_t steady_of(std::int64_t time_us) const;
+  std::int64_t left_of_retry_wait(const phase_state& saved) const;
   void finish(event&&);
   void restore_attempt(const phase_origin&);
   void restore_task(const phase_origin&, task_index);

@@ -58,10 +58,9 @@ caf::error state_state::take(const event_batch& batch) {
 void state_state::commit() {
   if (committing || commit_timer || gathered.empty())
     return;
-  auto now = context->now_us();
+  auto now = context->steady_us();
   auto next = last_commit_us + commit_interval.count();
-  // A clock that was set back is no reason to wait.
-  if (last_commit_us <= now && now < next) {
+  if (now < next) {
     commit_timer = true;
     self->run_delayed(std::chrono::microseconds{next - now}, [this] {
       commit_timer = false;
@@ -145,7 +144,7 @@ snapshot_ptr state_state::snapshot() {
 void state_state::save_if_due() {
   if (saving || !dirty)
     return;
-  auto now = context->now_us();
+  auto now = context->steady_us();
   if (is_small() || now >= next_save_us) {
     start_save();
   } else {
@@ -165,15 +164,15 @@ void state_state::save_later(caf::timespan delay) {
 void state_state::start_save() {
   saving = true;
   dirty = false;
-  auto begin = context->now_us();
+  auto begin = context->steady_us();
   self->request(store, caf::infinite, atom::save_v, snapshot())
-      .then([this, begin] { save_ended({}, context->now_us() - begin); },
-            [this, begin](const caf::error& err) { save_ended(err, context->now_us() - begin); });
+      .then([this, begin] { save_ended({}, context->steady_us() - begin); },
+            [this, begin](const caf::error& err) { save_ended(err, context->steady_us() - begin); });
 }
 
 void state_state::save_ended(const caf::error& err, std::int64_t took_us) {
   saving = false;
-  next_save_us = context->now_us() + std::max(save_interval_us, took_us * save_share);
+  next_save_us = context->steady_us() + std::max(save_interval_us, took_us * save_share);
   auto promises = std::exchange(save_promises, {});
   set_trouble(save_trouble, err ? message_of(err) : std::string{});
   if (err) {
@@ -181,7 +180,7 @@ void state_state::save_ended(const caf::error& err, std::int64_t took_us) {
     for (auto& promise : promises)
       promise.deliver(err);
     dirty = true;
-    next_save_us = context->now_us() + save_interval_us;
+    next_save_us = context->steady_us() + save_interval_us;
     save_later(retry_interval);
     return;
   }

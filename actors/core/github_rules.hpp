@@ -35,6 +35,9 @@ struct github_question {
   std::string server;     ///< "api.github.com".
 };
 
+/// What is rationed by the hour is there again after that, by whichever clock.
+constexpr std::int64_t longest_limit_us = 3'601'000'000;
+
 /// `failures`: of this question in a row so far; each makes the wait longer.
 github_verdict judge_reply(const http_reply&, const github_question&, std::int64_t now_us,
                            std::uint32_t failures);

@@ -112,19 +112,22 @@ void issue_track::adopt(const ordered_json& issue) {
   page_.clear();
 }
 
+/// An issue or a comment. Of a token that is no user's, only that some program has made it can be
+/// told.
+bool issue_track::is_ours(const ordered_json& x) const {
+  const auto& users = options_.identity->users;
+  return users.empty() ? lenient::text(lenient::member(x, "user"), "type") == "Bot"
+                       : users.contains(author_of(x));
+}
+
 void issue_track::found_issues(const http_reply& reply, std::int64_t now_us) {
   const auto list = ordered_json::parse(reply.body, nullptr, false);
-  const auto& ours = options_.identity->users;
   auto too_old = false;
   const ordered_json* found = nullptr;
   for (const auto& issue : list) {
     const auto created = time_of(issue, "created_at");
     too_old = created != 0 && created < options_.started_us - one_day_us;
-    // Of a token that is no user's, only that some program has made it can be told.
-    const auto trusted = ours.empty()
-                             ? lenient::text(lenient::member(issue, "user"), "type") == "Bot"
-                             : ours.contains(author_of(issue));
-    if (trusted && !issue.contains("pull_request")
+    if (is_ours(issue) && !issue.contains("pull_request")
         && has_execution_marker(lenient::text(issue, "body"), options_.execution))
       found = &issue; // The oldest.
   }
@@ -141,7 +144,7 @@ void issue_track::found_issues(const http_reply& reply, std::int64_t now_us) {
 
 void issue_track::note_comment(const ordered_json& comment) {
   const auto seq = find_event_marker(lenient::text(comment, "body"), options_.execution);
-  if (!seq || *seq > state_.last_seq || !options_.identity->users.contains(author_of(comment)))
+  if (!seq || *seq > state_.last_seq || !is_ours(comment))
     return;
   const auto at = time_of(comment, "created_at");
   since_us_ = std::max(since_us_, at);

@@ -136,6 +136,7 @@ private:
   github_job find_job() const;
   github_job read_job() const;
   github_job create_job(std::int64_t now_us);
+  bool is_ours(const nlohmann::ordered_json&) const;
   void found_issues(const http_reply&, std::int64_t now_us);
   void found_comments(const http_reply&, std::int64_t now_us);
   void adopt(const nlohmann::ordered_json& issue);

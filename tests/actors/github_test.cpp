@@ -139,6 +139,7 @@ TEST_CASE("a killed node's successor goes on with the same issue, each comment o
   const auto at = GENERATE(Catch::Generators::range(0, 14));
   const auto acted = GENERATE(true, false);
   github_rig f{github_rig::small()};
+  f.hub.is_app = GENERATE(false, true);
   f.start();
   f.pass_phase("0");
   f.pass_phase("1");
@@ -150,7 +151,7 @@ TEST_CASE("a killed node's successor goes on with the same issue, each comment o
   f.kill();
   f.start();
   f.answer_for(20s);
-  INFO("died at request " << at << (acted ? ", acted on" : ""));
+  INFO("died at request " << at << (acted ? ", acted on" : "") << ", app " << f.hub.is_app);
   CHECK(f.hub.issues.size() == 1);
   CHECK(told(f) == numbers(7));
   CHECK(f.hub.issues[0]["state"] == "closed");
@@ -175,6 +176,28 @@ TEST_CASE(
   CHECK(told(f) == numbers(7));
   CHECK(f.hub.issues[0]["state"] == "closed");
   CHECK(f.line->most == 1);
+}
+
+TEST_CASE("a clock that is set back keeps nothing from being told") {
+  github_rig f{github_rig::small()};
+  f.start();
+  f.answer();
+  f.pass_phase("0");
+  f.answer();
+  f.set_clock(-1h);
+  f.pass_phase("1");
+  f.ends();
+  f.answer_for(20s);
+  CHECK(told(f) == numbers(7));
+  CHECK(f.hub.issues[0]["state"] == "closed");
+}
+
+TEST_CASE("a limit of an earlier node is not waited for longer than GitHub sets any") {
+  github_rig f{github_rig::small()};
+  (*f.notes)[f.context->execution].not_before_us = f.now_us + 3 * 3'600'000'000;
+  f.start();
+  f.answer_for(3'700s);
+  CHECK(f.hub.issues.size() == 1);
 }
 
 TEST_CASE("the issue is found again behind many others") {

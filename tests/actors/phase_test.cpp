@@ -252,6 +252,22 @@ TEST_CASE("a retry waits, asks for a slot, and is the next attempt with its own 
   CHECK(f.store->events.back().attempt == 2);
 }
 
+TEST_CASE("a clock that is set while a retry becomes durable moves it neither away nor nearer") {
+  for (const auto by : {-1h, 1h}) {
+    phase_fixture f{make_phase("0")};
+    f.begin();
+    f.end("T0.1", 75);
+    f.store->at_once = false;
+    f.retry->decide(again);
+    f.now();
+    f.set_clock(by);
+    f.store->commit();
+    f.now();
+    CHECK(f.after(59s).empty());
+    CHECK(f.after(1s) == lines{"ready 0"});
+  }
+}
+
 TEST_CASE("no retry begins before the end of the attempt before it is durable") {
   phase_fixture f{make_phase("0")};
   f.begin();
@@ -538,6 +554,26 @@ TEST_CASE("a task gets what is left of its own, the attempt's and the phase's ti
   CHECK(f.processes->specs.back().timeout_ms == 1); // 0 would be none.
 }
 
+TEST_CASE("a clock that is set takes nobody's time away, and gives none") {
+  for (const auto by : {-1h, 1h}) {
+    auto def = make_phase("0", {}, 2);
+    def.timeout = 100s;
+    def.total_timeout = 150s;
+    phase_fixture f{std::move(def)};
+    f.begin();
+    f.after(20s);
+    f.set_clock(by);
+    f.end("T0.1");
+    CHECK(f.processes->specs.back().timeout_ms == 80'000);
+    f.end("T0.2", 75);
+    CHECK(f.retry->asked[0].elapsed_ms == 20'000);
+    f.retry->decide(again);
+    f.after(60s);
+    f.start();
+    CHECK(f.processes->specs.back().timeout_ms == 70'000);
+  }
+}
+
 TEST_CASE("a task's process gets its command, folder and environment") {
   auto def = make_phase("0");
   def.tasks[0].command = {"make", "all"};
@@ -774,6 +810,27 @@ TEST_CASE("after a restart, a retry comes at its time") {
   CHECK(f.after(29s).empty());
   CHECK(f.after(1s) == lines{"ready 0"});
   CHECK(f.start() == lines{"phase_started 0", "run T0.1.3"});
+}
+
+TEST_CASE("after a restart with the clock set back, a retry waits no longer than it would have") {
+  phase_fixture f{make_phase("0")};
+  auto origin = left_running();
+  origin.saved.status = phase_status::retry_wait;
+  auto& error = origin.saved.errors.emplace_back();
+  error.time_us = f.now_us + 3'600'000'000; // As the clock went then.
+  origin.saved.retry_at_us = error.time_us + 30'000'000;
+  f.spawn_phase(origin);
+  CHECK(f.after(29s).empty());
+  CHECK(f.after(1s) == lines{"ready 0"});
+}
+
+TEST_CASE("after a restart with the clock set back, the time for an attempt is all there") {
+  auto def = make_phase("0");
+  def.timeout = 100s;
+  phase_fixture f{std::move(def)};
+  f.set_clock(-1h);
+  f.spawn_phase(left_running());
+  CHECK(f.processes->specs.back().timeout_ms == 100'000);
 }
 
 TEST_CASE("after a restart, a cancel during the wait for a retry gives the phase back") {

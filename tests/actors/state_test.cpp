@@ -67,10 +67,13 @@ struct state_fixture : actor_fixture {
   context_ptr context;
   state_actor uut;
 
-  explicit state_fixture(std::chrono::microseconds commit_interval = {}) {
-    context = make_context(make_plan(make_phase("0"), make_phase("1", {0})));
+  explicit state_fixture(std::chrono::microseconds commit_interval = {}, std::size_t phases = 2) {
+    plan p;
+    for (std::size_t i = 0; i < phases; ++i)
+      p.phases.push_back(make_phase(std::to_string(i)));
+    context = make_context(std::move(p));
     core::execution_state initial;
-    initial.phases.resize(2);
+    initial.phases.resize(phases);
     auto writer = spawn(writer_mock, disk);
     auto boss = spawn(boss_mock, trouble);
     auto mask = [](std::string_view text) {
@@ -141,8 +144,9 @@ TEST_CASE("a clock that is set back holds up no commit") {
   f.record(make_event(event_kind::phase_started, "0"));
   f.disk->commit_one();
   f.run();
-  f.now_us -= 3'600'000'000;
+  f.set_clock(-std::chrono::hours{1});
   f.record(make_event(event_kind::task_started, "0"));
+  f.pass(2ms);
   CHECK(f.disk->batches.size() == 2);
 }
 
@@ -203,6 +207,20 @@ TEST_CASE("a small plan's state file follows every commit") {
   f.run();
   REQUIRE(f.disk->saved.size() == 1);
   CHECK(f.disk->saved[0]->phases[0].status == phase_status::in_progress);
+}
+
+TEST_CASE("a large plan's state file is not put off by a clock that is set") {
+  state_fixture f{{}, state_state::small_plan + 1};
+  f.record(make_event(event_kind::phase_started, "0"));
+  f.disk->commit_one();
+  f.run();
+  REQUIRE(f.disk->saved.size() == 1);
+  f.set_clock(-std::chrono::hours{1});
+  f.record(make_event(event_kind::task_started, "0"));
+  f.disk->commit_one();
+  f.run();
+  f.pass(std::chrono::seconds{2});
+  CHECK(f.disk->saved.size() == 2);
 }
 
 TEST_CASE("a state file that cannot be written is told and written later") {

@@ -115,6 +115,7 @@ caf::expected<std::unique_ptr<stored_run>> stored_run::open(const fs::path& work
   context.workspace = fs::absolute(workspace).lexically_normal();
   context.started_by = (*row)->started_by;
   context.now_us = io::now_us;
+  context.steady_us = io::steady_us;
   context.lookup = std::make_shared<const core::phase_lookup>(*the_plan);
 
   core::execution_state state;

@@ -413,6 +413,7 @@ private:
     context.workspace = options_.workspace;
     context.started_by = replay_.row.started_by;
     context.now_us = io::now_us;
+    context.steady_us = io::steady_us;
     context.lookup = std::make_shared<const core::phase_lookup>(lookup_);
     return session{.lock = std::move(lock),
                    .store = std::move(store_),
