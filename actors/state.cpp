@@ -1,6 +1,10 @@
 #include "actors/state.hpp"
 
+#include "actors/core/event_data.hpp"
+#include "actors/core/text.hpp"
+
 #include <algorithm>
+#include <cstdlib>
 #include <utility>
 
 namespace aeo {
@@ -11,6 +15,8 @@ constexpr auto retry_interval = std::chrono::seconds{1};
 constexpr std::int64_t save_interval_us = 1'000'000;
 // A file that takes long to write is written seldom: at most 1/20 of the time goes into it.
 constexpr std::int64_t save_share = 20;
+// Of a clock. What keeps it right moves it by less, or slowly.
+constexpr std::int64_t smallest_step_us = 2'000'000;
 
 } // namespace
 
@@ -21,6 +27,7 @@ caf::result<void> state_state::record(event_batch batch) {
         e.data = mask(e.data);
   if (auto err = take(batch))
     return err;
+  watch_clock();
   std::move(batch.begin(), batch.end(), std::back_inserter(gathered));
   if (!self->current_mailbox_element()->mid.is_request()) {
     commit();
@@ -30,6 +37,25 @@ caf::result<void> state_state::record(event_batch batch) {
   gathered_promises.push_back(promise);
   commit();
   return promise;
+}
+
+/// Who reads the log, or a duration made of its times, has to know.
+void state_state::watch_clock() {
+  const auto now = context->now_us();
+  const auto day = now - context->steady_us();
+  const auto set_us = day - std::exchange(day_us, day).value_or(day);
+  if (std::abs(set_us) < smallest_step_us)
+    return;
+  const auto by = core::format_duration(duration{std::abs(set_us) / 1000});
+  gathered.push_back(
+      {.time_us = now,
+       .kind = event_kind::note,
+       .phase = {},
+       .task = {},
+       .data = core::warning_data(
+           (set_us < 0 ? "this machine's clock was set back by " + by
+                       : "this machine's clock was set forward by " + by + ", or it slept as long")
+           + ": times of day before and after this do not compare")});
 }
 
 caf::error state_state::take(const event_batch& batch) {
@@ -166,8 +192,9 @@ void state_state::start_save() {
   dirty = false;
   auto begin = context->steady_us();
   self->request(store, caf::infinite, atom::save_v, snapshot())
-      .then([this, begin] { save_ended({}, context->steady_us() - begin); },
-            [this, begin](const caf::error& err) { save_ended(err, context->steady_us() - begin); });
+      .then(
+          [this, begin] { save_ended({}, context->steady_us() - begin); },
+          [this, begin](const caf::error& err) { save_ended(err, context->steady_us() - begin); });
 }
 
 void state_state::save_ended(const caf::error& err, std::int64_t took_us) {

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,6 +46,8 @@ struct state_state {
   std::string commit_trouble;
   std::string save_trouble;
 
+  std::optional<std::int64_t> day_us; ///< When the steady clock was at 0, as of the last event.
+
   bool dirty = false; ///< execution_state.json is older than `current`.
   bool saving = false;
   bool save_timer = false;
@@ -58,6 +61,7 @@ struct state_state {
 
 private:
   caf::error take(const event_batch& batch);
+  void watch_clock();
   void commit();
   void send_commit();
   void set_trouble(std::string& slot, std::string text);

@@ -235,8 +235,12 @@ std::optional<duration> worked(const report_input& in, phase_index i) {
   if (s.started_us == 0 || !in.history || in.history->imported(i))
     return std::nullopt;
   std::int64_t us = 0;
-  for (const auto& a : in.history->attempts(i))
-    us += std::max<std::int64_t>((a.ended_us > 0 ? a.ended_us : in.now_us) - a.started_us, 0);
+  for (const auto& a : in.history->attempts(i)) {
+    const auto until_us = a.ended_us > 0 ? a.ended_us : in.now_us;
+    if (until_us < a.started_us)
+      return std::nullopt; // The clock was set back.
+    us += until_us - a.started_us;
+  }
   return duration{us / 1000};
 }
 
@@ -330,10 +334,9 @@ std::string to_text(const std::vector<next_step>& steps) {
 
 std::string outcome_sentence(const report_input& in) {
   auto counts = count_phases(in.state);
-  auto took = format_duration(duration{std::max<std::int64_t>(
-      0, ((in.exit_code < 0 ? in.now_us : std::max(in.state.updated_us, in.state.started_us))
-          - in.state.started_us)
-             / 1000)});
+  const auto us = (in.exit_code < 0 ? in.now_us : in.state.updated_us) - in.state.started_us;
+  const auto took = us < 0 ? std::string{"a time that was not measured"} // The clock was set back.
+                           : format_duration(duration{us / 1000});
   auto approved = counts[phase_status::approved];
   auto skipped = counts[phase_status::skipped];
   auto of_all = format_count(approved) + " of " + format_count(counts.total) + " phases approved";

@@ -1,5 +1,6 @@
 #include "actors/state.hpp"
 #include "tests/fixtures/actor_fixture.hpp"
+#include "tests/fixtures/contains.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -148,6 +149,33 @@ TEST_CASE("a clock that is set back holds up no commit") {
   f.record(make_event(event_kind::task_started, "0"));
   f.pass(2ms);
   CHECK(f.disk->batches.size() == 2);
+}
+
+TEST_CASE("a clock that was set is told in the log, once, before what came after it") {
+  state_fixture f;
+  f.record(make_event(event_kind::phase_started, "0"));
+  f.disk->commit_one();
+  f.pass(std::chrono::hours{5});
+  f.record(make_event(event_kind::task_started, "0"));
+  f.disk->commit_one();
+  f.run();
+  CHECK(f.heard->size() == 2);
+  f.set_clock(-std::chrono::hours{1});
+  f.record(make_event(event_kind::task_finished, "0"));
+  f.disk->commit_one();
+  f.record(make_event(event_kind::phase_completed, "0"));
+  f.disk->commit_one();
+  f.run();
+  REQUIRE(f.heard->size() == 5);
+  CHECK((*f.heard)[2].kind == event_kind::note);
+  CHECK(contains((*f.heard)[2].data, "set back by 1h00m"));
+  CHECK((*f.heard)[3].kind == event_kind::task_finished);
+  f.set_clock(std::chrono::minutes{90});
+  f.record(make_event(event_kind::note, "0"));
+  f.disk->commit_one();
+  f.run();
+  REQUIRE(f.heard->size() == 7);
+  CHECK(contains((*f.heard)[5].data, "set forward by 1h30m, or it slept as long"));
 }
 
 TEST_CASE("a batch with an impossible step is refused as a whole") {

@@ -28,18 +28,16 @@ TEST_CASE("a clock that is set by an hour under a run changes nothing that runs 
   // Meanwhile a runs, with limits; b runs or waits for its next attempt; c comes after both.
   write_plan(
       w,
-      {{"a",
-        phase({},
-              {task("t", "mkfifo pipe; echo a >> ledger; read x < pipe", {{"timeout", 300}}),
-               task("u", "echo u >> ledger", {{"needs", {"t"}}, {"timeout", 300}})},
-              {{"total_timeout", 600}})},
+      {{"a", phase({},
+                   {task("t", "mkfifo pipe; echo a >> ledger; read x < pipe", {{"timeout", 300}}),
+                    task("u", "echo u >> ledger", {{"needs", {"t"}}, {"timeout", 300}})},
+                   {{"total_timeout", 600}})},
        {"b",
         phase({},
-              task("t", under_way
-                            ? "test -p held && { echo again >> ledger; exit; }; mkfifo held; "
-                              "echo b >> ledger; read x < held; exit 75"
-                            : "test -e held && { echo again >> ledger; exit; }; touch held; "
-                              "echo b >> ledger; exit 75"),
+              task("t", under_way ? "test -p held && { echo again >> ledger; exit; }; mkfifo held; "
+                                    "echo b >> ledger; read x < held; exit 75"
+                                  : "test -e held && { echo again >> ledger; exit; }; touch held; "
+                                    "echo b >> ledger; exit 75"),
               {{"total_timeout", 600}, {"retry", {{"retry_delay", 2}}}})},
        {"c", shell_phase({"a", "b"}, "echo c >> ledger")}},
       {{"jitter", "none"}});
@@ -62,6 +60,17 @@ TEST_CASE("a clock that is set by an hour under a run changes nothing that runs 
   CHECK(ledger.back() == "c");
   std::ranges::sort(ledger);
   CHECK(ledger == std::vector<std::string>{"a", "again", "b", "c", "u"});
+  // How long each task ran is measured all the same.
+  std::size_t told = 0;
+  const auto report = final_report(w);
+  for (const auto& p : report["phases"])
+    for (const auto& attempt : p["attempts"])
+      for (const auto& t : attempt["tasks"]) {
+        ++told;
+        CHECK(t["duration_seconds"] >= 0);
+        CHECK(t["duration_seconds"] < hour_s / 2);
+      }
+  CHECK(told == 5);
   CHECK(chain_is_intact(w));
   check_nothing_left(w);
 }

@@ -111,6 +111,10 @@ std::string problem_in(const task_spec& spec) {
 
 } // namespace
 
+std::int64_t boot_us() {
+  return nanoseconds(CLOCK_BOOTTIME) / 1000;
+}
+
 std::int64_t now_us() {
   return nanoseconds(CLOCK_REALTIME) / 1000;
 }
@@ -242,6 +246,7 @@ spawned spawner::spawn(const task_spec& spec, int output) {
     return result;
   }
   result.started_us = now_us();
+  result.boot_us = boot_us();
   const auto before = boot_ticks();
   result.error = start_process(
       {program.c_str(), spec.cwd.c_str(), arguments_.data(), environment_.data(), output},

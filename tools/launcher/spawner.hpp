@@ -16,10 +16,14 @@ namespace aeo::launcher {
 struct spawned {
   pid_t pid = 0;
   std::uint64_t start_ticks = 0;
-  std::int64_t started_us = 0;
-  int error = 0;      ///< Not 0: errno; nothing was started.
-  std::string detail; ///< Names the file and says what is wrong with it.
+  std::int64_t started_us = 0; ///< Time of day.
+  std::int64_t boot_us = 0;    ///< The same moment since the machine's start.
+  int error = 0;               ///< Not 0: errno; nothing was started.
+  std::string detail;          ///< Names the file and says what is wrong with it.
 };
+
+/// Microseconds since the machine's start, its sleep included.
+std::int64_t boot_us();
 
 /// Starts processes: own process group, default signals, the launcher's stdin (/dev/null), nothing
 /// else of what the launcher has open. Only for a process that was set up by prepare_process().

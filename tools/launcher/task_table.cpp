@@ -111,6 +111,7 @@ void task_table::start(task_spec spec) {
     events_.note("the output of " + spec.key.task
                  + " is read only at its end: " + std::strerror(errno));
   t->start = {spec.key, child.pid, child.start_ticks, child.started_us};
+  t->start_boot_us = child.boot_us;
   t->spec = std::move(spec);
   auto& added = *tasks_.emplace(id, std::move(t)).first->second;
   by_pid_[child.pid] = id;
@@ -279,7 +280,8 @@ void task_table::finish(std::uint64_t id, task& t) {
   x.key = t.spec.key;
   x.pid = t.start.pid;
   x.started_us = t.start.started_us;
-  x.ended_us = now_us();
+  // As long after the start as it ran, whatever was done to the clock meanwhile.
+  x.ended_us = x.started_us + (boot_us() - t.start_boot_us);
   x.cpu_us = microseconds(t.usage.ru_utime) + microseconds(t.usage.ru_stime);
   x.peak_rss_kb = t.usage.ru_maxrss;
   x.log_bytes = t.log.bytes();

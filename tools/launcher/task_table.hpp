@@ -69,6 +69,7 @@ private:
   struct task {
     task_spec spec;
     task_start start;
+    std::int64_t start_boot_us = 0; ///< The start as boot_us() says it.
     log_pipe log;
     stage at = stage::running;
     exit_kind reason = exit_kind::exited; ///< Another kind: why we ended it.

@@ -74,7 +74,7 @@ std::string approved_text(const progress_model& m, phase_index i, const event& e
                           const json& detail) {
   auto text =
       std::string{core::lenient::flag(detail, "override") ? "approved by override" : "approved"};
-  if (auto started = m[i].attempt_us; started > 0)
+  if (auto started = m[i].attempt_us; started > 0 && started <= e.time_us)
     text += " in " + format_duration(since(started, e.time_us));
   auto by = core::lenient::text(detail, "by");
   auto person = core::is_person(by) ? "by " + by : std::string{};

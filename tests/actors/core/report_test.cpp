@@ -269,6 +269,17 @@ TEST_CASE("how long a phase took is the sum of its attempts, not what lay betwee
   CHECK(worked(r.input(), 1) == duration{10'000});
 }
 
+TEST_CASE("where the clock was set back, no time is claimed") {
+  sample_run r{diamond()};
+  r.on(1000, event_kind::phase_started, "0", 1);
+  r.on(-600, event_kind::phase_completed, "0", 1);
+  r.on(-600, event_kind::phase_approved, "0", 1, R"({"by":"criteria"})");
+  r.on(-600, event_kind::execution_ended, "");
+  CHECK_FALSE(worked(r.input(), 0));
+  CHECK(contains(markdown(r, 0), "| approved | 1 | not measured |"));
+  CHECK(contains(outcome_sentence(r.input()), "after a time that was not measured"));
+}
+
 TEST_CASE("a status report's name is its time in UTC") {
   CHECK(status_report_name(t0) == "status_report_20231114_221320.json");
 }
