@@ -238,7 +238,8 @@ void phase_actor_state::attempt_failed() {
                            .tail = text.tail,
                            .retries = retries,
                            .losses = losses,
-                           .elapsed_ms = (deps->context->steady_us() - *first_start_us) / us_per_ms};
+                           .elapsed_ms =
+                               (deps->context->steady_us() - *first_start_us) / us_per_ms};
   // The rules see all of the tail, the operator its end.
   text.tail = core::last_lines(text.tail);
   if (!text.tail.empty())

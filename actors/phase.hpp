@@ -47,8 +47,8 @@ struct phase_actor_state {
   phase_index index = 0;
 
   std::uint32_t attempt = 0;
-  std::uint32_t retries = 0; ///< That counted.
-  std::uint32_t losses = 0;  ///< Retries that did not count.
+  std::uint32_t retries = 0;                  ///< That counted.
+  std::uint32_t losses = 0;                   ///< Retries that did not count.
   std::optional<std::int64_t> first_start_us; ///< Of the attempts that count; steady, as the next.
   std::int64_t attempt_start_us = 0;
   core::fingerprints before;

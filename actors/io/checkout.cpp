@@ -34,7 +34,7 @@ bool is_object_name(std::string_view text) {
 fs::path git_folder(fs::path folder) {
   std::error_code error;
   for (;; folder = folder.parent_path()) {
-    const auto here = folder / ".git";
+    auto here = folder / ".git";
     if (fs::is_directory(here, error))
       return here;
     if (const auto line = first_line(here); line.starts_with("gitdir: "))

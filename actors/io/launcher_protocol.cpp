@@ -36,7 +36,8 @@ bool decode_as(std::string_view body, message& to) {
 template <std::size_t... I>
 bool decode_type(std::size_t type, std::string_view body, message& to, std::index_sequence<I...>) {
   bool ok = false;
-  ((type == I && (ok = decode_as<std::variant_alternative_t<I, message>>(body, to), true)) || ...);
+  (void)((type == I && (ok = decode_as<std::variant_alternative_t<I, message>>(body, to), true))
+         || ...);
   return ok;
 }
 

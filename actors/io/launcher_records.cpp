@@ -66,6 +66,8 @@ bool apply(recorded_state& state, std::uint8_t type, decoder f) {
   task_key key;
   task_start start;
   task_exit exit;
+  if (type != header && !state.found)
+    return false; // Nobody knows whose it is.
   switch (type) {
   case header:
     state.found = true;

@@ -58,7 +58,7 @@ json quorum(int required, const json& more = json::object()) {
 
 /// A credential file in the workspace.
 std::string issue(const temp_workspace& w, const std::string& name, const std::string& role) {
-  const auto file = (w.path() / (name + ".json")).string();
+  auto file = (w.path() / (name + ".json")).string();
   auto r = control(w, {"credential", "issue", "--name", name, "--role", role, "--out", file});
   INFO(r.output);
   REQUIRE(r.exit_code == 0);

@@ -57,7 +57,7 @@ void parse_compose(const std::string& text, manifest& out);
 
 /// One PEP 508 requirement, `name[extra]>=1,<2; marker`; false if it is not one.
 bool parse_requirement(std::string_view text, dependency& out);
-/// A Docker image reference as name and tag or digest.
+/// A Docker image reference as name and tag or digest; throws if it names none.
 dependency image_dependency(std::string_view reference, std::uint32_t line);
 /// Line (from 1) of the first `needle` at or after byte `from`; 0 if there is none.
 std::uint32_t line_of(std::string_view text, std::string_view needle, std::size_t from = 0);

@@ -183,6 +183,8 @@ dependency image_dependency(std::string_view reference, std::uint32_t line) {
       ':', reference.rfind('/') == std::string_view::npos ? 0 : reference.rfind('/'));
   const auto cut = std::min(at, colon);
   item.name = reference.substr(0, cut);
+  if (item.name.empty())
+    throw std::runtime_error("line " + std::to_string(line) + ": names no image");
   if (cut != std::string_view::npos)
     item.constraint = reference.substr(cut + 1);
   return item;

@@ -204,7 +204,7 @@ private:
   }
 
   std::string script_file(const std::string& name, std::string_view text) const {
-    const auto file = checkout_.root() + "/" + name;
+    auto file = checkout_.root() + "/" + name;
     std::ofstream(file, std::ios::binary) << text;
     return file;
   }

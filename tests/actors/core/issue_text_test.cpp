@@ -158,6 +158,7 @@ TEST_CASE("a marker counts for its execution only, and the last one in a text") 
 TEST_CASE("a digest counts many events and lists those that people should see") {
   sample_run run{wide_plan(60)};
   std::vector<event> events;
+  events.reserve(42);
   for (int i = 0; i < 40; ++i)
     events.push_back(an_event(event_kind::phase_approved, std::to_string(i)));
   events.push_back(an_event(event_kind::phase_failed, "41", R"({"message":"disk full"})"));

@@ -110,6 +110,21 @@ TEST_CASE("a flipped bit drops the record and what follows, and is reported") {
   }
 }
 
+TEST_CASE("records of nobody knows whom are not read") {
+  const folder in;
+  record_file records{in.fd(), by};
+  records.intend({"0", "A", 1});
+  REQUIRE(records.flush(false));
+  // Each begins with the length of its body, after which there are 4 bytes more.
+  const auto text = in.text();
+  const auto first = 8 + static_cast<std::size_t>(static_cast<unsigned char>(text[0]));
+  REQUIRE(text.size() > first);
+  const auto headless = parse_records(std::string_view{text}.substr(first));
+  CHECK_FALSE(headless.found);
+  CHECK(headless.running.empty());
+  CHECK_FALSE(headless.note.empty());
+}
+
 TEST_CASE("records are written anew before they grow large") {
   const folder in;
   record_file records{in.fd(), by};

@@ -694,6 +694,7 @@ TEST_CASE("half-open handshakes keep nobody out, and the oldest ones go") {
   limits.handshakes = 4;
   const door_node node(limits);
   std::vector<std::unique_ptr<raw_peer>> held;
+  held.reserve(12);
   for (int i = 0; i < 12; ++i)
     held.push_back(std::make_unique<raw_peer>(node.port()));
   CHECK(admits_operators(node.port()));

@@ -303,6 +303,7 @@ TEST_CASE("a damaged file is named, with what to do, and nothing is changed") {
     for (const std::string text : {"", "rubbish"}) {
       write_bytes(w.file(name), text);
       std::vector<std::string> before;
+      before.reserve(tls_files.size());
       for (const auto& each : tls_files)
         before.push_back(read_bytes(w.file(each)));
       const auto err = w.refusal();
@@ -374,6 +375,7 @@ TEST_CASE("who opens a new workspace at the same time gets the same identity") {
   tls_workspace w;
   std::vector<std::string> found(4);
   std::vector<std::thread> threads;
+  threads.reserve(found.size());
   for (auto& each : found)
     threads.emplace_back([&w, &each] {
       std::string notes;

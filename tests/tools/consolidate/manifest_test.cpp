@@ -69,6 +69,7 @@ TEST_CASE("a manifest that cannot be parsed says where, and does not throw") {
   CHECK(parse_manifest("package.json", "{\n\"token\": hunter2hunter2}").error
         == "line 2: is no JSON");
   CHECK(parse_manifest("Cargo.toml", "[package]\nname = \n").error.find("line 2") == 0);
+  CHECK(parse_manifest("Dockerfile", "# x\nFROM :1\n").error == "line 2: names no image");
 }
 
 TEST_CASE("every mistake of a configuration is reported at once with its place") {
