@@ -113,6 +113,7 @@ void approval_state::run_commands(review& r, const phase_def& phase) {
     spec.log = (context.workspace / log_path(spec.key)).string();
     spec.timeout_ms = context.the_plan->timeout_of(phase).count();
     spec.grace_ms = context.the_plan->options.kill_grace.count();
+    spec.max_processes = context.the_plan->options.max_processes;
     self->send(deps->executor, atom::run_v, std::move(spec),
                caf::actor_cast<task_listener_actor>(self));
     ++r.missing;

@@ -118,6 +118,7 @@ task_spec phase_actor_state::make_spec(task_index i) const {
   spec.log = (workspace / log_path(spec.key)).string();
   spec.timeout_ms = timeout_ms(task);
   spec.grace_ms = count_ms(deps->context->the_plan->options.kill_grace);
+  spec.max_processes = deps->context->the_plan->processes_of(task);
   return spec;
 }
 

@@ -100,6 +100,8 @@ std::string task_text(const phase_def& phase, task_index index) {
     out.put("on_crash", to_string(task.on_crash));
   if (task.continue_on_error)
     out.put_json("continue_on_error", "true");
+  if (task.max_processes)
+    out.put_json("max_processes", std::to_string(*task.max_processes));
   return std::move(out).end();
 }
 

@@ -43,7 +43,7 @@ void read_env(const node& where, env_list& out) {
 void read_task(const node& where, task_def& task) {
   object_reader keys{where,
                      {"id", "name", "command", "outputs", "needs", "env", "cwd", "timeout",
-                      "on_crash", "continue_on_error"}};
+                      "on_crash", "continue_on_error", "max_processes"}};
   keys.require("id", [&](const node& x) { read_id(x, task.id); });
   keys.with("name", [&](const node& x) { read_text(x, task.name); });
   keys.require("command", [&](const node& x) { read_command(x, task.command); });
@@ -53,6 +53,11 @@ void read_task(const node& where, task_def& task) {
   keys.with("timeout", [&](const node& x) { read_duration(x, true, task.timeout); });
   keys.with("on_crash", [&](const node& x) { read_enum<crash_policy, 4>(x, task.on_crash); });
   keys.with("continue_on_error", [&](const node& x) { read_bool(x, task.continue_on_error); });
+  keys.with("max_processes", [&](const node& x) {
+    std::uint32_t count = 0;
+    if (read_count(x, 0, most_processes, count))
+      task.max_processes = count;
+  });
   if (task.cwd == ".")
     task.cwd.clear();
 }

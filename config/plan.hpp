@@ -47,7 +47,8 @@ struct task_def {
   std::string cwd;                  ///< Relative to the workspace; empty = the workspace.
   duration timeout{0};              ///< 0: only the phase's timeout.
   crash_policy on_crash = crash_policy::adopt;
-  bool continue_on_error = false; ///< A failure is recorded, the phase goes on.
+  bool continue_on_error = false;             ///< A failure is recorded, the phase goes on.
+  std::optional<std::uint32_t> max_processes; ///< At once; 0: any number; absent: the settings'.
 
   std::string_view label() const { return name.empty() ? id : name; }
 };
@@ -135,6 +136,7 @@ struct settings {
   std::uint32_t max_parallel = 0; ///< 0: number of processors.
   duration phase_timeout{3'600'000};
   duration kill_grace{10'000};
+  std::uint32_t max_processes = 4096; ///< Of one task at once; 0: any number.
   retry_policy retry;
   std::vector<error_rule> error_rules;
   std::string log_level = "info";
@@ -173,6 +175,9 @@ struct plan {
   }
   duration timeout_of(const phase_def& p) const {
     return p.timeout.count() > 0 ? p.timeout : options.phase_timeout;
+  }
+  std::uint32_t processes_of(const task_def& t) const {
+    return t.max_processes.value_or(options.max_processes);
   }
 };
 

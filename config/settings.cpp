@@ -133,13 +133,15 @@ void read_orchestrator(const node& root, settings& out, github_settings& github,
                        std::string& token) {
   object_reader keys{root,
                      {"$schema", "execution_mode", "max_parallel", "phase_timeout", "kill_grace",
-                      "max_retries", "retry_delay", "backoff_multiplier", "max_retry_delay",
-                      "jitter", "error_rules", "log_level", "listen", "github"}};
+                      "max_processes", "max_retries", "retry_delay", "backoff_multiplier",
+                      "max_retry_delay", "jitter", "error_rules", "log_level", "listen", "github"}};
   keys.with("$schema", check_schema_key);
   keys.with("execution_mode", [&](const node& x) { read_enum<execution_mode, 3>(x, out.mode); });
   keys.with("max_parallel", [&](const node& x) { read_count(x, 0, 100'000, out.max_parallel); });
   keys.with("phase_timeout", [&](const node& x) { read_duration(x, true, out.phase_timeout); });
   keys.with("kill_grace", [&](const node& x) { read_duration(x, false, out.kill_grace); });
+  keys.with("max_processes",
+            [&](const node& x) { read_count(x, 0, most_processes, out.max_processes); });
   read_retry_keys(keys, out.retry);
   keys.with("error_rules", [&](const node& x) {
     for_each_item(x, 0, "an array of rules",

@@ -4,6 +4,7 @@
 
 #include "config/plan.hpp"
 
+#include <cstdint>
 #include <initializer_list>
 #include <optional>
 #include <span>
@@ -24,6 +25,9 @@ constexpr double max_seconds = 100 * 365.25 * 86'400;
 
 /// The shortest text that parse_duration() gives back: "90s", "500ms", "15m".
 std::string format_duration(duration);
+
+/// More processes than this Linux cannot have.
+constexpr std::uint32_t most_processes = 4'194'304;
 
 /// Why the text cannot be an id of a phase or task; empty: it can. Ids become file names, so they
 /// are 1 to 64 of A-Z a-z 0-9 . _ - and start with neither '.' nor '-'.

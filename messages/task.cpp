@@ -6,8 +6,8 @@ namespace aeo {
 
 namespace {
 
-constexpr std::array<std::string_view, 6> exit_names = {"exited",    "signalled",   "timed_out",
-                                                        "cancelled", "not_started", "lost"};
+constexpr std::array<std::string_view, 7> exit_names = {
+    "exited", "signalled", "timed_out", "cancelled", "not_started", "lost", "over_limit"};
 
 } // namespace
 

@@ -35,9 +35,10 @@ struct task_spec {
   std::vector<std::string> argv; ///< argv[0] is looked up in the PATH of the task's environment.
   std::vector<std::pair<std::string, std::string>> env; ///< Added to the base environment.
   std::string cwd;                                      ///< Absolute.
-  std::string log;               ///< Absolute; created with its folder at the first byte, 0600.
-  std::int64_t timeout_ms = 0;   ///< 0: none.
-  std::int64_t grace_ms = 10000; ///< Between SIGTERM and SIGKILL.
+  std::string log;                 ///< Absolute; created with its folder at the first byte, 0600.
+  std::int64_t timeout_ms = 0;     ///< 0: none.
+  std::int64_t grace_ms = 10000;   ///< Between SIGTERM and SIGKILL.
+  std::uint32_t max_processes = 0; ///< At once; 0: any number.
   bool operator==(const task_spec&) const = default;
 };
 
@@ -45,7 +46,8 @@ template <class Inspector>
 bool inspect(Inspector& f, task_spec& x) {
   return f.object(x).fields(f.field("key", x.key), f.field("argv", x.argv), f.field("env", x.env),
                             f.field("cwd", x.cwd), f.field("log", x.log),
-                            f.field("timeout_ms", x.timeout_ms), f.field("grace_ms", x.grace_ms));
+                            f.field("timeout_ms", x.timeout_ms), f.field("grace_ms", x.grace_ms),
+                            f.field("max_processes", x.max_processes));
 }
 
 /// How a task's process ended. The numbers are persisted (launcher records) and never change.
@@ -55,7 +57,8 @@ enum class exit_kind : std::uint8_t {
   timed_out = 2,   ///< Ended by us after timeout_ms; `code` is the last signal that was sent.
   cancelled = 3,   ///< Ended by us on request.
   not_started = 4, ///< `code` is the errno of the spawn, `detail` says which file.
-  lost = 5         ///< The launcher is gone and with it the outcome.
+  lost = 5,        ///< The launcher is gone and with it the outcome.
+  over_limit = 6   ///< Ended by us: it had more than max_processes; `detail` says how many.
 };
 std::string_view to_string(exit_kind);
 std::optional<exit_kind> exit_kind_from_string(std::string_view);
@@ -79,12 +82,12 @@ struct task_exit {
 
 template <class Inspector>
 bool inspect(Inspector& f, task_exit& x) {
-  return f.object(x).fields(f.field("key", x.key), enum_field(f, "kind", x.kind, exit_kind::lost),
-                            f.field("code", x.code), f.field("pid", x.pid),
-                            f.field("started_us", x.started_us), f.field("ended_us", x.ended_us),
-                            f.field("cpu_us", x.cpu_us), f.field("peak_rss_kb", x.peak_rss_kb),
-                            f.field("log_bytes", x.log_bytes), f.field("leftovers", x.leftovers),
-                            f.field("detail", x.detail));
+  return f.object(x).fields(
+      f.field("key", x.key), enum_field(f, "kind", x.kind, exit_kind::over_limit),
+      f.field("code", x.code), f.field("pid", x.pid), f.field("started_us", x.started_us),
+      f.field("ended_us", x.ended_us), f.field("cpu_us", x.cpu_us),
+      f.field("peak_rss_kb", x.peak_rss_kb), f.field("log_bytes", x.log_bytes),
+      f.field("leftovers", x.leftovers), f.field("detail", x.detail));
 }
 
 /// A task's process runs.

@@ -98,7 +98,8 @@ result<rule_set> rule_set::compile(const std::vector<error_rule>& defs) {
 }
 
 std::optional<error_class> rule_set::match(const failure& f) const {
-  if (f.exit.kind == exit_kind::lost || f.exit.kind == exit_kind::cancelled)
+  if (f.exit.kind == exit_kind::lost || f.exit.kind == exit_kind::cancelled
+      || f.exit.kind == exit_kind::over_limit) // Why it ended is no question of what it wrote.
     return std::nullopt;
   for (const auto& r : rules_)
     if (r->matches(f))
@@ -144,6 +145,7 @@ error_class classify(const failure& f, const rule_set& rules) {
   case exit_kind::lost:
     return error_class::transient;
   case exit_kind::cancelled:
+  case exit_kind::over_limit: // It would have as many again.
     break;
   }
   return error_class::permanent;
@@ -302,6 +304,8 @@ std::string describe(const task_exit& x) {
                                                        : x.detail;
   case exit_kind::not_started:
     return describe_start(x);
+  case exit_kind::over_limit:
+    return x.detail.empty() ? "had too many processes at once" : x.detail;
   case exit_kind::lost:
     break;
   }

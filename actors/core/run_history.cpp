@@ -22,7 +22,7 @@ T clamp_to(std::optional<std::int64_t> x) {
 
 exit_kind exit_kind_of(std::string_view name) {
   for (auto kind : {exit_kind::exited, exit_kind::signalled, exit_kind::timed_out,
-                    exit_kind::cancelled, exit_kind::not_started})
+                    exit_kind::cancelled, exit_kind::not_started, exit_kind::over_limit})
     if (name == to_string(kind))
       return kind;
   return exit_kind::lost;

@@ -28,7 +28,7 @@
 
 namespace aeo::io::wire {
 
-inline constexpr std::uint32_t protocol_version = 1;
+inline constexpr std::uint32_t protocol_version = 2;
 inline constexpr std::size_t max_datagram = 256 * 1024;
 
 /// The node's first word. A launcher of another version reads no further than the version.

@@ -87,8 +87,29 @@ std::uint64_t memory_kills() {
   return count;
 }
 
-std::vector<process_info> all_processes() {
-  std::vector<process_info> found;
+machine_load read_load() {
+  // "0.20 0.18 0.12 1/80 11206": not sysinfo(2), whose number has 16 bits.
+  const auto text = slurp("/proc/loadavg");
+  machine_load result;
+  const auto at = text.find('/');
+  if (at == text.npos)
+    return result;
+  const auto* const end = text.data() + text.size();
+  const auto threads = std::from_chars(text.data() + at + 1, end, result.threads);
+  if (threads.ptr != end)
+    std::from_chars(threads.ptr + 1, end, result.newest);
+  return result;
+}
+
+pid_t pid_limit() {
+  const auto text = slurp("/proc/sys/kernel/pid_max");
+  pid_t limit = 0;
+  std::from_chars(text.data(), text.data() + text.size(), limit);
+  return limit;
+}
+
+std::vector<pid_t> all_pids() {
+  std::vector<pid_t> found;
   auto* folder = ::opendir("/proc");
   if (folder == nullptr)
     return found;
@@ -98,10 +119,17 @@ std::vector<process_info> all_processes() {
     const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), pid);
     if (error != std::errc{} || end != name.data() + name.size())
       continue;
-    if (auto x = find_process(pid))
-      found.push_back(*x);
+    found.push_back(pid);
   }
   ::closedir(folder);
+  return found;
+}
+
+std::vector<process_info> all_processes() {
+  std::vector<process_info> found;
+  for (const auto pid : all_pids())
+    if (auto x = find_process(pid))
+      found.push_back(*x);
   return found;
 }
 

@@ -27,12 +27,26 @@ struct process_info {
 /// Reads /proc/PID/stat; nullopt when there is no such process.
 std::optional<process_info> find_process(pid_t);
 
+/// The numbers of all processes that /proc shows, in its order.
+std::vector<pid_t> all_pids();
+
 /// All processes that /proc shows.
 std::vector<process_info> all_processes();
 
 /// The living and the ended children of this process that nobody has waited for. Of one with a
 /// single thread; costs one small file.
 std::vector<pid_t> own_children();
+
+struct machine_load {
+  std::uint64_t threads = 0; ///< Of all processes; 0 where the kernel does not say.
+  pid_t newest = 0;          ///< The number that was given out last; 0: unknown.
+};
+
+/// Costs one small file, however much the machine does.
+machine_load read_load();
+
+/// Numbers of processes and threads are below this.
+pid_t pid_limit();
 
 /// How many processes the kernel has ended for want of memory since the boot; 0 where it does not
 /// say.

@@ -203,6 +203,7 @@ TEST_CASE("nobody is asked about criteria that are not met") {
 TEST_CASE("the verdict comes when every command of the criteria has ended") {
   approval_fixture f;
   f.phase().timeout = 90s;
+  f.the_plan.options.max_processes = 50;
   f.criteria().checks = {command_check({"make", "check"}), command_check({"lint"}, 1)};
   CHECK(f.review() == lines{"run criteria.0.1", "run criteria.1.1"});
   const auto& spec = f.processes->specs[0];
@@ -210,6 +211,7 @@ TEST_CASE("the verdict comes when every command of the criteria has ended") {
   CHECK(spec.cwd == "/workspace");
   CHECK(spec.log == "/workspace/consolidation/logs/0/criteria.0.1.log");
   CHECK(spec.timeout_ms == 90'000);
+  CHECK(spec.max_processes == 50);
   CHECK(f.end(make_exit({"0", "criteria.1", 1}, 1)).empty());
   CHECK(f.verdicts.empty());
   f.end(make_exit({"0", "criteria.0", 1}, 0));

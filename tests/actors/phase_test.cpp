@@ -522,6 +522,17 @@ TEST_CASE("a cancel leaves a gate that is being judged alone") {
   CHECK(f.now() == lines{"phase_approved 0"});
 }
 
+TEST_CASE("a task may have as many processes as it says, or as the settings say") {
+  auto def = make_phase("0", {}, 2);
+  def.tasks[1].max_processes = 0;
+  phase_fixture f{std::move(def)};
+  f.the_plan.options.max_processes = 50;
+  f.begin();
+  CHECK(f.processes->specs.back().max_processes == 50);
+  f.end("T0.1");
+  CHECK(f.processes->specs.back().max_processes == 0);
+}
+
 TEST_CASE("a task gets what is left of its own, the attempt's and the phase's time") {
   auto def = make_phase("0", {}, 3);
   def.timeout = 100s;

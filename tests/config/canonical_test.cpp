@@ -80,8 +80,9 @@ TEST_CASE("secret values are not in the canonical form") {
 
 TEST_CASE("whatever decides the work makes another plan") {
   auto plain = text_of(phase_3(R"("command": "x")"));
-  for (auto member : {R"("outputs": ["o"])", R"("env": {"A": "b"})", R"("cwd": "c")",
-                      R"("timeout": 5)", R"("on_crash": "fail")", R"("continue_on_error": true)"})
+  for (auto member :
+       {R"("outputs": ["o"])", R"("env": {"A": "b"})", R"("cwd": "c")", R"("timeout": 5)",
+        R"("on_crash": "fail")", R"("continue_on_error": true)", R"("max_processes": 0)"})
     CHECK(plain != text_of(phase_3(std::string{R"("command": "x", )"} + member)));
   for (auto member : {R"("timeout": 5, )", R"("total_timeout": 5, )", R"("approval": "manual", )",
                       R"("approval": {"mode": "auto", "required": 2}, )",

@@ -48,7 +48,8 @@ TEST_CASE("every key of a phase arrives in the plan") {
     "retry": {"max_retries": 7, "jitter": "none"},
     "tasks": [ {"id": "T0.1", "name": "Analyse", "command": ["prog", "--out", ""],
                 "outputs": ["consolidation/a.json"], "needs": [], "env": {"K": "V"}, "cwd": "sub",
-                "timeout": 600, "on_crash": "ask", "continue_on_error": true} ] } } })")
+                "timeout": 600, "on_crash": "ask", "continue_on_error": true,
+                "max_processes": 9} ] } } })")
                     .good();
   REQUIRE(result.value.phases.size() == 1);
   const auto& phase = result.value.phases.front();
@@ -76,6 +77,7 @@ TEST_CASE("every key of a phase arrives in the plan") {
   CHECK(task.timeout == milliseconds{600'000});
   CHECK(task.on_crash == crash_policy::ask);
   CHECK(task.continue_on_error);
+  CHECK(task.max_processes == 9);
 }
 
 TEST_CASE("rare parts cost nothing where they are not used") {

@@ -23,6 +23,7 @@ TEST_CASE("without optional files the documented defaults hold") {
   const auto& options = result.value.options;
   CHECK(options.mode == execution_mode::automated);
   CHECK(options.phase_timeout == milliseconds{3'600'000});
+  CHECK(options.max_processes == 4096);
   CHECK(options.retry.max_retries == 3);
   CHECK(options.error_rules.empty());
   CHECK_FALSE(result.value.github.enabled);
@@ -44,6 +45,7 @@ TEST_CASE("the shipped defaults are good and equal the built-in ones") {
   CHECK(options.max_parallel == standard.max_parallel);
   CHECK(options.phase_timeout == standard.phase_timeout);
   CHECK(options.kill_grace == standard.kill_grace);
+  CHECK(options.max_processes == standard.max_processes);
   CHECK(options.retry.max_retries == standard.retry.max_retries);
   CHECK(options.retry.retry_delay == standard.retry.retry_delay);
   CHECK(options.retry.backoff_multiplier == standard.retry.backoff_multiplier);
@@ -59,7 +61,7 @@ TEST_CASE("every setting arrives in the plan") {
   auto result = config_folder{}
                     .write(plan_file, one_phase)
                     .write(orchestrator, R"({"execution_mode": "dry-run", "max_parallel": 4,
-      "phase_timeout": "2h", "kill_grace": 0, "max_retries": 0, "retry_delay": 0.25,
+      "phase_timeout": "2h", "kill_grace": 0, "max_processes": 0, "max_retries": 0, "retry_delay": 0.25,
       "backoff_multiplier": 1.5, "max_retry_delay": "1d", "jitter": "none",
       "error_rules": [{"exit_code": 3, "stderr": "a+", "class": "permanent"}], "log_level": "debug",
       "listen": {"host": "0.0.0.0", "port": 65535}, "github": {"repo": "r", "owner": "o", "token": null}})")
@@ -72,6 +74,7 @@ TEST_CASE("every setting arrives in the plan") {
   CHECK(options.max_parallel == 4);
   CHECK(options.phase_timeout == milliseconds{7'200'000});
   CHECK(options.kill_grace == milliseconds{0});
+  CHECK(options.max_processes == 0);
   CHECK(options.retry.max_retries == 0);
   CHECK(options.retry.retry_delay == milliseconds{250});
   CHECK(options.retry.backoff_multiplier == 1.5);
@@ -100,12 +103,13 @@ TEST_CASE("every setting arrives in the plan") {
 TEST_CASE("wrong settings are refused") {
   require_problems(
       bad_file(orchestrator, R"({"execution_mode": "auto", "max_parallel": -1,
-      "phase_timeout": 0, "kill_grace": "x", "backoff_multiplier": 0, "log_level": "loud",
+      "phase_timeout": 0, "kill_grace": "x", "max_processes": -1, "backoff_multiplier": 0, "log_level": "loud",
       "listen": {"port": 65536, "host": ""}, "max_retrys": 3, "github": {"token": 7}})"),
       {{orchestrator, "/execution_mode", R"(expected "automated", "manual" or "dry-run")"},
        {orchestrator, "/max_parallel", "found the number -1"},
        {orchestrator, "/phase_timeout", "more than 0"},
        {orchestrator, "/kill_grace", "expected a duration"},
+       {orchestrator, "/max_processes", "found the number -1"},
        {orchestrator, "/backoff_multiplier", "expected a number from 1"},
        {orchestrator, "/log_level", R"(expected "trace", "debug")"},
        {orchestrator, "/listen/port", "found the number 65536"},

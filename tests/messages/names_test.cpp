@@ -68,7 +68,8 @@ const names<event_kind> event_kinds = {
 const names<exit_kind> exit_kinds = {
     {0, {exit_kind::exited, "exited"}},           {1, {exit_kind::signalled, "signalled"}},
     {2, {exit_kind::timed_out, "timed_out"}},     {3, {exit_kind::cancelled, "cancelled"}},
-    {4, {exit_kind::not_started, "not_started"}}, {5, {exit_kind::lost, "lost"}}};
+    {4, {exit_kind::not_started, "not_started"}}, {5, {exit_kind::lost, "lost"}},
+    {6, {exit_kind::over_limit, "over_limit"}}};
 
 template <class Enum, class Parse>
 void check_names(const names<Enum>& expected, Parse parse) {

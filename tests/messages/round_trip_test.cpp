@@ -121,7 +121,8 @@ task_spec a_spec() {
           .cwd = "/workspace",
           .log = "/workspace/a.log",
           .timeout_ms = 5,
-          .grace_ms = 6};
+          .grace_ms = 6,
+          .max_processes = 7};
 }
 
 phase_state a_state() {
@@ -350,8 +351,8 @@ TEST_CASE("an exit of a kind that does not exist is refused") {
   auto x = an_exit();
   auto twin = x;
   twin.kind = exit_kind::exited;
-  CHECK(arrives_with(x, twin, static_cast<std::uint8_t>(exit_kind::lost)));
-  CHECK_FALSE(arrives_with(x, twin, static_cast<std::uint8_t>(exit_kind::lost) + 1));
+  CHECK(arrives_with(x, twin, static_cast<std::uint8_t>(exit_kind::over_limit)));
+  CHECK_FALSE(arrives_with(x, twin, static_cast<std::uint8_t>(exit_kind::over_limit) + 1));
   CHECK_FALSE(arrives_with(x, twin, 255));
 }
 

@@ -65,6 +65,36 @@ TEST_CASE("a background child of a task that has exited is ended") {
   check_nothing_left(w);
 }
 
+TEST_CASE(
+    "a task that starts processes without end is ended with all of them and not tried again") {
+  temp_workspace w;
+  const std::string many = "i=0; while [ $i -lt 200 ]; do sleep 1000 & i=$((i + 1)); done; "
+                           "echo $$ > pid; echo 'HTTP 503'; wait";
+  write_plan(w,
+             {{"a", shell_phase({}, many)},
+              {"b", phase({"a"}, task("t", "touch never"))},
+              {"c", phase({}, task("t", "mkfifo pipe; for i in 1 2 3 4 5; do sleep 1000 & done",
+                                   {{"max_processes", 0}}))}},
+             {{"max_processes", 100},
+              {"error_rules", {{{"stderr", "HTTP 503"}, {"class", "transient"}}}}});
+  const auto r = run_node(w);
+  INFO(r.output);
+  CHECK(r.exit_code == 1);
+  CHECK(contains(r.output, " processes at once (max_processes is 100), all were ended; if it needs "
+                           "so many, raise max_processes of the task or in "
+                           "orchestrator_config.json"));
+  CHECK(statuses(w)["a"] == "failed");
+  CHECK(statuses(w)["c"] == "approved");
+  const auto failed = reported(final_report(w), "a");
+  CHECK(failed["attempts"].size() == 1);
+  CHECK_FALSE(w.has("never"));
+  const auto events = stored_events(w);
+  for (const auto& e : events)
+    if (e.kind == event_kind::task_finished && e.phase == "a")
+      CHECK(json::parse(e.data).at("kind") == "over_limit");
+  check_nothing_left(w);
+}
+
 TEST_CASE("100 MB of output are in the log, to the last byte") {
   constexpr std::uintmax_t size = 104'857'600;
   temp_workspace w;

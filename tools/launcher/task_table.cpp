@@ -25,6 +25,9 @@ constexpr std::int64_t look_again_ms = 50;
 constexpr std::int64_t look_soon_ms = 5;
 constexpr int most_unclear_looks = 4;
 
+/// How often the machine's number of threads is looked at while tasks with a limit run.
+constexpr std::int64_t look_at_growth_ms = 200;
+
 /// A century stands for ever, and does not overflow.
 constexpr std::int64_t longest_ms = std::int64_t{100} * 365 * 24 * 3600 * 1000;
 
@@ -116,6 +119,11 @@ void task_table::start(task_spec spec) {
   auto& added = *tasks_.emplace(id, std::move(t)).first->second;
   by_pid_[child.pid] = id;
   by_key_[added.spec.key] = id;
+  if (added.spec.max_processes > 0) {
+    if (limits_.empty())
+      look_at_ms_ = std::max(look_at_ms_, now_ms()); // What the machine has without it.
+    limits_.insert(added.spec.max_processes);
+  }
   if (added.spec.timeout_ms > 0)
     set_due(id, added, now_ms() + std::min(added.spec.timeout_ms, longest_ms));
   events_.started(added.start);
@@ -173,10 +181,7 @@ std::vector<pid_t> task_table::escaped(const task& t, bool* unclear) const {
     const auto environment = io::environment_of(pid);
     if (environment.size() <= 1 && unclear != nullptr)
       *unclear = true;
-    const auto& key = t.spec.key;
-    if (io::has_entry(environment, "AEO_TASK", key.task)
-        && io::has_entry(environment, "AEO_PHASE", key.phase)
-        && io::has_entry(environment, "AEO_ATTEMPT", std::to_string(key.attempt)))
+    if (carries_names(environment, t.spec.key))
       result.push_back(pid);
   }
   return result;
@@ -305,6 +310,8 @@ void task_table::finish(std::uint64_t id, task& t) {
   by_pid_.erase(static_cast<pid_t>(t.start.pid));
   by_key_.erase(x.key);
   orphaned_.erase(id);
+  if (const auto at = limits_.find(t.spec.max_processes); at != limits_.end())
+    limits_.erase(at);
   tasks_.erase(id); // `t` ends here.
   events_.ended(std::move(x));
 }
@@ -322,14 +329,60 @@ void task_table::tick(std::int64_t now) {
     const auto id = due_.begin()->second;
     advance(id, *tasks_.at(id), now);
   }
+  if (!limits_.empty() && look_at_ms_ <= now) {
+    look_at_growth();
+    look_at_ms_ = now_ms() + look_at_growth_ms;
+  }
+}
+
+/// Ends what has more processes than it may.
+void task_table::look_at_growth() {
+  const auto load = io::read_load();
+  const auto start_us = boot_us();
+  if (!census_.due(load.threads, *limits_.begin(), start_us))
+    return;
+  std::vector<limited_task> watched;
+  for (const auto& [id, t] : tasks_)
+    if (t->spec.max_processes > 0)
+      watched.push_back(
+          {id, static_cast<pid_t>(t->start.pid), &t->spec.key, t->spec.max_processes});
+  count_processes(watched, load.newest, [](const limited_task& x) {
+    ::kill(-x.group, SIGKILL); // All of a group at once: none of them forks any more.
+  });
+  auto room = std::numeric_limits<std::uint64_t>::max();
+  for (const auto& x : watched)
+    if (x.count > x.limit)
+      end_crowd(x.id, *tasks_.at(x.id), x.count);
+    else
+      room = std::min<std::uint64_t>(room, x.limit - x.count);
+  const auto end_us = boot_us();
+  census_.counted(load.threads, room, end_us, end_us - start_us);
+}
+
+void task_table::end_crowd(std::uint64_t id, task& t, std::size_t count) {
+  kill_named(t.spec.key, static_cast<pid_t>(t.start.pid));
+  if (t.at == stage::killing)
+    return;
+  if (t.at == stage::running) { // Else it had to end before.
+    t.reason = exit_kind::over_limit;
+    t.detail = "had " + std::to_string(count) + " processes at once (max_processes is "
+               + std::to_string(t.spec.max_processes)
+               + "), all were ended; if it needs so many, raise max_processes of the task or in "
+                 "orchestrator_config.json";
+  }
+  t.at = stage::killing;
+  t.kill_at_ms = now_ms();
+  signal_all(t, SIGKILL);
+  set_due(id, t, t.leader_gone ? t.kill_at_ms + look_again_ms : 0);
 }
 
 int task_table::due_in(std::int64_t now) const {
-  if (due_.empty())
+  auto next = due_.empty() ? std::numeric_limits<std::int64_t>::max() : due_.begin()->first;
+  if (!limits_.empty())
+    next = std::min(next, look_at_ms_);
+  else if (due_.empty())
     return -1;
-  const auto left =
-      std::clamp<std::int64_t>(due_.begin()->first - now, 0, std::numeric_limits<int>::max());
-  return static_cast<int>(left);
+  return static_cast<int>(std::clamp<std::int64_t>(next - now, 0, std::numeric_limits<int>::max()));
 }
 
 std::vector<task_start> task_table::running() const {

@@ -2,6 +2,7 @@
 
 #include "messages/task.hpp"
 #include "tools/launcher/log_pipe.hpp"
+#include "tools/launcher/process_census.hpp"
 #include "tools/launcher/spawner.hpp"
 
 #include <sys/resource.h>
@@ -28,7 +29,8 @@ namespace aeo::launcher {
 ///      └─ timeout, cancel, end_all ──────┴► terminating ─ grace ─► killing ─► ended
 ///                                           SIGTERM+SIGCONT        SIGKILL
 ///
-/// From terminating and killing a task ends as soon as all its processes are gone.
+/// From terminating and killing a task ends as soon as all its processes are gone. One that has
+/// more processes than it may is killed at once, from wherever it is.
 class task_table {
 public:
   struct events {
@@ -89,6 +91,8 @@ private:
   bool open_pipe(task&, const std::string& log);
   void terminate(std::uint64_t id, task&, exit_kind reason, std::string detail);
   void advance(std::uint64_t id, task&, std::int64_t now_ms);
+  void look_at_growth();
+  void end_crowd(std::uint64_t id, task&, std::size_t count);
   void leader_ended(std::uint64_t id, task&);
   void finish(std::uint64_t id, task&);
   void set_due(std::uint64_t id, task&, std::int64_t at_ms);
@@ -106,6 +110,9 @@ private:
   std::map<task_key, std::uint64_t> by_key_;
   std::set<std::uint64_t> orphaned_; ///< The leader is gone, other processes are not.
   std::set<std::pair<std::int64_t, std::uint64_t>> due_;
+  std::multiset<std::uint32_t> limits_; ///< Of the tasks that have one.
+  std::int64_t look_at_ms_ = 0;         ///< When the machine's growth is looked at.
+  census_schedule census_;
   std::uint64_t memory_kills_;
   rlim_t descriptors_ = 0; ///< The tasks' own limit, where ours had to be raised above it.
 };

@@ -57,8 +57,9 @@ TEST_CASE("the exit that an event tells is the exit that happened") {
 }
 
 TEST_CASE("an exit of any kind comes back, with what was left over and why") {
-  for (auto kind : {exit_kind::exited, exit_kind::signalled, exit_kind::timed_out,
-                    exit_kind::cancelled, exit_kind::not_started, exit_kind::lost}) {
+  for (auto kind :
+       {exit_kind::exited, exit_kind::signalled, exit_kind::timed_out, exit_kind::cancelled,
+        exit_kind::not_started, exit_kind::lost, exit_kind::over_limit}) {
     auto x = an_exit();
     x.kind = kind;
     x.leftovers = 2;

@@ -54,6 +54,7 @@ TEST_CASE("without a rule the table decides the class") {
            {exit_kind::timed_out, 15, transient},
            {exit_kind::lost, 0, transient},
            {exit_kind::cancelled, 15, permanent},
+           {exit_kind::over_limit, 9, permanent},
            {exit_kind::not_started, ENOENT, configuration},
            {exit_kind::not_started, EACCES, configuration},
            {exit_kind::not_started, ENOEXEC, configuration},
@@ -91,6 +92,7 @@ TEST_CASE("the first matching rule wins over the table") {
   CHECK(classify(failure_of(exit_kind::exited, 75, "note\r\nfatal: x\r\n"), rules) == permanent);
   CHECK(classify(failure_of(exit_kind::signalled, 3), rules) == transient);
   CHECK(classify(failure_of(exit_kind::lost, 3, "fatal: x"), rules) == transient);
+  CHECK(classify(failure_of(exit_kind::over_limit, 9, "HTTP 503"), rules) == permanent);
   CHECK(classify(failure_of(exit_kind::exited, 5), rules) == permanent);
 }
 
@@ -259,4 +261,6 @@ TEST_CASE("an end of a process reads as a sentence") {
   CHECK(describe(exit_of(exit_kind::not_started, ENOENT)) == "could not start: command not found");
   CHECK(describe(exit_of(exit_kind::not_started, 9999)) == "could not start: error 9999");
   CHECK(describe(exit_of(exit_kind::lost, 0)) == "outcome lost");
+  CHECK(describe(exit_of(exit_kind::over_limit, 9, "had 7 processes")) == "had 7 processes");
+  CHECK(describe(exit_of(exit_kind::over_limit, 9)) == "had too many processes at once");
 }

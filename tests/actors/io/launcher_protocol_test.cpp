@@ -22,6 +22,7 @@ task_spec full_spec() {
   x.log = "/w/l";
   x.timeout_ms = std::numeric_limits<std::int64_t>::max();
   x.grace_ms = 0;
+  x.max_processes = std::numeric_limits<std::uint32_t>::max();
   return x;
 }
 

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -51,6 +52,29 @@ public:
 private:
   std::filesystem::path folder_;
 };
+
+/// Shell text that starts so many sleeping children.
+std::string start_many(int count) {
+  return "i=0; while [ $i -lt " + std::to_string(count)
+         + " ]; do sleep 1000 & i=$((i + 1)); done; ";
+}
+
+/// Of "had N processes at once".
+int processes_said(const task_exit& x) {
+  INFO(x.detail);
+  REQUIRE(x.detail.starts_with("had "));
+  return std::stoi(x.detail.substr(4));
+}
+
+/// The living processes of the workspace's tasks, wherever they went.
+std::ptrdiff_t living_of(const connected& c) {
+  const auto all = io::all_processes();
+  return std::count_if(all.begin(), all.end(), [&c](const auto& x) {
+    return !x.ended()
+           && io::has_entry(io::environment_of(x.pid), "AEO_WORKSPACE",
+                            c.workspace.path().string());
+  });
+}
 
 } // namespace
 
@@ -348,6 +372,85 @@ TEST_CASE("a task that the kernel ends for want of memory is named as such") {
   const auto other = c.run(c.script("T2", "kill -9 $$"));
   CHECK(other.code == SIGKILL);
   CHECK(other.detail.empty());
+}
+
+TEST_CASE("a task with more processes than it may have at once is ended with all of them") {
+  connected c;
+  auto spec = c.script("T1", start_many(300) + "wait");
+  spec.max_processes = 100;
+  const auto x = c.run(spec);
+  CHECK(x.kind == exit_kind::over_limit);
+  CHECK(x.code == SIGKILL);
+  CHECK(processes_said(x) > 100);
+  CHECK(processes_said(x) <= 301);
+  CHECK(x.detail.ends_with(" processes at once (max_processes is 100), all were ended; if it needs "
+                           "so many, raise max_processes of the task or in "
+                           "orchestrator_config.json"));
+  CHECK(living_of(c) == 0);
+}
+
+TEST_CASE("a task that breeds without end is ended as a whole") {
+  connected c;
+  // Without end for a launcher that does nothing: 255 shells.
+  auto spec = c.script("T1", "breed() { if [ $1 -gt 0 ]; then breed $(($1 - 1)) & "
+                             "breed $(($1 - 1)) & fi; sleep 1000; }; breed 7");
+  spec.max_processes = 50;
+  const auto x = c.run(spec);
+  CHECK(x.kind == exit_kind::over_limit);
+  CHECK(processes_said(x) > 50);
+  CHECK(living_of(c) == 0);
+}
+
+TEST_CASE("processes that left the task's group and session count, and are ended with it") {
+  connected c;
+  const auto bomb = c.workspace.path() / "bomb";
+  std::ofstream{bomb} << "#!/bin/sh\n[ $1 = 0 ] || { setsid ./bomb $(($1 - 1)) & "
+                         "setsid ./bomb $(($1 - 1)) & }\nsleep 1000\n";
+  std::filesystem::permissions(bomb, std::filesystem::perms::owner_all);
+  auto spec = c.script("T1", "./bomb 6");
+  spec.max_processes = 50;
+  const auto x = c.run(spec);
+  CHECK(x.kind == exit_kind::over_limit);
+  CHECK(processes_said(x) > 50);
+  CHECK(living_of(c) == 0);
+}
+
+TEST_CASE("many processes one after the other are not many at once") {
+  connected c;
+  auto spec = c.script("T1", "i=0; while [ $i -lt 500 ]; do /bin/true; i=$((i + 1)); done");
+  spec.max_processes = 3;
+  CHECK(c.run(spec).ok());
+}
+
+TEST_CASE("a task without a limit, and one below its own, are no concern of another's limit") {
+  connected c;
+  const auto wait = "mkfifo $AEO_TASK; " + start_many(60) + "read x <$AEO_TASK";
+  auto free = c.script("T1", wait);
+  auto modest = c.script("T2", wait);
+  modest.max_processes = 61;
+  auto crowded = c.script("T3", start_many(60) + "wait");
+  crowded.max_processes = 20;
+  REQUIRE_FALSE(c.link.client->start({free, modest}));
+  CHECK(c.run(crowded).kind == exit_kind::over_limit);
+  CHECK(c.run(c.script("T4", "for p in T1 T2; do until test -p $p; do :; done; echo >$p; done"))
+            .ok());
+  for (const auto& spec : {free, modest}) {
+    const auto x = c.said.exit_of(spec.key);
+    CHECK(x.ok());
+    CHECK(x.leftovers == 60);
+  }
+}
+
+TEST_CASE("a task that has to end and then starts many processes is not waited for") {
+  connected c;
+  auto spec = c.script("T1", "trap '" + start_many(60) + "wait' TERM; sleep 1000 & wait");
+  spec.max_processes = 20;
+  spec.timeout_ms = 100;
+  spec.grace_ms = 3'600'000;
+  const auto x = c.run(spec);
+  CHECK(x.kind == exit_kind::timed_out);
+  CHECK(x.code == SIGKILL);
+  CHECK(living_of(c) == 0);
 }
 
 TEST_CASE("a daemon that gave up the task's name is left alone, and reaped when it ends") {
