@@ -6,6 +6,9 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <csignal>
 #include <filesystem>
 
@@ -56,7 +59,81 @@ void check_no_leak(const std::vector<std::string>& forms, const std::string& whe
   }
 }
 
+/// Programs started meanwhile may write core dumps of any size.
+class core_dumps {
+public:
+  core_dumps() {
+    REQUIRE(::getrlimit(RLIMIT_CORE, &before_) == 0);
+    const rlimit all{RLIM_INFINITY, RLIM_INFINITY};
+    const rlimit most{before_.rlim_max, before_.rlim_max};
+    if (::setrlimit(RLIMIT_CORE, &all) != 0)
+      ::setrlimit(RLIMIT_CORE, &most);
+  }
+  ~core_dumps() { ::setrlimit(RLIMIT_CORE, &before_); }
+  core_dumps(const core_dumps&) = delete;
+  core_dumps& operator=(const core_dumps&) = delete;
+
+private:
+  rlimit before_{};
+};
+
+/// One of our programs on the workspace, started in there: its core dump would go there, too.
+std::vector<std::string> started_in(const temp_workspace& w, const std::string& name,
+                                    const std::vector<std::string>& more = {}) {
+  std::vector<std::string> argv{"/bin/sh", "-c", "cd \"$0\" && exec \"$@\"", w.path().string(),
+                                std::string{AEO_BIN_DIR} + "/" + name};
+  argv.insert(argv.end(), more.begin(), more.end());
+  return argv;
+}
+
+/// The line of a task's limit for core dumps.
+std::string core_limit_of(const std::string& limits) {
+  for (const auto& line : lines_of(limits))
+    if (line.starts_with("Max core file size"))
+      return line;
+  return {};
+}
+
 } // namespace
+
+TEST_CASE("a program that holds secrets leaves no core dump, its tasks may as the operator says") {
+#ifdef __SANITIZE_ADDRESS__
+  SKIP("a program with this sanitizer leaves its memory readable");
+#endif
+  const core_dumps allowed;
+  temp_workspace w;
+  program shell{{"/bin/sh", "-c", "cd \"$0\" && kill -SEGV $$", w.path().string()}};
+  shell.wait();
+  if (!shell.dumped_core())
+    SKIP("no program dumps its core here");
+  write_plan(w, {{"a", shell_phase({}, "cat /proc/self/limits; mkfifo pipe; echo up; read x <pipe; "
+                                       "sh -c 'kill -SEGV $$'; exit 0")}});
+  const auto log = w.path() / "consolidation/logs/a/t.1.log";
+  {
+    program node{started_in(w, "aeo-node")};
+    wait_for_text(log, "up");
+    for (const auto& argv : {started_in(w, "aeo-monitor", {"--follow", "a"}),
+                             started_in(w, "aeo-control", {"logs", "a", "-f"})}) {
+      program watcher{argv};
+      wait_for_text(watcher.output_file(), "up");
+      watcher.signal(SIGSEGV);
+      CHECK(watcher.wait().exit_code == 128 + SIGSEGV);
+      CHECK_FALSE(watcher.dumped_core());
+    }
+    node.signal(SIGSEGV);
+    CHECK(node.wait().exit_code == 128 + SIGSEGV);
+    CHECK_FALSE(node.dumped_core());
+  }
+  release(w);
+  const auto r = run_node(w, {"--resume"});
+  INFO(r.output);
+  CHECK(r.exit_code == 0);
+  const auto text = w.read("consolidation/logs/a/t.1.log");
+  INFO(text);
+  CHECK_FALSE(core_limit_of(text).empty());
+  CHECK(core_limit_of(text) == core_limit_of(read_process_file(::getpid(), "limits")));
+  CHECK(contains(text, "core dumped"));
+}
 
 TEST_CASE("a secret that a task prints in any form leaves nothing but the task's own log") {
   const github_server github;

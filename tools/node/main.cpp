@@ -1,5 +1,6 @@
 // aeo-node: executes a plan of phases in a workspace.
 
+#include "actors/io/own_memory.hpp"
 #include "actors/io/remote_door.hpp"
 #include "messages/exit_code.hpp"
 #include "tools/node/github.hpp"
@@ -44,6 +45,7 @@ int run(const options& o) {
 } // namespace
 
 int main(int argc, char** argv) {
+  io::keep_memory_private();
   go_on_below_init();
   init_messages(); // Errors are messages too: before anything can fail.
   io::init_remote();
