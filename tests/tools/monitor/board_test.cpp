@@ -265,7 +265,9 @@ TEST_CASE("events are told in plain words") {
   auto b = board_of(many_phases(4));
   std::uint64_t seq = 10;
   auto line_after = [&](event_kind kind, std::string phase, std::string data) {
-    REQUIRE(b.apply(page_maker{seq++}.on(kind, std::move(phase), std::move(data)).page, board_t0));
+    page_maker next{seq++};
+    next.on(kind, std::move(phase), std::move(data));
+    REQUIRE(b.apply(next.page, board_t0));
     return last_line(b);
   };
   using enum event_kind;
