@@ -80,9 +80,10 @@ caf::error github_state::add_track(const io::execution_row& row,
   options.read = [this, id = row.id](std::uint64_t from, std::uint64_t to,
                                      std::vector<event>& into) {
     return !outbox->read(id, from, [&](event&& e) {
-      if (e.seq <= to)
+      const auto seq = e.seq;
+      if (seq <= to)
         into.push_back(std::move(e));
-      return e.seq < to;
+      return seq < to;
     });
   };
   options.chain = [this] { return outbox->chain_tip(); };

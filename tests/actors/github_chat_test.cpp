@@ -1,3 +1,4 @@
+#include "actors/core/decisions.hpp"
 #include "tests/fixtures/contains.hpp"
 #include "tests/fixtures/github_rig.hpp"
 

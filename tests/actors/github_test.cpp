@@ -48,7 +48,7 @@ TEST_CASE("an execution has one issue, a comment per event, and is closed at its
   f.finish();
   f.answer();
   CHECK(f.is_finished());
-  CHECK(*f.left == "");
+  CHECK(f.left->empty());
   CHECK(told(f) == numbers(7));
   CHECK(f.hub.issues.size() == 1);
   CHECK(f.hub.issues[0]["state"] == "closed");

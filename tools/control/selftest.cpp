@@ -61,6 +61,7 @@ public:
     if (resume)
       texts.emplace_back("--resume");
     std::vector<char*> arguments;
+    arguments.reserve(texts.size() + 1);
     for (auto& text : texts)
       arguments.push_back(text.data());
     arguments.push_back(nullptr);
@@ -307,6 +308,7 @@ int try_all(const options& o) {
 
 std::vector<std::string> selftest_phases() {
   std::vector<std::string> result;
+  result.reserve(layers * width);
   for (int i = 0; i < layers * width; ++i)
     result.push_back(phase_at(i / width, i % width));
   return result;

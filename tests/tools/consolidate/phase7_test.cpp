@@ -66,7 +66,8 @@ TEST_CASE("files that their parsers accept pass, each in its own dialect") {
                    {"lines.jsonl", "{\"a\": 1}\n{\"a\": 2}\n"},
                    {"many.yaml", "a: !custom 1\n---\nb: 2\n"},
                    {"run", "#!/bin/bash\na=(1 2)\n[[ -n $a ]] && echo\n"}});
-  CHECK(integration_findings(result) == "");
+  INFO(integration_findings(result));
+  CHECK(integration_findings(result).empty());
   CHECK(result["files_parsed"] == 9);
   CHECK(result["references_unresolved"] == 0);
 }
@@ -186,7 +187,8 @@ TEST_CASE("text that is not yet its language is not measured") {
                    {"b.jsx", "export const b = () => <p>b</p>;\n"},
                    {"c/Chart.yaml", "name: c\n"},
                    {"c/templates/d.yaml", "{{ if .Values.x }}\na: 1\n{{ end }}\n"}});
-  CHECK(integration_findings(result) == "");
+  INFO(integration_findings(result));
+  CHECK(integration_findings(result).empty());
   CHECK(result["files_parsed"] == 1);
   CHECK(result["files_not_measured"] == 3);
 }

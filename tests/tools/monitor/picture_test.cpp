@@ -35,6 +35,7 @@ view_options options_for(std::size_t width, std::size_t height) {
 
 std::vector<std::string> texts(const std::vector<styled_line>& picture) {
   std::vector<std::string> result;
+  result.reserve(picture.size());
   for (const auto& l : picture)
     result.push_back(text_of(l));
   return result;
