@@ -34,8 +34,6 @@
 #include <ctime>
 #include <string_view>
 
-extern char* program_invocation_short_name;
-
 namespace {
 
 constexpr std::size_t longest = 512;

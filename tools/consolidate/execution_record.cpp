@@ -10,9 +10,9 @@ namespace aeo::consolidate {
 namespace {
 
 ordered member(const ordered& object, const char* key, ordered otherwise) {
-  return object.is_object() && object.contains(key) && !object.at(key).is_null()
-             ? object.at(key)
-             : std::move(otherwise);
+  if (object.is_object() && object.contains(key) && !object.at(key).is_null())
+    return object.at(key);
+  return otherwise;
 }
 
 std::string text_of(const ordered& object, const char* key) {

@@ -13,12 +13,12 @@ namespace {
 /// Outermost directories only: what is below is built and tested with them.
 std::map<std::string, std::string> outermost(const std::map<std::string, std::string>& found) {
   std::map<std::string, std::string> result;
-  for (const auto& [directory, path] : found) {
-    const bool inner = std::ranges::any_of(found, [&](const auto& other) {
-      return other.first != directory && is_below(directory, other.first);
+  for (const auto& candidate : found) {
+    const bool inner = std::ranges::any_of(found, [&candidate](const auto& other) {
+      return other.first != candidate.first && is_below(candidate.first, other.first);
     });
     if (!inner)
-      result.emplace(directory, path);
+      result.insert(candidate);
   }
   return result;
 }

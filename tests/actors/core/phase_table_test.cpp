@@ -68,8 +68,9 @@ TEST_CASE("a table of phases that is not shared is changed in place") {
   auto table = numbered(200);
   const auto* before = place(table, 5);
   {
+    // NOLINTNEXTLINE(performance-unnecessary-copy-initialization)
     [[maybe_unused]] const phase_table copy{table};
-  } // NOLINT(performance-unnecessary-copy-initialization)
+  }
   table[5].attempt = 9;
   CHECK(place(table, 5) == before);
 }
