@@ -4,8 +4,7 @@
 #include "actors/io/launcher_records.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
-#include <array>
-#include <cstring>
+#include <algorithm>
 
 using namespace aeo;
 using fuzz::expect;
@@ -49,7 +48,8 @@ std::string little_endian(std::uint32_t x) {
 void check_records(std::string_view input) {
   std::string file;
   while (!input.empty()) {
-    const auto size = std::min(fuzz::take_choice(input, 256), input.size());
+    const auto wanted = fuzz::take_choice(input, 256);
+    const auto size = std::min(wanted, input.size());
     const auto body = input.substr(0, size);
     input.remove_prefix(size);
     file += little_endian(static_cast<std::uint32_t>(size)) + little_endian(crc32_of(body));
