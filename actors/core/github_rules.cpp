@@ -19,6 +19,8 @@ using nlohmann::ordered_json;
 constexpr std::int64_t one_second_us = 1'000'000;
 constexpr std::int64_t minute_us = 60 * one_second_us;
 constexpr std::int64_t hour_us = 60 * minute_us;
+// As a time of day, the year 5138: microseconds do not overflow.
+constexpr std::int64_t most_seconds = 100'000'000'000;
 constexpr std::int64_t longest_backoff_us = 5 * minute_us;
 // Longer than GitHub's own windows by what a request may take, and by GitHub's whole seconds.
 constexpr std::int64_t minute_window_us = minute_us + 2 * one_second_us;
@@ -35,7 +37,7 @@ std::optional<std::int64_t> number_header(const http_reply& r, const char* name)
   const auto read = std::from_chars(text.data(), text.data() + text.size(), value);
   if (text.empty() || read.ec != std::errc{} || value < 0)
     return std::nullopt;
-  return value;
+  return std::min(value, most_seconds);
 }
 
 /// 1 s, 2 s, 4 s, ... 5 minutes.

@@ -1,11 +1,11 @@
 #include "tools/consolidate/config_syntax.hpp"
 
 #include "tools/consolidate/paths.hpp"
+#include "tools/consolidate/yaml_text.hpp"
 
 #include <nlohmann/json.hpp>
 #include <pugixml.hpp>
 #include <toml++/toml.h>
-#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
@@ -92,30 +92,9 @@ syntax_problem check_json(const std::string& text, bool comments) {
   return std::move(checker.problem);
 }
 
-/// Sees every event of a YAML stream and keeps none.
-class yaml_listener : public YAML::EventHandler {
-public:
-  void OnDocumentStart(const YAML::Mark&) override {}
-  void OnDocumentEnd() override {}
-  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
-  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
-  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t,
-                const std::string&) override {}
-  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
-                       YAML::EmitterStyle::value) override {}
-  void OnSequenceEnd() override {}
-  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
-                  YAML::EmitterStyle::value) override {}
-  void OnMapEnd() override {}
-};
-
 syntax_problem check_yaml(const std::string& text) {
-  std::istringstream in(text);
-  YAML::Parser parser(in);
-  yaml_listener listener;
   try {
-    while (parser.HandleNextDocument(listener)) {
-    }
+    parse_yaml_stream(text);
   } catch (const YAML::Exception& error) {
     const auto message = error.msg.substr(0, error.msg.find(": "));
     return {static_cast<std::uint32_t>(error.mark.line + 1),

@@ -1,12 +1,14 @@
 #include "tools/consolidate/yaml_text.hpp"
 
 #include <nlohmann/json.hpp>
+#include <yaml-cpp/eventhandler.h>
 
 #include <re2/re2.h>
 
 #include <algorithm>
 #include <exception>
 #include <map>
+#include <sstream>
 
 namespace aeo::consolidate {
 
@@ -14,6 +16,31 @@ namespace {
 
 constexpr std::size_t yaml_node_limit = 1'000'000;
 constexpr std::size_t yaml_depth_limit = 100;
+
+/// Sees every event of a YAML stream and keeps none. Where a document is followed by what begins
+/// none ("{a: b}, c"), yaml-cpp goes on for ever with empty documents at the same place.
+class yaml_listener : public YAML::EventHandler {
+public:
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    if (mark.pos <= last_)
+      throw YAML::ParserException(mark, "what follows a document begins none");
+    last_ = mark.pos;
+  }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                  YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+
+private:
+  int last_ = -1; ///< Where the document before this one began.
+};
 
 /// Looks at every node as often as aliases repeat it.
 class yaml_inspector {
@@ -152,9 +179,18 @@ void write_node(const YAML::Node& node, const std::string& indent, std::string& 
 
 } // namespace
 
+void parse_yaml_stream(const std::string& text) {
+  std::istringstream in(text);
+  YAML::Parser parser(in);
+  yaml_listener listener;
+  while (parser.HandleNextDocument(listener)) {
+  }
+}
+
 yaml_documents read_yaml(const std::string& text) {
   yaml_documents out;
   try {
+    parse_yaml_stream(text);
     for (auto& document : YAML::LoadAll(text)) {
       if (document.IsNull())
         continue;

@@ -23,6 +23,10 @@ struct yaml_documents {
   std::vector<yaml_problem> problems;
 };
 
+/// Reads a text with any number of documents and keeps nothing; throws YAML::Exception. To be called
+/// before YAML::LoadAll(), which does not end on some texts that are no YAML.
+void parse_yaml_stream(const std::string& text);
+
 yaml_documents read_yaml(const std::string& text);
 
 /// The value of a key, also of one that a merge key (`<<`) brings, else an undefined node. Never

@@ -73,6 +73,14 @@ TEST_CASE("rate limits are obeyed as GitHub tells them") {
       CHECK(v.wait_us == 17 * second_us);
     }
   }
+  SECTION("a number beyond all reason is a long time") {
+    CHECK(judged(status_reply(429, "{}", {{"retry-after", "7804965909077416527"}})).wait_us > 0);
+    CHECK(judged(status_reply(403, "{}",
+                              {{"x-ratelimit-remaining", "0"},
+                               {"x-ratelimit-reset", "9223372036854775807"}}))
+              .wait_us
+          == longest_limit_us);
+  }
   SECTION("the primary limit ends when it is reset") {
     const auto v =
         judged(status_reply(403, "{}",

@@ -1,6 +1,8 @@
+#include "tools/consolidate/config_syntax.hpp"
 #include "tools/consolidate/failure.hpp"
 #include "tools/consolidate/manifest.hpp"
 #include "tools/consolidate/settings.hpp"
+#include "tools/consolidate/yaml_text.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -70,6 +72,14 @@ TEST_CASE("a manifest that cannot be parsed says where, and does not throw") {
         == "line 2: is no JSON");
   CHECK(parse_manifest("Cargo.toml", "[package]\nname = \n").error.find("line 2") == 0);
   CHECK(parse_manifest("Dockerfile", "# x\nFROM :1\n").error == "line 2: names no image");
+}
+
+TEST_CASE("YAML that goes on after a document with what begins none is refused") {
+  for (const char* text : {"{a: b}, c", "{\"a\":b\"},\"c\":{", "[1]]\n"}) {
+    CHECK_FALSE(check_syntax("yaml", text).message.empty());
+    CHECK_FALSE(read_yaml(text).problems.empty());
+  }
+  CHECK(check_syntax("yaml", "---\n---\na: 1\n...\n---\n- b\n").message.empty());
 }
 
 TEST_CASE("every mistake of a configuration is reported at once with its place") {
