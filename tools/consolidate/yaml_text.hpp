@@ -23,8 +23,8 @@ struct yaml_documents {
   std::vector<yaml_problem> problems;
 };
 
-/// Reads a text with any number of documents and keeps nothing; throws YAML::Exception. To be called
-/// before YAML::LoadAll(), which does not end on some texts that are no YAML.
+/// Reads a text with any number of documents and keeps nothing; throws YAML::Exception. To be
+/// called before YAML::LoadAll(), which does not end on some texts that are no YAML.
 void parse_yaml_stream(const std::string& text);
 
 yaml_documents read_yaml(const std::string& text);
