@@ -64,7 +64,7 @@ bool contains_words(std::string_view text, std::string_view words) {
   // Not ranges::search, whose result clang 14 does not understand.
   const auto* const at = std::search(text.begin(), text.end(), words.begin(), words.end(),
                                      [](char a, char b) { return to_lower(a) == to_lower(b); });
-  return words.empty() || at != text.end();
+  return at != text.end();
 }
 
 /// Until the hour's requests are given out anew; 0: some are left.
@@ -72,7 +72,7 @@ std::int64_t primary_wait(const http_reply& r, std::int64_t now_us) {
   const auto reset = number_header(r, "x-ratelimit-reset");
   if (header(r, "x-ratelimit-remaining") != "0" || !reset)
     return 0;
-  return std::clamp(*reset * one_second_us - now_us, one_second_us, hour_us) + one_second_us;
+  return std::clamp((*reset + 1) * one_second_us - now_us, 2 * one_second_us, longest_limit_us);
 }
 
 /// Of a 403 or 429: when to ask again; nullopt: it is not about too much.

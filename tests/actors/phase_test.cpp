@@ -131,6 +131,15 @@ struct phase_fixture : actor_fixture {
     return log->take();
   }
 
+  /// After a first attempt; the store owes that it is durable.
+  void retry_is_decided() {
+    begin();
+    end("T0.1", 75);
+    store->at_once = false;
+    retry->decide(again);
+    now();
+  }
+
   lines start() { return say(atom::start_v); }
   lines begin() {
     spawn_phase();
@@ -255,11 +264,7 @@ TEST_CASE("a retry waits, asks for a slot, and is the next attempt with its own 
 TEST_CASE("a clock that is set while a retry becomes durable moves it neither away nor nearer") {
   for (const auto by : {-1h, 1h}) {
     phase_fixture f{make_phase("0")};
-    f.begin();
-    f.end("T0.1", 75);
-    f.store->at_once = false;
-    f.retry->decide(again);
-    f.now();
+    f.retry_is_decided();
     f.set_clock(by);
     f.store->commit();
     f.now();
@@ -270,11 +275,7 @@ TEST_CASE("a clock that is set while a retry becomes durable moves it neither aw
 
 TEST_CASE("no retry begins before the end of the attempt before it is durable") {
   phase_fixture f{make_phase("0")};
-  f.begin();
-  f.end("T0.1", 75);
-  f.store->at_once = false;
-  f.retry->decide(again);
-  f.now();
+  f.retry_is_decided();
   CHECK(f.after(60s).empty());
   f.store->commit();
   f.now();

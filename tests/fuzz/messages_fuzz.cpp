@@ -41,8 +41,7 @@ void check_message(std::string_view input) {
 void check_packed(std::string_view input) {
   event_page page;
   page.packed.emplace_back(input);
-  if (!io::unpack(page, 1))
-    return;
+  (void)io::unpack(page, 1); // Any bytes may come; who is told that they are damaged asks anew.
   run_view view;
   view.packed = std::string{input};
   (void)io::unpack(view);

@@ -89,6 +89,7 @@ TEST_CASE(
   CHECK(failed["attempts"].size() == 1);
   CHECK_FALSE(w.has("never"));
   const auto events = stored_events(w);
+  CHECK(count_events(events, event_kind::task_finished, "a") == 1);
   for (const auto& e : events)
     if (e.kind == event_kind::task_finished && e.phase == "a")
       CHECK(json::parse(e.data).at("kind") == "over_limit");

@@ -76,6 +76,16 @@ std::ptrdiff_t living_of(const connected& c) {
   });
 }
 
+/// A task that starts more processes than `limit` is ended as a whole.
+task_exit check_crowd_is_ended(connected& c, task_spec spec, std::uint32_t limit) {
+  spec.max_processes = limit;
+  auto x = c.run(std::move(spec));
+  CHECK(x.kind == exit_kind::over_limit);
+  CHECK(processes_said(x) > static_cast<int>(limit));
+  CHECK(living_of(c) == 0);
+  return x;
+}
+
 } // namespace
 
 TEST_CASE("an exit comes with its code, times and use") {
@@ -377,17 +387,12 @@ TEST_CASE("a task that the kernel ends for want of memory is named as such") {
 
 TEST_CASE("a task with more processes than it may have at once is ended with all of them") {
   connected c;
-  auto spec = c.script("T1", start_many(300) + "wait");
-  spec.max_processes = 100;
-  const auto x = c.run(spec);
-  CHECK(x.kind == exit_kind::over_limit);
+  const auto x = check_crowd_is_ended(c, c.script("T1", start_many(300) + "wait"), 100);
   CHECK(x.code == SIGKILL);
-  CHECK(processes_said(x) > 100);
   CHECK(processes_said(x) <= 301);
   CHECK(x.detail.ends_with(" processes at once (max_processes is 100), all were ended; if it needs "
                            "so many, raise max_processes of the task or in "
                            "orchestrator_config.json"));
-  CHECK(living_of(c) == 0);
 }
 
 TEST_CASE("a task that breeds without end is ended as a whole") {
@@ -395,11 +400,7 @@ TEST_CASE("a task that breeds without end is ended as a whole") {
   // Without end for a launcher that does nothing: 255 shells.
   auto spec = c.script("T1", "breed() { if [ $1 -gt 0 ]; then breed $(($1 - 1)) & "
                              "breed $(($1 - 1)) & fi; sleep 1000; }; breed 7");
-  spec.max_processes = 50;
-  const auto x = c.run(spec);
-  CHECK(x.kind == exit_kind::over_limit);
-  CHECK(processes_said(x) > 50);
-  CHECK(living_of(c) == 0);
+  check_crowd_is_ended(c, std::move(spec), 50);
 }
 
 TEST_CASE("processes that left the task's group and session count, and are ended with it") {
@@ -408,12 +409,7 @@ TEST_CASE("processes that left the task's group and session count, and are ended
   std::ofstream{bomb} << "#!/bin/sh\n[ $1 = 0 ] || { setsid ./bomb $(($1 - 1)) & "
                          "setsid ./bomb $(($1 - 1)) & }\nsleep 1000\n";
   std::filesystem::permissions(bomb, std::filesystem::perms::owner_all);
-  auto spec = c.script("T1", "./bomb 6");
-  spec.max_processes = 50;
-  const auto x = c.run(spec);
-  CHECK(x.kind == exit_kind::over_limit);
-  CHECK(processes_said(x) > 50);
-  CHECK(living_of(c) == 0);
+  check_crowd_is_ended(c, c.script("T1", "./bomb 6"), 50);
 }
 
 TEST_CASE("many processes one after the other are not many at once") {
