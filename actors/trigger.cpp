@@ -100,7 +100,7 @@ void trigger_state::hear(const event& e) {
   if (*to == phase_status::in_progress)
     attempts[i] = e.attempt;
   if (is_open(from) && !is_open(*to))
-    graph->shut(i);
+    shut_again(i);
   if (e.kind == event_kind::phase_blocked && !e.task.empty())
     self_blocked.insert(i);
   else
@@ -146,6 +146,14 @@ void trigger_state::opened(phase_index i) {
   ended(i);
   for (auto dependent : graph->open(i))
     enqueue(dependent);
+}
+
+/// It is to run again: what has its turn still before it waits for that.
+void trigger_state::shut_again(phase_index i) {
+  graph->shut(i);
+  for (auto dependent : graph->dependents(i))
+    if (status[dependent] == phase_status::pending)
+      std::erase(ready, dependent);
 }
 
 void trigger_state::enqueue(phase_index i) {

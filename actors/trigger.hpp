@@ -61,6 +61,7 @@ struct trigger_state {
 private:
   phase_actor& phase(phase_index);
   void opened(phase_index);
+  void shut_again(phase_index);
   void enqueue(phase_index);
   void shut(phase_index, const event&);
   void block_dependents(phase_index culprit);

@@ -420,6 +420,26 @@ TEST_CASE("a retry with what is downstream runs all of it again") {
   CHECK(f.approve(1) == lines{"spawn 2 after 1", "start 2"});
 }
 
+TEST_CASE("what is to run again waits for what it depends on, whatever the ids") {
+  trigger_fixture f{make_plan(make_phase("0", {2}), make_phase("1"), make_phase("2", {1}))};
+  f.start(4);
+  for (phase_index i : {1u, 2u, 0u})
+    f.approve(i);
+  f.decide(control_command::retry, "1", "again", true);
+  CHECK(f.log->take() == lines{"spawn 1 after 1", "start 1"});
+  CHECK(f.approve(1) == lines{"spawn 2 after 1", "start 2"});
+  CHECK(f.approve(2) == lines{"spawn 0 after 1", "start 0"});
+}
+
+TEST_CASE("a phase in the queue waits again when what it depends on is to run again") {
+  trigger_fixture f{make_plan(make_phase("0"), make_phase("1", {0}), make_phase("2"))};
+  f.start(1);
+  CHECK(f.approve(0) == lines{"spawn 2", "start 2"});
+  f.decide(control_command::retry, "0");
+  CHECK(f.approve(2) == lines{"spawn 0 after 1", "start 0"});
+  CHECK(f.approve(0) == lines{"spawn 1", "start 1"});
+}
+
 TEST_CASE("a phase that runs, waits for its turn or is held by another is not retried") {
   trigger_fixture f{chain()};
   f.start(4);
