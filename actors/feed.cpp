@@ -74,10 +74,12 @@ event_page feed_state::page_for(const caf::actor_addr& who, std::uint64_t from) 
   auto some = tail.from(from);
   some.page.now_us = context->now_us();
   some.page.ended = ended;
-  if (!ended || (some.last != 0 && some.last < tail.head()))
-    followers[who].told_us = context->now_us();
-  else if (followers.erase(who) > 0 && followers.empty())
+  if (!ended || (some.last != 0 && some.last < tail.head())) {
+    if (const auto found = followers.find(who); found != followers.end())
+      found->second.told_us = context->now_us();
+  } else if (followers.erase(who) > 0 && followers.empty()) {
     leave_after(time_to_write);
+  }
   return std::move(some.page);
 }
 
@@ -146,12 +148,16 @@ caf::result<event_page> feed_state::next(std::uint64_t from, std::uint32_t inter
   if (from < tail.oldest() && from <= tail.head())
     return self->delegate(archive, atom::next_v, from);
   const auto now = context->now_us();
+  const auto sender = self->current_sender(); // The promise takes it away.
   auto promise = self->make_response_promise<event_page>();
-  auto who = caf::actor_cast<caf::actor_addr>(self->current_sender());
+  auto who = caf::actor_cast<caf::actor_addr>(sender);
   if (followers.size() > 2 * most_askers)
     forget_gone();
-  auto& asking = followers[who];
+  const auto [found, is_new] = followers.try_emplace(who);
+  auto& asking = found->second;
   asking.asked_us = now;
+  if (is_new)
+    self->monitor(sender);
   // A clock that was set back keeps nobody waiting.
   const auto wait_us = std::min<std::int64_t>(interval_ms, longest_interval_ms) * 1000;
   const auto not_before_us = std::min(asking.told_us + wait_us, now + wait_us);
@@ -163,6 +169,12 @@ caf::result<event_page> feed_state::next(std::uint64_t from, std::uint32_t inter
   }
   serve();
   return promise;
+}
+
+/// Its end or its link's.
+void feed_state::gone(const caf::actor_addr& who) {
+  followers.erase(who);
+  std::erase_if(askers, [&who](const asker& x) { return x.who == who; });
 }
 
 void feed_state::forget_gone() {
@@ -201,6 +213,7 @@ feed_actor::behavior_type feed(feed_actor::stateful_pointer<feed_state> self, co
   st.store = std::move(store);
   st.archive = std::move(archive);
   st.tail = io::event_tail{head};
+  self->set_down_handler([self](const caf::down_msg& x) { self->state.gone(x.source); });
   return {
       [self](atom::publish, const event_batch& batch) { self->state.hear(batch); },
       [self](atom::get, std::uint32_t first) { return self->state.view(first); },

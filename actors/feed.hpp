@@ -82,6 +82,7 @@ struct feed_state {
   caf::result<run_view> view(phase_index first);
   caf::result<event_page> next(std::uint64_t from, std::uint32_t interval_ms);
   caf::result<void> finish();
+  void gone(const caf::actor_addr& who);
 
 private:
   void answer_view(phase_index first, caf::typed_response_promise<run_view>);

@@ -118,6 +118,25 @@ TEST_CASE(
   CHECK(rest.events.size() == 3);
 }
 
+TEST_CASE("who has gone is forgotten, with what he asked for") {
+  feed_fixture f;
+  auto client = f.spawn([&](caf::event_based_actor* self) {
+    self->request(f.uut, caf::infinite, atom::next_v, std::uint64_t{1}, 0u)
+        .then([](const event_page&) { FAIL("nothing has happened"); });
+  });
+  f.run();
+  const auto* feed = dynamic_cast<feed_actor::stateful_pointer<feed_state>>(
+      caf::actor_cast<caf::abstract_actor*>(f.uut));
+  REQUIRE(feed);
+  const auto& state = feed->state;
+  REQUIRE(state.askers.size() == 1);
+  REQUIRE(state.followers.size() == 1);
+  f.self->send_exit(client, caf::exit_reason::kill);
+  f.run();
+  CHECK(state.askers.empty());
+  CHECK(state.followers.empty());
+}
+
 TEST_CASE("however many ask, no more are answered than the run can spare, and all in turn") {
   using namespace std::chrono_literals;
   feed_fixture f;
@@ -171,6 +190,18 @@ TEST_CASE(
   third.receive(told(4), unexpected);
   f.pass(50ms);
   end.receive([] {}, unexpected);
+}
+
+TEST_CASE("each asker's interval is his own") {
+  feed_fixture f;
+  f.happen(f.add(1));
+  caf::scoped_actor other{f.system, true};
+  for (auto* asker : {&f.self, &other}) {
+    auto handle = (*asker)->request(f.uut, caf::infinite, atom::next_v, std::uint64_t{1}, 250u);
+    f.run();
+    REQUIRE_FALSE((*asker)->mailbox().empty());
+    handle.receive([](const event_page&) {}, [](const caf::error& err) { FAIL(message_of(err)); });
+  }
 }
 
 TEST_CASE("a picture is as of now, but in a rush, where it is recent and knows what people did") {
@@ -255,6 +286,26 @@ TEST_CASE("a follower that does not ask again holds up the end only for a moment
   f.pass(200ms);
   CHECK(f.self->mailbox().empty());
   f.pass(200ms);
+  end.receive([] {}, [](const caf::error& err) { FAIL(message_of(err)); });
+}
+
+TEST_CASE("the node stays until all who follow know of the end") {
+  using namespace std::chrono_literals;
+  feed_fixture f;
+  f.happen(f.add(1));
+  f.next(1); // Busy with what it heard.
+  bool told = false;
+  f.spawn([&](caf::event_based_actor* self) {
+    self->request(f.uut, caf::infinite, atom::next_v, std::uint64_t{2}, 0u)
+        .then([&](const event_page& page) { told = page.ended; });
+  });
+  f.run();
+  auto end = f.self->request(f.uut, caf::infinite, atom::finish_v);
+  f.pass(100ms);
+  CHECK(told);
+  CHECK(f.self->mailbox().empty());
+  CHECK(f.next(2).ended);
+  f.pass(50ms);
   end.receive([] {}, [](const caf::error& err) { FAIL(message_of(err)); });
 }
 
