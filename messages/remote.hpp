@@ -15,7 +15,7 @@
 namespace aeo {
 
 /// Compared before anything else is said.
-inline constexpr std::uint32_t remote_protocol = 2;
+inline constexpr std::uint32_t remote_protocol = 3;
 
 /// What the holder of a credential may do. The numbers never change.
 enum class access_role : std::uint8_t {

@@ -12,38 +12,31 @@ void event_tail::add(const event& e) {
   newest_.push_back(e);
   if (newest_.size() > most_newest)
     newest_.pop_front();
-  if (open_.events.empty())
-    open_.first = e.seq;
-  open_.last = e.seq;
-  open_.bytes += size_of(e);
-  open_.events.push_back(e);
-  if (open_.events.size() < part_events && open_.bytes < part_bytes)
-    return;
-  bytes_ += open_.bytes;
-  full_.push_back(std::exchange(open_, {}));
+  open_bytes_ += size_of(e);
+  open_.push_back(e);
+  if (open_.size() >= part_events || open_bytes_ >= part_bytes)
+    close_part();
+}
+
+void event_tail::close_part() {
+  full_.push_back({open_.front().seq, open_.back().seq, pack(open_)});
+  bytes_ += full_.back().packed.size();
+  open_.clear();
+  open_bytes_ = 0;
   forget_old();
 }
 
 std::uint64_t event_tail::oldest() const {
   if (!full_.empty())
     return full_.front().first;
-  return open_.events.empty() ? head_ + 1 : open_.first;
+  return open_.empty() ? head_ + 1 : open_.front().seq;
 }
 
 void event_tail::forget_old() {
   while (bytes_ > most_bytes && full_.size() > 1) {
-    bytes_ -= full_.front().bytes;
+    bytes_ -= full_.front().packed.size();
     full_.pop_front();
   }
-}
-
-void event_tail::pack_events_of(part& x) {
-  if (x.events.empty())
-    return;
-  x.packed = pack(std::exchange(x.events, {}));
-  bytes_ -= x.bytes;
-  x.bytes = x.packed.size();
-  bytes_ += x.bytes;
 }
 
 event_tail::some event_tail::from(std::uint64_t from) {
@@ -52,7 +45,6 @@ event_tail::some event_tail::from(std::uint64_t from) {
   std::size_t size = 0;
   auto at = std::ranges::lower_bound(full_, from, {}, &part::last);
   for (; at != full_.end(); ++at) {
-    pack_events_of(*at);
     size += at->packed.size();
     if (size > page_bytes && result.last != 0)
       break;
@@ -61,8 +53,8 @@ event_tail::some event_tail::from(std::uint64_t from) {
   }
   if (result.last != 0)
     return result;
-  auto next = std::ranges::lower_bound(open_.events, from, {}, &event::seq);
-  result.page.events.assign(next, open_.events.end());
+  auto next = std::ranges::lower_bound(open_, from, {}, &event::seq);
+  result.page.events.assign(next, open_.end());
   result.last = result.page.events.empty() ? 0 : head_;
   return result;
 }

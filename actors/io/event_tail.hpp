@@ -14,14 +14,14 @@ inline std::size_t size_of(const event& e) {
   return sizeof(event) + e.phase.size() + e.task.size() + e.data.size();
 }
 
-/// The newest events of a run, without gaps, at most 8 MiB of them. Full parts are packed when
-/// somebody first asks for them, once for all who ask: a run that nobody watches packs nothing.
+/// The newest events of a run, without gaps. Full parts are packed, once for all who ask and so
+/// that a day's events take no more room than an hour's: about 10 bytes each, at most 2 MiB in all.
 class event_tail {
 public:
   static constexpr std::size_t part_events = 500;
   static constexpr std::size_t part_bytes = std::size_t{256} * 1024;
   static constexpr std::size_t page_bytes = std::size_t{64} * 1024; ///< Unless one part is larger.
-  static constexpr std::size_t most_bytes = std::size_t{8} * 1024 * 1024;
+  static constexpr std::size_t most_bytes = std::size_t{2} * 1024 * 1024;
   static constexpr std::size_t most_newest = 50;
 
   /// `head`: number of the newest event before.
@@ -45,17 +45,16 @@ private:
   struct part {
     std::uint64_t first = 0;
     std::uint64_t last = 0;
-    std::vector<event> events; ///< Until packed.
     std::string packed;
-    std::size_t bytes = 0; ///< Of the one or the other.
   };
-  void pack_events_of(part&);
+  void close_part();
   void forget_old();
 
   std::uint64_t head_ = 0;
   std::deque<part> full_;
-  part open_;
-  std::size_t bytes_ = 0; ///< Of full_.
+  std::vector<event> open_;    ///< Not packed yet.
+  std::size_t open_bytes_ = 0; ///< Of open_.
+  std::size_t bytes_ = 0;      ///< Of full_.
   std::deque<event> newest_;
 };
 

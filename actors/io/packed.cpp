@@ -15,13 +15,81 @@ namespace {
 constexpr int fastest = 1;
 constexpr std::size_t most_unpacked = std::size_t{64} * 1024 * 1024;
 
+/// Events field by field, numbers as differences: neighbours are alike, which halves what is left
+/// of them.
+struct event_columns {
+  std::vector<std::int64_t> seq;
+  std::vector<std::int64_t> time_us;
+  std::vector<std::uint8_t> kind;
+  std::vector<std::string> phase;
+  std::vector<std::string> task;
+  std::vector<std::uint32_t> attempt;
+  std::vector<std::string> data;
+};
+
+template <class Inspector>
+bool inspect(Inspector& f, event_columns& x) {
+  return f.object(x).fields(f.field("seq", x.seq), f.field("time_us", x.time_us),
+                            f.field("kind", x.kind), f.field("phase", x.phase),
+                            f.field("task", x.task), f.field("attempt", x.attempt),
+                            f.field("data", x.data));
+}
+
+/// The differences of any two numbers, and back.
+std::int64_t minus(std::uint64_t a, std::uint64_t b) {
+  return static_cast<std::int64_t>(a - b);
+}
+std::uint64_t plus(std::uint64_t a, std::int64_t b) {
+  return a + static_cast<std::uint64_t>(b);
+}
+
+event_columns columns_of(const std::vector<event>& events) {
+  event_columns result;
+  std::uint64_t seq = 0;
+  std::uint64_t time_us = 0;
+  for (const auto& e : events) {
+    result.seq.push_back(minus(e.seq, std::exchange(seq, e.seq)));
+    const auto now_us = static_cast<std::uint64_t>(e.time_us);
+    result.time_us.push_back(minus(now_us, std::exchange(time_us, now_us)));
+    result.kind.push_back(static_cast<std::uint8_t>(e.kind));
+    result.phase.push_back(e.phase);
+    result.task.push_back(e.task);
+    result.attempt.push_back(e.attempt);
+    result.data.push_back(e.data);
+  }
+  return result;
+}
+
+/// Appends. False: the columns do not belong together.
+bool append_rows(event_columns&& from, std::vector<event>& to) {
+  const auto n = from.seq.size();
+  for (const auto size : {from.time_us.size(), from.kind.size(), from.phase.size(),
+                          from.task.size(), from.attempt.size(), from.data.size()})
+    if (size != n)
+      return false;
+  std::uint64_t seq = 0;
+  std::uint64_t time_us = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    if (from.kind[i] > static_cast<std::uint8_t>(event_kind::execution_continued))
+      return false;
+    seq = plus(seq, from.seq[i]);
+    time_us = plus(time_us, from.time_us[i]);
+    to.push_back({.seq = seq,
+                  .time_us = static_cast<std::int64_t>(time_us),
+                  .kind = static_cast<event_kind>(from.kind[i]),
+                  .phase = std::move(from.phase[i]),
+                  .task = std::move(from.task[i]),
+                  .attempt = from.attempt[i],
+                  .data = std::move(from.data[i])});
+  }
+  return true;
+}
+
 template <class T>
-std::string pack_list(const std::vector<T>& xs) {
+std::string pack_any(const T& x) {
   std::string result;
-  if (xs.empty())
-    return result;
   std::string plain;
-  encoder{plain}.put(xs);
+  encoder{plain}.put(x);
   result.resize(ZSTD_compressBound(plain.size()));
   // Into a buffer of that size nothing can fail but the allocation of the tables.
   const auto size =
@@ -31,40 +99,35 @@ std::string pack_list(const std::vector<T>& xs) {
   return result;
 }
 
-/// Appends.
 template <class T>
-bool unpack_list(const std::string& bytes, std::vector<T>& to) {
-  if (bytes.empty())
-    return true;
+bool unpack_any(const std::string& bytes, T& to) {
   const auto size = ZSTD_getFrameContentSize(bytes.data(), bytes.size());
   if (size == ZSTD_CONTENTSIZE_ERROR || size > most_unpacked) // Also: unknown.
     return false;
   std::string plain(size, '\0');
   if (ZSTD_decompress(plain.data(), plain.size(), bytes.data(), bytes.size()) != size)
     return false;
-  std::vector<T> more;
   decoder in{plain};
-  if (!in.get(more) || !in.at_end())
-    return false;
-  to.insert(to.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
-  return true;
+  return in.get(to) && in.at_end();
 }
 
 } // namespace
 
 std::string pack(const std::vector<event>& xs) {
-  return pack_list(xs);
+  return xs.empty() ? std::string{} : pack_any(columns_of(xs));
 }
 
 std::string pack(const std::vector<phase_view>& xs) {
-  return pack_list(xs);
+  return xs.empty() ? std::string{} : pack_any(xs);
 }
 
 bool unpack(event_page& page, std::uint64_t from) {
   std::vector<event> all;
-  for (const auto& bytes : std::exchange(page.packed, {}))
-    if (!unpack_list(bytes, all))
+  for (const auto& bytes : std::exchange(page.packed, {})) {
+    event_columns part;
+    if (!bytes.empty() && (!unpack_any(bytes, part) || !append_rows(std::move(part), all)))
       return false;
+  }
   std::erase_if(all, [from](const event& e) { return e.seq < from; });
   all.insert(all.end(), std::make_move_iterator(page.events.begin()),
              std::make_move_iterator(page.events.end()));
@@ -73,7 +136,8 @@ bool unpack(event_page& page, std::uint64_t from) {
 }
 
 bool unpack(run_view& view) {
-  return unpack_list(std::exchange(view.packed, {}), view.phases);
+  const auto bytes = std::exchange(view.packed, {});
+  return bytes.empty() || unpack_any(bytes, view.phases);
 }
 
 } // namespace aeo::io
