@@ -14,6 +14,8 @@ namespace aeo {
 namespace {
 
 constexpr std::string_view task_prefix = "criteria.";
+/// How late a deadline is noticed on a machine that slept: timers stand still there.
+constexpr std::int64_t longest_look_us = 10'000'000;
 
 judge_actor::behavior_type judge_gate(judge_actor::pointer self,
                                       std::shared_ptr<const approval_deps> deps,
@@ -243,6 +245,8 @@ void approval_state::approve_waiting(phase_index i, const phase_state& p,
   if (auto why = core::why_not_counted(policy_of(i), gate, decision, deps->context->started_by);
       !why.empty())
     return refuse(i, promise, ec::not_permitted, why);
+  if (is_too_late(i, gate.deadline_us))
+    return refuse_late(i, gate.deadline_us, promise);
   if (!digest.empty() && !gate.digest.starts_with(digest))
     return refuse(i, promise, ec::wrong_state,
                   "what waits for approval is not what was reviewed (its digest is " + gate.digest
@@ -277,6 +281,8 @@ void approval_state::count_voice(phase_index i, const std::string& waiting_data,
                       + " have changed since they were judged: the evidence was taken anew and "
                         "earlier approvals do not count; review it, then approve again");
   }
+  if (is_too_late(i, gate.deadline_us))
+    return refuse_late(i, gate.deadline_us, promise);
   const auto required = policy_of(i).required;
   auto data = core::add_voice(waiting_data,
                               {decision.by, decision.request.reason, deps->context->now_us()});
@@ -308,12 +314,26 @@ void approval_state::settle(phase_index i, const operator_decision& decision, ev
           });
 }
 
+/// Its timer may not have noticed yet.
+bool approval_state::is_too_late(phase_index i, std::int64_t deadline_us) const {
+  return deadline_us != 0 && deps->context->now_us() >= deadline_us
+         && policy_of(i).on_deadline == deadline_action::reject;
+}
+
+void approval_state::refuse_late(phase_index i, std::int64_t deadline_us, answer promise) {
+  refuse(i, promise, ec::wrong_state,
+         "the deadline of phase " + deps->context->phase(i).id + " has passed ("
+             + core::format_time(deadline_us) + "): it is rejected");
+  deadline_passed(i, deadline_us);
+}
+
 void approval_state::arm(phase_index i, std::int64_t deadline_us) {
   auto& armed = deadlines[i];
   if (deadline_us == 0 || armed == deadline_us)
     return;
   armed = deadline_us;
-  const auto left = std::max<std::int64_t>(deadline_us - deps->context->now_us(), 0);
+  const auto left =
+      std::clamp<std::int64_t>(deadline_us - deps->context->now_us(), 0, longest_look_us);
   self->run_delayed(std::chrono::microseconds{left},
                     [this, i, deadline_us] { deadline_passed(i, deadline_us); });
 }
@@ -323,7 +343,7 @@ void approval_state::deadline_passed(phase_index i, std::int64_t deadline_us) {
     return;
   deadlines.erase(i);
   if (deps->context->now_us() < deadline_us) {
-    arm(i, deadline_us); // The clock was set back.
+    arm(i, deadline_us);
     return;
   }
   self->request(deps->store, caf::infinite, atom::get_v)

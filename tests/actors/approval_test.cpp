@@ -376,6 +376,29 @@ TEST_CASE("at the deadline a phase is rejected, not earlier") {
   CHECK(json::parse(f.store->last(event_kind::phase_rejected).data)["by"] == "deadline");
 }
 
+TEST_CASE("a deadline passes on a machine that slept, whose timers stood still") {
+  approval_fixture f;
+  f.ask_people(1, {"operator"});
+  f.phase().approval->deadline = 1h;
+  f.wait_for_people();
+  f.set_clock(1h);
+  f.pass(10s);
+  CHECK(json::parse(f.store->last(event_kind::phase_rejected).data)["by"] == "deadline");
+}
+
+TEST_CASE("nobody approves after the deadline, also where its timer has not noticed") {
+  approval_fixture f;
+  f.ask_people(1, {"operator"});
+  f.phase().approval->deadline = 1h;
+  f.wait_for_people();
+  f.set_clock(1h);
+  const auto answer = f.say("alice");
+  INFO(answer);
+  CHECK(answer.starts_with("refused: the deadline of phase 0 has passed ("));
+  CHECK(answer.ends_with("): it is rejected"));
+  CHECK(json::parse(f.store->last(event_kind::phase_rejected).data)["by"] == "deadline");
+}
+
 TEST_CASE("a phase that is to wait on past its deadline does, and says so once") {
   approval_fixture f;
   f.ask_people(1, {"operator"});
