@@ -258,9 +258,14 @@ void supervisor_state::open_door() {
 }
 
 void supervisor_state::done(const run_outcome& outcome) {
-  if (ending || over)
+  if (ending) {
+    newer = outcome;
+    return;
+  }
+  if (over)
     return;
   ending = true;
+  newer.reset();
   self->request(executor, caf::infinite, atom::stop_v)
       .then(
           [this, outcome] {
@@ -281,6 +286,8 @@ void supervisor_state::end_or_wait(const run_outcome& outcome, const core::execu
     return;
   }
   ending = false;
+  if (newer) // Somebody changed something meanwhile, or a signal came.
+    return done(run_outcome{*newer});
   self->send(reporter_, atom::say_v,
              "nothing goes on without a person: waiting (--wait); see what for with aeo-control "
              "status, then approve, reject, retry or skip; SIGINT ends the node");

@@ -94,6 +94,7 @@ struct supervisor_state {
   caf::typed_response_promise<int> promise;
   bool stalled = false;
   bool ending = false;
+  std::optional<run_outcome> newer; ///< What the trigger said while we were ending.
   bool over = false;
   bool saying_farewell = false; ///< All is done and stored: a signal cuts what is said to others.
   int ended_with = 0;           ///< Then: the exit code.

@@ -270,6 +270,23 @@ TEST_CASE("a signal ends the tasks, gives their phases back, saves, and ends wit
   CHECK(f.saved.back()->overall == overall_status::interrupted);
 }
 
+TEST_CASE("a signal ends a node that waits for people, whatever it is about to do") {
+  for (int steps = 0;; ++steps) {
+    supervisor_fixture f{make_plan(make_phase("0"))};
+    f.deps->manual = true;
+    f.deps->wait = true;
+    f.uut = f.spawn(supervisor, f.deps);
+    f.self->send(f.uut, atom::run_v);
+    auto busy = true;
+    for (int i = 0; i < steps && busy; ++i)
+      busy = f.scheduler.try_run_once();
+    INFO(steps << " steps before the signal");
+    CHECK(f.interrupt() == exit_code::interrupted);
+    if (!busy)
+      break;
+  }
+}
+
 TEST_CASE("a signal during the wait for a retry ends with 130") {
   supervisor_fixture f{make_plan(make_phase("0"))};
   f.codes["T0.1.1"] = 75;
