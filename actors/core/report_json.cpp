@@ -301,6 +301,7 @@ ordered_json interventions_json(const std::vector<intervention>& list) {
     result.push_back({{"at", time_or_null(x.time_us)},
                       {"what", to_string(x.kind)},
                       {"phase", text_or_null(x.phase)},
+                      {"others", x.others},
                       {"by", x.by},
                       {"reason", text_or_null(x.reason)}});
   return result;

@@ -237,7 +237,8 @@ void write_people(std::ostream& out, const report_input& in) {
     out << "## Decisions of people\n\n| When | Who | What | Phase | Why |\n|---|---|---|---|---|\n";
   for (std::size_t k = 0; k < std::min(list.size(), rows_limit); ++k)
     out << "| " << short_time(list[k].time_us) << " | " << cell(in, list[k].by) << " | "
-        << cell(in, to_string(list[k].kind)) << " | " << cell(in, list[k].phase) << " | "
+        << cell(in, to_string(list[k].kind)) << " | " << cell(in, list[k].phase)
+        << (list[k].others > 0 ? " and " + format_count(list[k].others) + " more" : "") << " | "
         << cell(in, list[k].reason) << " |\n";
   if (list.size() > rows_limit)
     out << "\n" << format_count(list.size() - rows_limit) << " more are in final_report.json.\n";

@@ -49,6 +49,7 @@ run_history::run_history(const plan& p, phase_lookup lookup)
       last_task_(p.phases.size(), none), imported_(p.phases.size(), false) {}
 
 void run_history::add(const event& e) {
+  goes_on_ = goes_on_ && e.kind == event_kind::phase_reset;
   if (e.phase.empty()) {
     on_execution(e);
     return;
@@ -183,6 +184,19 @@ void run_history::on_intervention(const event& e) {
     x.reason = lenient::text(data, "comment");
   if (lenient::flag(data, "override"))
     x.reason += x.reason.empty() ? "(override)" : " (override)";
+  keep(std::move(x));
+}
+
+/// One command may let many phases run again: they come one after the other.
+void run_history::keep(intervention&& x) {
+  if (goes_on_ && x.kind == event_kind::phase_reset) {
+    auto& last = interventions_.back();
+    if (last.kind == x.kind && last.by == x.by && last.reason == x.reason) {
+      ++last.others;
+      return;
+    }
+  }
+  goes_on_ = x.kind == event_kind::phase_reset;
   interventions_.push_back(std::move(x));
 }
 

@@ -45,6 +45,7 @@ struct intervention {
   std::string phase; ///< Empty: the whole execution.
   std::string by;
   std::string reason;
+  std::uint32_t others = 0; ///< Phases after it that were to run again with it.
 };
 
 /// One node's time with the execution.
@@ -86,6 +87,7 @@ private:
   void on_attempt(phase_index, const event&);
   void on_task(phase_index, const event&);
   void on_intervention(const event&);
+  void keep(intervention&&);
 
   const plan* plan_;
   phase_lookup lookup_;
@@ -102,6 +104,7 @@ private:
   std::vector<std::uint32_t> last_task_;
   std::vector<bool> imported_;
   std::vector<intervention> interventions_;
+  bool goes_on_ = false; ///< The event before was a decision that the next one may be part of.
   std::vector<intervention> warnings_;
   std::vector<session_record> sessions_;
   std::string mode_;

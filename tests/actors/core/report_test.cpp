@@ -244,6 +244,23 @@ TEST_CASE("names and reasons cannot break the markdown") {
   CHECK(contains(text, "Phase \\| 0"));
 }
 
+TEST_CASE("what one command let run again is one decision") {
+  sample_run r{diamond()};
+  const auto decided = R"({"by":"alice","reason":"new input"})";
+  for (const auto* id : {"0", "1", "3"})
+    r.on(5, event_kind::phase_reset, id, 1, decided);
+  r.on(5, event_kind::audit, "0", 0, R"({"by":"alice","command":"retry"})");
+  r.on(9, event_kind::phase_reset, "2", 1, decided);
+  r.on(9, event_kind::audit, "2", 0, R"({"by":"alice","command":"retry"})");
+  const auto list = final_json(r)["interventions"];
+  REQUIRE(list.size() == 2);
+  CHECK(list[0]["phase"] == "0");
+  CHECK(list[0]["others"] == 2);
+  CHECK(list[1]["phase"] == "2");
+  CHECK(list[1]["others"] == 0);
+  CHECK(contains(markdown(r), "| 0 and 2 more | new input |"));
+}
+
 TEST_CASE("percent is 100 only when every gate is open") {
   progress_counts c;
   c.total = 100'000;
