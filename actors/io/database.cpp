@@ -82,6 +82,9 @@ constexpr const char* steps[] = {step_1, step_2};
 constexpr auto settings = "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 256;"
                           "PRAGMA journal_size_limit = 4194304; PRAGMA trusted_schema = OFF;"
                           "PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY;";
+// In KiB (negative): the log is written at its end and read in order, which needs few pages; with
+// more, a node's memory would grow with its log.
+constexpr auto small_cache = "PRAGMA cache_size = -256";
 
 std::optional<struct stat> look_at(const fs::path& file) {
   struct stat info {};
@@ -238,6 +241,7 @@ open_database(const fs::path& file, std::span<const char* const> wanted) {
                              "cannot use a write-ahead log for " + file.string()
                                  + ": the file system lacks shared memory; use a local one");
     db->exec(settings);
+    db->exec(small_cache);
     if (auto err = migrate(*db, file, wanted))
       return err;
     return db;
@@ -255,6 +259,7 @@ open_database_read_only(const fs::path& file, std::span<const char* const> wante
     return caf::make_error(ec::not_found, "there is no database " + file.string());
   try {
     auto db = connect_read_only(file);
+    db->exec(small_cache);
     if (auto err = check_owner(*db, file))
       return err;
     const auto version = pragma(*db, "PRAGMA user_version");
