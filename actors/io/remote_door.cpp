@@ -436,6 +436,7 @@ caf::expected<gateway_actor> remote_link::connect(const std::string& host, std::
   gateway_actor result;
   caf::error error;
   state_->patience_ms = static_cast<int>(patience.count());
+  state_->take_failure(); // Of an earlier link.
   self->request(caf::actor_cast<caf::io::middleman_actor>(keeper_), patience, caf::connect_atom_v,
                 host, port)
       .receive(
@@ -461,6 +462,10 @@ caf::error remote_link::explain(const caf::error& err, const std::string& where)
     return caf::make_error(ec::not_permitted,
                            "the node at " + where
                                + " does not take this credential any more: it was revoked");
+  if (why == tls_session::hung_up) // Who mistrusts us says so before.
+    return caf::make_error(ec::not_found, "the node at " + where
+                                              + " hung up: it may be ending, or as many look on as "
+                                                "it lets in; try again in a moment");
   if (!why.empty())
     return caf::make_error(ec::untrusted,
                            "the node at " + where + " and this credential do not know each other, "

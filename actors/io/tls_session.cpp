@@ -56,7 +56,13 @@ rw_state tls_session::state_after(int returned) {
   case SSL_ERROR_WANT_WRITE:
     return rw_state::success; // Of no bytes: the socket is polled for writing as before.
   case SSL_ERROR_SSL:
-    failure_ = openssl_errors();
+    if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING)
+      failure_ = hung_up;
+    else
+      failure_ = openssl_errors();
+    return rw_state::failure;
+  case SSL_ERROR_SYSCALL:
+    failure_ = hung_up;
     return rw_state::failure;
   default:
     return rw_state::failure;

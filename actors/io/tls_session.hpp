@@ -67,6 +67,8 @@ public:
   std::string peer_serial() const;
   /// Why it failed; empty: it did not.
   const std::string& failure() const { return failure_; }
+  /// The failure where the peer went without a word.
+  static constexpr std::string_view hung_up = "hung up";
 
 private:
   explicit tls_session(ssl_ptr ssl) : ssl_(std::move(ssl)) {}

@@ -725,6 +725,11 @@ TEST_CASE("connections beyond the limit are turned away until one of them ends")
   auto third = raw_member(node.port(), 2);
   raw_peer beyond(node.port());
   CHECK(beyond.is_hung_up_on());
+  door_operator bob;
+  CHECK_FALSE(bob.connect(node.port()));
+  INFO(message_of(bob.error));
+  CHECK(bob.error == ec::not_found);
+  CHECK(message_of(bob.error).find("hung up") != std::string::npos);
   CHECK(alice.is_served());
   second.reset();
   const auto until = std::chrono::steady_clock::now() + door_patience;
