@@ -118,6 +118,8 @@ TEST_CASE("the system calls of a dry run change no file, also where an execution
   CHECK(r.exit_code == 0);
   CHECK(contains(r.output, "--resume"));
   for (const auto& line : lines_of(outside.read("trace"))) {
+    if (contains(line, "/tsan.rodata")) // TSan's own.
+      continue;
     auto is_open = contains(line, "open(") || contains(line, "openat(");
     auto changes = is_open ? contains(line, "O_CREAT") || contains(line, "O_WRONLY")
                                  || contains(line, "O_RDWR") || contains(line, "O_TRUNC")

@@ -163,6 +163,11 @@ TEST_CASE("killed at any write, sync, rename, send or spawn: nothing lost, nothi
       hits += x.hit;
     }
     table << "\n";
+#ifdef __SANITIZE_THREAD__
+    if (point.text.ends_with(
+            "|spawn|task")) // TSan makes a fork of vfork: not seen in the launcher.
+      continue;
+#endif
     INFO("never reached: " << point.text);
     CHECK(hits > 0);
   }

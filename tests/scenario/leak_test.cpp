@@ -99,6 +99,8 @@ std::string core_limit_of(const std::string& limits) {
 TEST_CASE("a program that holds secrets leaves no core dump, its tasks may as the operator says") {
 #ifdef __SANITIZE_ADDRESS__
   SKIP("a program with this sanitizer leaves its memory readable");
+#elif defined(__SANITIZE_THREAD__)
+  SKIP("with this sanitizer no program dumps its memory");
 #endif
   const core_dumps allowed;
   temp_workspace w;

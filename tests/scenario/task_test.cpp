@@ -1,5 +1,6 @@
 // What a task's process may do to the run, and what the run does to it.
 
+#include "tests/fixtures/sanitizers.hpp"
 #include "tests/fixtures/scenario.hpp"
 
 #include <catch2/catch_test_macros.hpp>
@@ -133,6 +134,7 @@ TEST_CASE("a command that is not there is a configuration error that names task 
 }
 
 TEST_CASE("a file that cannot be executed is a configuration error that names the file") {
+  skip_where_vfork_is_fork();
   temp_workspace w;
   w.write("tool", "#!/bin/sh\n");
   write_plan(w, {{"0", phase({}, json{{"id", "T0.1"}, {"command", {"./tool"}}})}});
@@ -143,6 +145,7 @@ TEST_CASE("a file that cannot be executed is a configuration error that names th
 }
 
 TEST_CASE("a working directory that is not there is a configuration error that names it") {
+  skip_where_vfork_is_fork();
   temp_workspace w;
   write_plan(w, {{"0", phase({}, task("T0.1", ":", {{"cwd", "no/such/folder"}}))}});
   auto r = run_node(w);

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 
 #include <csignal>
+#include <optional>
 
 using namespace aeo;
 using namespace aeo::fixtures;
@@ -180,14 +181,18 @@ TEST_CASE("a node that does not read never blocks the launcher, and gets everyth
     node.say(task);
   node.say(wire::cancel{task.key});
   std::size_t starts = 0;
-  for (bool ended = false; !ended;) {
+  std::optional<task_exit> exit;
+  while (!exit) {
     const auto messages = node.hear();
     REQUIRE_FALSE(messages.empty());
     for (const auto& msg : messages) {
       starts += std::holds_alternative<task_start>(msg) ? 1U : 0U;
-      ended = ended || std::holds_alternative<task_exit>(msg);
+      if (const auto* x = std::get_if<task_exit>(&msg))
+        exit = *x;
     }
   }
+  INFO(to_string(exit->kind) << " " << exit->code << " " << exit->detail);
+  CHECK(exit->kind == exit_kind::cancelled);
   CHECK(starts == count);
 }
 

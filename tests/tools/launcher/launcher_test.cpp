@@ -1,3 +1,4 @@
+#include "tests/fixtures/sanitizers.hpp"
 #include "tests/tools/launcher/connected.hpp"
 
 #include <catch2/catch_test_macros.hpp>
@@ -174,6 +175,7 @@ TEST_CASE("start times are right for many tasks, also across the clock's ticks")
 }
 
 TEST_CASE("what cannot be started says which file is wrong") {
+  testing::skip_where_vfork_is_fork();
   connected c;
   const auto& at = c.workspace.path();
   const auto plain = at / "plain.txt";
@@ -272,6 +274,33 @@ TEST_CASE("a log that cannot be written costs its bytes, not the task") {
   x = c.run(barred);
   CHECK(x.ok());
   CHECK(x.detail.find("the log lacks 5 bytes") != std::string::npos);
+}
+
+TEST_CASE("a task that closes its output has not ended by that") {
+  connected c;
+  const auto spec = c.script("T1", "echo before; exec >&- 2>&-; mkfifo gate; read x <gate; exit 7");
+  REQUIRE_FALSE(c.link.client->start({spec}));
+  CHECK(c.said.start_of(spec.key).pid > 0);
+  CHECK(c.run(c.script("T2", "until [ -p gate ]; do :; done; echo go >gate")).ok());
+  REQUIRE(c.said.wait_for_exits(2));
+  const auto x = c.said.exit_of(spec.key);
+  CHECK(x.kind == exit_kind::exited);
+  CHECK(x.code == 7);
+  CHECK(content(spec.log) == "before\n");
+}
+
+TEST_CASE("a task with 10,000 open files is a task like others") {
+  rlimit limit{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &limit) == 0);
+  if (limit.rlim_max < 10'100)
+    SKIP("this user may not open so many files");
+  connected c;
+  const auto spec = c.script("T1", "ulimit -n 10100; exec python3 -c 'import os;"
+                                   "print(len([os.dup(1) for _ in range(10000)]))'");
+  const auto x = c.run(spec);
+  CHECK(x.ok());
+  CHECK(content(spec.log) == "10000\n");
+  CHECK(c.run(c.script("T2", "true")).ok());
 }
 
 TEST_CASE("a task that ignores SIGTERM is killed when the grace after its timeout is over") {
