@@ -1,11 +1,13 @@
 #include "tools/consolidate/phase7.hpp"
 
+#include "tools/consolidate/failure.hpp"
 #include "tools/consolidate/local_references.hpp"
 #include "tools/consolidate/paths.hpp"
 #include "tools/consolidate/suite_run.hpp"
 #include "tools/consolidate/supervised.hpp"
 #include "tools/consolidate/syntax.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <map>
@@ -126,17 +128,30 @@ std::size_t sum_of_files(const syntax_report& report, std::size_t language_synta
   return sum;
 }
 
+/// The parsers of ours write nothing beside the files that they read; others may.
+scratch_checkout::use use_of_files(const run_settings& settings) {
+  const bool others = std::ranges::any_of(settings.syntax_checkers, [](const auto& checker) {
+    return !find_program(checker.argv.front()).empty();
+  });
+  return others || !settings.integration.empty() ? scratch_checkout::use::writing
+                                                 : scratch_checkout::use::reading;
+}
+
 } // namespace
 
 step_result integration_tests(const step_context& context) {
-  const scratch_checkout checkout(context, "integration");
   const auto before = monorepo_state(context);
+  const scratch_checkout checkout(context, "integration", use_of_files(context.config.run));
   const auto syntax = check_syntax(context, checkout);
   ordered findings = ordered::array();
   const auto languages = syntax_json(syntax, findings);
   const auto references =
       count_references(judge_references(checkout, find_references(checkout, syntax)), findings);
   const auto commands = run_commands(context, checkout);
+  const bool changed = monorepo_state(context) != before;
+  if (changed && checkout.in_place())
+    throw failure(exit_status::try_again,
+                  checkout.tree() + ": changed while it was read (run integration-tests again)");
   const auto parsed = sum_of_files(syntax, &language_syntax::parsed);
   const auto failed = sum_of_files(syntax, &language_syntax::failed);
   const auto unparsed = sum_of_files(syntax, &language_syntax::unparsed);
@@ -164,7 +179,7 @@ step_result integration_tests(const step_context& context) {
                    {"commands_total", commands.list.size()},
                    {"commands_failed", commands.failed},
                    {"commands_not_measured", commands.unmeasured},
-                   {"monorepo_changed", monorepo_state(context) != before},
+                   {"monorepo_changed", changed},
                    {"syntax", languages},
                    {"references", references.kinds},
                    {"commands", commands.list},

@@ -1,5 +1,6 @@
 #include "tools/consolidate/process.hpp"
 
+#include "tools/consolidate/confine.hpp"
 #include "tools/consolidate/failure.hpp"
 
 #include <fcntl.h>
@@ -56,10 +57,12 @@ int spawn(std::vector<std::string> argv, const process_options& options, int in,
   std::array<int, 2> report{};
   if (::pipe2(report.data(), O_CLOEXEC) != 0)
     throw failure(exit_status::try_again, "cannot start " + argv[0] + ": " + std::strerror(errno));
+  const write_confinement confinement(options.writable);
   const int pid = ::fork();
   if (pid == 0) {
     const bool ready = (options.directory.empty() || ::chdir(options.directory.c_str()) == 0)
-                       && ::dup2(in, 0) == 0 && ::dup2(out, 1) == 1 && ::dup2(err, 2) == 2;
+                       && ::dup2(in, 0) == 0 && ::dup2(out, 1) == 1 && ::dup2(err, 2) == 2
+                       && confinement.enter();
     if (ready) {
       ::signal(SIGPIPE, SIG_DFL);
       ::execvpe(args[0], args.data(), env.data());

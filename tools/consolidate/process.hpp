@@ -19,6 +19,9 @@ struct process_options {
   std::string directory;                ///< working directory; empty keeps ours
   std::vector<std::string> environment; ///< "NAME=value" replaces, "NAME" removes
   std::string_view input;               ///< written to the child's standard input
+  /// The only directories below which it may write (besides /dev), where the kernel has Landlock.
+  /// Empty: no limit.
+  std::vector<std::string> writable;
 };
 
 /// Our environment with the changes of `process_options`.

@@ -1,5 +1,6 @@
 #include "tools/consolidate/scratch.hpp"
 
+#include "tools/consolidate/confine.hpp"
 #include "tools/consolidate/failure.hpp"
 #include "tools/consolidate/paths.hpp"
 
@@ -70,6 +71,11 @@ void remove_abandoned(const std::string& parent) {
   }
 }
 
+std::string bytes_of(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
 std::string variable(const char* name, const std::string& otherwise) {
   const char* value = std::getenv(name);
   return value != nullptr && *value != '\0' ? value : otherwise;
@@ -96,7 +102,7 @@ void remove_tree(const std::string& directory) {
   fs::remove_all(directory, ec);
 }
 
-scratch_checkout::scratch_checkout(const step_context& context, const std::string& name)
+scratch_checkout::scratch_checkout(const step_context& context, const std::string& name, use how)
     : monorepo_(context.consolidation() + "/monorepo"),
       caches_(context.consolidation() + "/.cache/tools") {
   if (!git::is_repository(monorepo_.directory()))
@@ -118,7 +124,7 @@ scratch_checkout::scratch_checkout(const step_context& context, const std::strin
     lock_ = lock_directory(root_);
   }
   try {
-    check_out();
+    check_out(how);
   } catch (const failure&) {
     remove_tree(root_);
     ::close(lock_);
@@ -134,26 +140,52 @@ scratch_checkout::~scratch_checkout() {
   ::rmdir(fs::path(root_).parent_path().c_str());
 }
 
-void scratch_checkout::check_out() {
+void scratch_checkout::check_out(use how) {
   for (const auto* part : {"tree", "home", "tmp"})
     fs::create_directories(root_ + "/" + part);
+  tree_ = root_ + "/tree";
   const auto head = monorepo_.run({"rev-parse", "-q", "--verify", "HEAD^{commit}"});
   if (head.exit_code != 0)
     return; // a monorepo of empty repositories: no commit, no files
   head_ = trim(head.out);
-  const git copy(tree());
-  copy.output({"init", "-q", "--template=", "--initial-branch=main"});
-  std::ofstream(tree() + "/.git/objects/info/alternates", std::ios::binary)
-      << fs::absolute(monorepo_.directory() + "/.git/objects").string() << '\n';
-  copy.output({"update-ref", "refs/heads/main", head_});
-  copy.output({"reset", "-q", "--hard", "main"});
-  const auto listing = copy.output({"ls-tree", "-r", "-z", "--name-only", "--full-tree", "main"});
+  const auto listing =
+      monorepo_.output({"ls-tree", "-r", "-z", "--name-only", "--full-tree", head_});
   for (const auto path : split(listing, '\0')) {
     if (!path.empty())
       files_.emplace_back(path);
   }
   std::ranges::sort(files_);
+  const git copy(tree_);
+  copy.output({"init", "-q", "--template=", "--initial-branch=main"});
+  if (how == use::reading && write_confinement::supported() && monorepo_is_as_committed(copy)) {
+    tree_ = monorepo_.directory();
+    return;
+  }
+  std::ofstream(tree_ + "/.git/objects/info/alternates", std::ios::binary)
+      << fs::absolute(monorepo_.directory() + "/.git/objects").string() << '\n';
+  copy.output({"update-ref", "refs/heads/main", head_});
+  copy.output({"reset", "-q", "--hard", "main"});
   interrupt_guard::check();
+}
+
+/// True if a checkout into `fresh` would give the same files: nothing changed, added, ignored or
+/// hidden from git, and no setting that changes what git writes or ignores.
+bool scratch_checkout::monorepo_is_as_committed(const git& fresh) const {
+  const auto own = monorepo_.directory() + "/.git";
+  if (!fs::is_directory(fs::symlink_status(own)) || fs::exists(own + "/info/attributes")
+      || fs::exists(own + "/info/exclude")
+      || bytes_of(own + "/config") != bytes_of(fresh.directory() + "/.git/config"))
+    return false;
+  const auto is_empty = [&](const std::vector<std::string>& args) {
+    const auto said = monorepo_.run(args);
+    return said.exit_code == 0 && said.out.empty() && said.err.empty();
+  };
+  const auto flags = monorepo_.run({"ls-files", "-v", "-z"});
+  const auto entries = split(flags.out, '\0');
+  return std::ranges::all_of(entries,
+                             [](auto entry) { return entry.empty() || entry.starts_with("H "); })
+         && is_empty({"status", "--porcelain", "-z", "--untracked-files=no"})
+         && is_empty({"clean", "-n", "-d", "-x", "-ff"});
 }
 
 bool scratch_checkout::has_file(const std::string& path) const {

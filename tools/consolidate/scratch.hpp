@@ -21,14 +21,23 @@ namespace aeo::consolidate {
 /// that a killed step left is removed by the next.
 class scratch_checkout {
 public:
+  enum class use {
+    writing, ///< programs may change the files: they get copies
+    /// Programs are confined to `writable()`: where the kernel can do that, and the monorepo's own
+    /// files are those of HEAD and no others, these are read in their place.
+    reading,
+  };
+
   /// `name` says for what, e.g. "testing". No monorepo: `failure` (no input).
-  scratch_checkout(const step_context& context, const std::string& name);
+  scratch_checkout(const step_context& context, const std::string& name, use how = use::writing);
   ~scratch_checkout();
   scratch_checkout(const scratch_checkout&) = delete;
   scratch_checkout& operator=(const scratch_checkout&) = delete;
 
   const std::string& root() const { return root_; }
-  std::string tree() const { return root_ + "/tree"; }
+  const std::string& tree() const { return tree_; }
+  /// True if `tree()` is the monorepo itself.
+  bool in_place() const { return tree_ == monorepo_.directory(); }
   /// The directories that programs which run here may write.
   std::vector<std::string> writable() const { return {root_, caches_}; }
   const std::string& head() const { return head_; } ///< commit id
@@ -44,12 +53,14 @@ public:
   std::vector<std::string> environment(bool offline) const;
 
 private:
-  void check_out();
+  void check_out(use how);
+  bool monorepo_is_as_committed(const git& fresh) const;
 
   interrupt_guard guard_; // a signal must not leave it behind
   git monorepo_;
   std::string caches_;
   std::string root_;
+  std::string tree_;
   std::string head_;
   std::vector<std::string> files_;
   int lock_ = -1;

@@ -245,6 +245,7 @@ private:
     process_options options;
     options.directory = checkout_.tree();
     options.environment = checkout_.environment(true);
+    options.writable = checkout_.writable();
     options.input = input;
     return run_process(argv, options);
   }

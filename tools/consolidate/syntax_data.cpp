@@ -131,6 +131,7 @@ std::vector<parse_outcome> run_script_batch(const scratch_checkout& checkout,
   process_options options;
   options.directory = batch.directory;
   options.environment = checkout.environment(true);
+  options.writable = checkout.writable();
   options.input = input;
   const auto said = run_process(batch.argv, options);
   if (said.exit_code != 0) {

@@ -1,6 +1,7 @@
 #include "tests/tools/consolidate/temporary_workspace.hpp"
 #include "tools/consolidate/confine.hpp"
 #include "tools/consolidate/failure.hpp"
+#include "tools/consolidate/process.hpp"
 #include "tools/consolidate/scratch.hpp"
 #include "tools/consolidate/suites.hpp"
 #include "tools/consolidate/supervised.hpp"
@@ -272,6 +273,57 @@ TEST_CASE("the scratch copy holds HEAD and goes with its scope, read-only direct
   }
   CHECK_FALSE(fs::exists(root));
   CHECK_FALSE(fs::exists(ws.root + "/consolidation/.scratch"));
+}
+
+TEST_CASE("who only reads gets the monorepo itself, as long as it is as committed") {
+  using use = scratch_checkout::use;
+  temporary_workspace ws;
+  merged_one_file(ws);
+  const auto reads_in_place = [&] {
+    const scratch_checkout copy(ws.context, "test", use::reading);
+    CHECK(copy.files() == std::vector<std::string>{"docs/one/README.md"});
+    CHECK(copy.read("docs/one/README.md") == "# one\n");
+    return copy.in_place();
+  };
+  const auto monorepo = ws.root + "/consolidation/monorepo";
+  if (!write_confinement::supported())
+    SKIP("the kernel has no Landlock");
+  CHECK(reads_in_place());
+  CHECK(fs::exists(monorepo + "/docs/one/README.md"));
+  CHECK_FALSE(scratch_checkout(ws.context, "test").in_place());
+
+  fs::create_directories(monorepo + "/empty");
+  CHECK_FALSE(reads_in_place());
+  fs::remove(monorepo + "/empty");
+  ws.write("consolidation/monorepo/new.txt", "new");
+  CHECK_FALSE(reads_in_place());
+  ws.write("consolidation/monorepo/.git/info/exclude", "new.txt\n");
+  CHECK_FALSE(reads_in_place());
+  fs::remove_all(monorepo + "/.git/info");
+  fs::remove(monorepo + "/new.txt");
+  CHECK(reads_in_place());
+
+  ws.monorepo().output({"config", "core.autocrlf", "true"});
+  CHECK_FALSE(reads_in_place());
+  ws.monorepo().output({"config", "--unset", "core.autocrlf"});
+  CHECK(reads_in_place());
+  ws.monorepo().output({"update-index", "--assume-unchanged", "docs/one/README.md"});
+  ws.write("consolidation/monorepo/docs/one/README.md", "# two\n");
+  CHECK_FALSE(reads_in_place());
+}
+
+TEST_CASE("a program that is confined cannot write elsewhere") {
+  if (!write_confinement::supported())
+    SKIP("the kernel has no Landlock");
+  temporary_workspace ws;
+  fs::create_directories(ws.root + "/here");
+  process_options options;
+  options.directory = ws.root;
+  options.writable = {ws.root + "/here"};
+  CHECK(run_process({"sh", "-c", "echo > here/a"}, options).exit_code == 0);
+  CHECK(run_process({"sh", "-c", "echo > b"}, options).exit_code != 0);
+  CHECK(fs::exists(ws.root + "/here/a"));
+  CHECK_FALSE(fs::exists(ws.root + "/b"));
 }
 
 TEST_CASE("what a killed step left is removed by the next") {
