@@ -66,14 +66,22 @@ private:
   void add_glob(std::uint32_t line, const std::string& kind, const std::string& pattern,
                 const std::string& base, const std::string& file) {
     local_reference item{path_, line, kind, pattern, {}, false};
-    const auto whole = resolved_path(base, pattern + (file.empty() ? "" : "/" + file));
-    for (const auto& path : checkout_.files()) {
-      if (whole && (whole_glob_matches(*whole, path) || whole_glob_matches(*whole + "/**", path))) {
-        item.places.push_back(path);
-        break;
+    if (const auto whole = resolved_path(base, pattern + (file.empty() ? "" : "/" + file)))
+      add_first_match(*whole, item.places);
+    out_.push_back(std::move(item));
+  }
+
+  /// Only files that begin as the pattern does, up to its first special character, can match it.
+  void add_first_match(const std::string& pattern, std::vector<std::string>& places) const {
+    const auto literal = pattern.substr(0, pattern.find_first_of("*?["));
+    const auto& files = checkout_.files();
+    for (auto at = std::ranges::lower_bound(files, literal);
+         at != files.end() && at->starts_with(literal); ++at) {
+      if (whole_glob_matches(pattern, *at) || whole_glob_matches(pattern + "/**", *at)) {
+        places.push_back(*at);
+        return;
       }
     }
-    out_.push_back(std::move(item));
   }
 
   static bool is_glob(const std::string& text) {
@@ -210,15 +218,10 @@ private:
     local_reference item{path_, line, "dockerfile-copy", source, {}, false};
     for (std::string context = directory_;; context = dir_name(context)) {
       const auto whole = resolved_path(context, source);
-      if (whole && !is_glob(source)) {
+      if (whole && !is_glob(source))
         item.places.push_back(*whole);
-      } else if (whole) {
-        const auto found = std::ranges::find_if(checkout_.files(), [&](const auto& path) {
-          return whole_glob_matches(*whole, path) || whole_glob_matches(*whole + "/**", path);
-        });
-        if (found != checkout_.files().end())
-          item.places.push_back(*found);
-      }
+      else if (whole)
+        add_first_match(*whole, item.places);
       if (context.empty())
         break;
     }
