@@ -2,12 +2,15 @@
 
 #include "tools/consolidate/extract.hpp"
 #include "tools/consolidate/manifest.hpp"
+#include "tools/consolidate/parallel.hpp"
 #include "tools/consolidate/paths.hpp"
 
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <iterator>
 #include <map>
+#include <mutex>
 #include <set>
 
 namespace aeo::consolidate {
@@ -74,40 +77,62 @@ local_reference python_reference(const parsed_import& item) {
   return out;
 }
 
+/// The name of each Go module, by its directory; read once.
+class go_modules {
+public:
+  explicit go_modules(const scratch_checkout& checkout) : checkout_(checkout) {}
+
+  std::string name_of(const std::string& root) {
+    const std::lock_guard lock(mutex_);
+    auto [found, fresh] = names_.try_emplace(root);
+    if (fresh) {
+      manifest item;
+      parse_go_mod(checkout_.read(join_path(root, "go.mod")), item);
+      found->second = item.name;
+    }
+    return found->second;
+  }
+
+private:
+  const scratch_checkout& checkout_;
+  std::mutex mutex_;
+  std::map<std::string, std::string> names_;
+};
+
 /// A package of the same Go module is a directory of it.
-void go_references(const scratch_checkout& checkout, const std::string& path,
-                   std::map<std::string, std::string>& modules, std::vector<local_reference>& out) {
+std::vector<local_reference> go_references(const scratch_checkout& checkout,
+                                           const std::string& path, go_modules& modules) {
+  std::vector<local_reference> out;
   std::string root(dir_name(path));
   while (!checkout.has_file(join_path(root, "go.mod"))) {
     if (root.empty())
-      return;
+      return out;
     root = dir_name(root);
   }
-  auto [found, fresh] = modules.try_emplace(root);
-  if (fresh) {
-    manifest item;
-    parse_go_mod(checkout.read(join_path(root, "go.mod")), item);
-    found->second = item.name;
-  }
-  if (found->second.empty())
-    return;
+  const auto module = modules.name_of(root);
+  if (module.empty())
+    return out;
   for (const auto& item : extract_references("Go", checkout.read(path)).imports) {
-    if (item.name.starts_with(found->second + "/"))
+    if (item.name.starts_with(module + "/"))
       out.push_back({path,
                      item.line,
                      "go-import",
                      item.name,
-                     {join_path(root, item.name.substr(found->second.size() + 1))},
+                     {join_path(root, item.name.substr(module.size() + 1))},
                      false});
   }
+  return out;
 }
 
-void typed_references(const scratch_checkout& checkout, const std::string& path,
-                      const std::string& language, std::vector<local_reference>& out) {
+std::vector<local_reference> typed_references(const scratch_checkout& checkout,
+                                              const std::string& path,
+                                              const std::string& language) {
+  std::vector<local_reference> out;
   for (const auto& item : extract_references(language, checkout.read(path)).imports) {
     if (item.name.starts_with("./") || item.name.starts_with("../"))
       out.push_back(script_reference({path, item.line, item.name, {}, false}));
   }
+  return out;
 }
 
 class reference_judge {
@@ -121,33 +146,85 @@ public:
     }
   }
 
-  bool is_there(const std::string& place) const {
-    if (place.empty() || directories_.contains(place) || checkout_.has_file(place))
-      return true;
-    // Perhaps behind a symbolic link, as long as that stays inside.
-    std::error_code ec;
-    const auto real = fs::canonical(checkout_.tree() + "/" + place, ec);
-    return !ec && is_below(real.string(), top_);
+  /// Forgets the places of what it finds: a large tree has many references with many places each.
+  judged_reference judged(local_reference item) const {
+    const bool found =
+        std::ranges::any_of(item.places, [&](const auto& place) { return is_listed(place); })
+        || std::ranges::any_of(item.places, [&](const auto& place) { return is_behind(place); });
+    if (found)
+      item.places = {};
+    return {std::move(item), found ? reference_status::resolved : reference_status::unresolved};
   }
 
-  /// Which of these paths git would ignore.
-  std::set<std::string> ignored(const std::vector<std::string>& paths) const {
+  /// Which of the places of what was not found git would ignore.
+  std::set<std::string> ignored(const std::vector<judged_reference>& all) const {
     std::string input;
-    for (const auto& path : paths)
-      input += path + '\0';
+    for (const auto& item : all) {
+      for (const auto& place : item.reference.places)
+        input += place + '\0';
+    }
+    std::set<std::string> found;
+    if (input.empty())
+      return found;
     const auto said =
         git(checkout_.tree()).run({"check-ignore", "--no-index", "-z", "--stdin"}, input);
-    std::set<std::string> found;
     for (const auto path : split(said.out, '\0'))
       found.emplace(path);
     return found;
   }
 
 private:
+  bool is_listed(const std::string& place) const {
+    return place.empty() || directories_.contains(place) || checkout_.has_file(place);
+  }
+
+  /// Perhaps behind a symbolic link, as long as that stays inside.
+  bool is_behind(const std::string& place) const {
+    std::error_code ec;
+    const auto real = fs::canonical(checkout_.tree() + "/" + place, ec);
+    return !ec && is_below(real.string(), top_);
+  }
+
   const scratch_checkout& checkout_;
   std::string top_;
   std::set<std::string, std::less<>> directories_;
 };
+
+/// Looks up what `make` finds for every index, on all cores; keeps the order.
+template <class Make>
+void append_judged(const reference_judge& judge, std::size_t count, Make make,
+                   std::vector<judged_reference>& out) {
+  std::vector<std::vector<judged_reference>> parts(count);
+  for_each_parallel(count, [&](std::size_t i) {
+    for (auto& item : make(i))
+      parts[i].push_back(judge.judged(std::move(item)));
+  });
+  for (auto& part : parts)
+    std::ranges::move(part, std::back_inserter(out));
+}
+
+void append_imports(const scratch_checkout& checkout, const reference_judge& judge,
+                    const syntax_report& syntax, std::vector<judged_reference>& out) {
+  using list = std::vector<local_reference>;
+  append_judged(
+      judge, syntax.python_imports.size(),
+      [&](std::size_t i) { return list{python_reference(syntax.python_imports[i])}; }, out);
+  append_judged(
+      judge, syntax.script_imports.size(),
+      [&](std::size_t i) { return list{script_reference(syntax.script_imports[i])}; }, out);
+  go_modules modules(checkout);
+  append_judged(
+      judge, syntax.sources.size(),
+      [&](std::size_t i) {
+        const auto& [path, language] = syntax.sources[i];
+        if (language == "Go")
+          return go_references(checkout, path, modules);
+        if (language == "TypeScript" || language == "Vue" || language == "Svelte")
+          return typed_references(checkout, path, language);
+        return list{};
+      },
+      out);
+}
 
 } // namespace
 
@@ -171,46 +248,21 @@ std::optional<std::string> resolved_path(const std::string& directory,
   return path;
 }
 
-void import_references(const scratch_checkout& checkout, const syntax_report& syntax,
-                       std::vector<local_reference>& out) {
-  for (const auto& item : syntax.python_imports)
-    out.push_back(python_reference(item));
-  for (const auto& item : syntax.script_imports)
-    out.push_back(script_reference(item));
-  std::map<std::string, std::string> modules;
-  for (const auto& [path, language] : syntax.sources) {
-    if (language == "Go")
-      go_references(checkout, path, modules, out);
-    else if (language == "TypeScript" || language == "Vue" || language == "Svelte")
-      typed_references(checkout, path, language, out);
-  }
-}
-
-std::vector<local_reference> find_references(const scratch_checkout& checkout,
-                                             const syntax_report& syntax) {
-  std::vector<local_reference> out;
-  import_references(checkout, syntax, out);
-  for (const auto& path : checkout.files())
-    manifest_references(checkout, path, out);
-  return out;
-}
-
-std::vector<judged_reference> judge_references(const scratch_checkout& checkout,
-                                               std::vector<local_reference> references) {
+std::vector<judged_reference> check_references(const scratch_checkout& checkout,
+                                               const syntax_report& syntax) {
   const reference_judge judge(checkout);
   std::vector<judged_reference> out;
-  std::vector<std::string> absent;
-  for (auto& item : references) {
-    const bool found =
-        std::ranges::any_of(item.places, [&](const auto& place) { return judge.is_there(place); });
-    if (!found)
-      absent.insert(absent.end(), item.places.begin(), item.places.end());
-    out.push_back(
-        {std::move(item), found ? reference_status::resolved : reference_status::unresolved});
-  }
-  if (absent.empty())
-    return out;
-  const auto ignored = judge.ignored(absent);
+  append_imports(checkout, judge, syntax, out);
+  const auto& files = checkout.files();
+  append_judged(
+      judge, files.size(),
+      [&](std::size_t i) {
+        std::vector<local_reference> named;
+        manifest_references(checkout, files[i], named);
+        return named;
+      },
+      out);
+  const auto ignored = judge.ignored(out);
   for (auto& item : out) {
     if (item.status == reference_status::resolved)
       continue;

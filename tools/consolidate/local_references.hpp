@@ -31,20 +31,15 @@ struct judged_reference {
   reference_status status = reference_status::resolved;
 };
 
-/// Relative imports, and the local paths that manifests, Dockerfiles, compose files and workflows
-/// name, of all components.
-std::vector<local_reference> find_references(const scratch_checkout& checkout,
-                                             const syntax_report& syntax);
-/// Those of imports only.
-void import_references(const scratch_checkout& checkout, const syntax_report& syntax,
-                       std::vector<local_reference>& out);
-/// Those of one manifest; nothing for other files, and for one that does not parse.
+/// What one manifest names; nothing for other files, and for one that does not parse.
 void manifest_references(const scratch_checkout& checkout, const std::string& path,
                          std::vector<local_reference>& out);
 
-/// Looks each of them up in the checkout.
-std::vector<judged_reference> judge_references(const scratch_checkout& checkout,
-                                               std::vector<local_reference> references);
+/// Relative imports, and the local paths that manifests, Dockerfiles, compose files and workflows
+/// name, of all components: each looked up in the checkout. Of one that is there, `places` is
+/// empty.
+std::vector<judged_reference> check_references(const scratch_checkout& checkout,
+                                               const syntax_report& syntax);
 
 /// `directory` and `relative` as one path without `.` and `..` ("" is the top); nothing if it
 /// leaves the tree.

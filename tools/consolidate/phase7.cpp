@@ -145,8 +145,7 @@ step_result integration_tests(const step_context& context) {
   const auto syntax = check_syntax(context, checkout);
   ordered findings = ordered::array();
   const auto languages = syntax_json(syntax, findings);
-  const auto references =
-      count_references(judge_references(checkout, find_references(checkout, syntax)), findings);
+  const auto references = count_references(check_references(checkout, syntax), findings);
   const auto commands = run_commands(context, checkout);
   const bool changed = monorepo_state(context) != before;
   if (changed && checkout.in_place())
