@@ -4,16 +4,12 @@
 #include "tools/consolidate/language.hpp"
 #include "tools/consolidate/parallel.hpp"
 #include "tools/consolidate/paths.hpp"
-#include "tools/consolidate/process.hpp"
 #include "tools/consolidate/supervised.hpp"
 #include "tools/consolidate/syntax_scripts.hpp"
 
 #include <pugixml.hpp>
 
-#include <re2/re2.h>
-
 #include <algorithm>
-#include <array>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -33,6 +29,8 @@ using paths_list = std::vector<std::string>;
 /// Files that one start of a parser is worth, and files after which another may take over.
 constexpr std::size_t least_batch = 50;
 constexpr std::size_t most_batch = 200;
+/// Java takes a second to start, and compiles the parser itself then.
+constexpr std::size_t most_java_batch = 1000;
 
 /// Text that no parser refuses, whatever is in it.
 const std::set<std::string, std::less<>> plain_languages{
@@ -61,7 +59,8 @@ public:
       entry.files = files.size();
       entry.parser = parsers_[language].name;
       entry.reason = parsers_[language].reason;
-      const auto size = std::clamp((files.size() + cores - 1) / cores, least_batch, most_batch);
+      const auto most = language == "Java" ? most_java_batch : most_batch;
+      const auto size = std::clamp((files.size() + cores - 1) / cores, least_batch, most);
       for (std::size_t i = 0; i < files.size(); i += size)
         batches.emplace_back(language, paths_list(files.begin() + static_cast<std::ptrdiff_t>(i),
                                                   files.begin()
@@ -237,39 +236,34 @@ private:
     if (by_language_.contains("Java"))
       script("Java", "javac (parse)",
              {"java", "-Djava.io.tmpdir=" + checkout_.root() + "/tmp", "-XX:-UsePerfData",
+              // For a process of seconds: compiled once, and no heap of gigabytes.
+              "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xms32m",
               script_file("Parse.java", syntax_scripts::java)});
   }
 
-  process_result run_program(const std::vector<std::string>& argv,
-                             std::string_view input = {}) const {
-    process_options options;
-    options.directory = checkout_.tree();
-    options.environment = checkout_.environment(true);
-    options.writable = checkout_.writable();
-    options.input = input;
-    return run_process(argv, options);
-  }
-
   void program_parsers() {
-    use("Shell", "sh -n, bash -n", each([this](const std::string& path) { return shell(path); }));
+    use("Shell", "sh -n, bash -n",
+        each([this](const std::string& path) { return parse_shell_file(checkout_, path); }));
     if (find_program("go").empty())
       unparsable("Go module", "go is not on PATH");
     else
       use("Go module", "go mod edit", each([this](const std::string& path) {
-            return judged(run_program({"go", "mod", "edit", "-json", "./" + path}));
+            return parsed_by_program(checkout_, {"go", "mod", "edit", "-json", "./" + path});
           }));
     if (find_program("gofmt").empty())
       unparsable("Go", "gofmt is not on PATH");
     else
-      use("Go", "gofmt -e",
-          [this](const paths_list& files, std::vector<parsed_import>&) { return go(files); });
+      use("Go", "gofmt -e", [this](const paths_list& files, std::vector<parsed_import>&) {
+        return parse_go_files(checkout_, files);
+      });
     if (find_program("rustfmt").empty())
       unparsable("Rust", "rustfmt is not on PATH");
     else
-      use("Rust", "rustfmt", each([this](const std::string& path) {
-            const auto text = checkout_.read(path);
-            return judged(run_program({"rustfmt", "--edition", "2021", "--emit", "stdout"}, text));
-          }));
+      use("Rust", "rustfmt",
+          [this, config = script_file("rustfmt.toml", "")](const paths_list& files,
+                                                           std::vector<parsed_import>&) {
+            return parse_rust_files(checkout_, files, config);
+          });
   }
 
   void configured(const syntax_checker& item) {
@@ -283,61 +277,8 @@ private:
     use(item.language, item.argv.front(), each([this, item](const std::string& path) {
           auto argv = item.argv;
           argv.push_back("./" + path);
-          return judged(run_program(argv));
+          return parsed_by_program(checkout_, argv);
         }));
-  }
-
-  /// Exit code 0, or the first line of its words with the first number after a colon (or "line ").
-  static parse_outcome judged(const process_result& said) {
-    if (said.exit_code == 0)
-      return {outcome_kind::parsed, 0, ""};
-    const auto text = trim(said.err).empty() ? said.out : said.err;
-    static const re2::RE2 place(R"((?::|\bline )(\d+)\b)");
-    parse_outcome out{outcome_kind::failed, 0, ""};
-    re2::RE2::PartialMatch(text, place, &out.line);
-    const auto shown = trim(text);
-    out.text = printable(shown.substr(0, shown.find('\n')), 300);
-    return out;
-  }
-
-  parse_outcome shell(const std::string& path) const {
-    const auto head = head_of(path);
-    const auto first = head.substr(0, head.find('\n'));
-    static const re2::RE2 named(R"(^#!\s*\S*?(?:env\s+(?:-S\s+)?)?(\w+)(?:\s|$))");
-    std::string program;
-    if (!first.starts_with("#!") || !re2::RE2::PartialMatch(first, named, &program))
-      program = path.ends_with(".zsh") ? "zsh" : path.ends_with(".bash") ? "bash" : "sh";
-    if (program != "sh" && program != "bash" && program != "dash" && program != "zsh"
-        && program != "ksh")
-      return {outcome_kind::unmeasured, 0, program + " is not a shell that can check a file"};
-    if (find_program(program).empty())
-      return {outcome_kind::unmeasured, 0, program + " is not on PATH"};
-    // bash names its script in front of each message; the path is known here.
-    return judged(run_program({program, "-n", "./" + path}));
-  }
-
-  outcomes go(const paths_list& files) const {
-    std::vector<std::string> argv{"gofmt", "-e", "-l"};
-    for (const auto& path : files)
-      argv.push_back("./" + path);
-    outcomes out(files.size(), {outcome_kind::parsed, 0, ""});
-    const auto said = run_program(argv);
-    static const re2::RE2 message(R"(^(.+?):(\d+):\d+: (.*)$)");
-    for (const auto line : split(said.err, '\n')) {
-      std::string path;
-      std::string text;
-      std::uint32_t number = 0;
-      if (!re2::RE2::FullMatch(line, message, &path, &number, &text))
-        continue;
-      const auto found = std::ranges::find_if(
-          files, [&](const std::string& file) { return file == path || "./" + file == path; });
-      if (found == files.end())
-        continue;
-      auto& outcome = out[static_cast<std::size_t>(found - files.begin())];
-      if (outcome.what == outcome_kind::parsed)
-        outcome = {outcome_kind::failed, number, printable(text, 300)};
-    }
-    return out;
   }
 
   void parse(const std::string& language, const paths_list& files) {

@@ -68,6 +68,18 @@ parse_outcome parse_yaml_file(const scratch_checkout& checkout, const std::strin
                               const std::string& text);
 parse_outcome parse_toml_file(const std::string& text);
 
+/// Programs that parse one file each, or many.
+parse_outcome parsed_by_program(const scratch_checkout& checkout,
+                                const std::vector<std::string>& argv);
+/// By the shell that the file names.
+parse_outcome parse_shell_file(const scratch_checkout& checkout, const std::string& path);
+std::vector<parse_outcome> parse_go_files(const scratch_checkout& checkout,
+                                          const std::vector<std::string>& files);
+/// `config`: an empty rustfmt.toml, so that none of the tree says what is left out.
+std::vector<parse_outcome> parse_rust_files(const scratch_checkout& checkout,
+                                            const std::vector<std::string>& files,
+                                            const std::string& config);
+
 /// A program of the language, told the files by a script of ours.
 struct script_batch {
   std::vector<std::string> argv; ///< gets NUL-separated paths on standard input

@@ -72,6 +72,23 @@ TEST_CASE("files that their parsers accept pass, each in its own dialect") {
   CHECK(result["references_unresolved"] == 0);
 }
 
+TEST_CASE("of many Rust files the refused ones are found, modules are not followed") {
+  if (find_program("rustfmt").empty())
+    SKIP("rustfmt is not on PATH");
+  const auto result = check_files({{"Cargo.toml", "[package]\nname = \"x\"\n"},
+                                   {"rustfmt.toml", "disable_all_formatting = true\n"},
+                                   {"src/lib.rs", "mod a;\nmod gone;\npub fn f() {}\n"},
+                                   {"src/a.rs", "pub fn a( {}\n"},
+                                   {"src/b.rs", "pub fn b() {}\n"},
+                                   {"src/c.rs", "//! c\n\nfn c() -> {}\n"},
+                                   {"src/d.rs", "mod inner {\n    fn d() {}\n}\n"}});
+  CHECK(integration_findings(result) == "syntax src/a.rs:1\nsyntax src/c.rs:3\n");
+  for (const auto& language : result["syntax"]["languages"]) {
+    if (language["language"] == "Rust")
+      CHECK(language["parsed"] == 3);
+  }
+}
+
 TEST_CASE("every file is in exactly one count") {
   const auto result = check_files({{"a.py", "x = 1\n"},
                                    {"b.c", "int x;\n"},
