@@ -216,7 +216,13 @@ void write_backup(const git& monorepo, backup_set& set, const std::string& direc
   fs::create_directories(directory);
   fs::permissions(directory, fs::perms::owner_all);
   const auto file = [&](const char* name) { return directory + "/" + name; };
-  monorepo.output({"bundle", "create", "-q", file(backup_file::bundle), "HEAD", "--all"});
+  // The packs of the monorepo hold the deltas that are worth it: to look for more takes seven times
+  // as long, for a thousandth of the size.
+  git packing = monorepo;
+  for (const auto* setting :
+       {"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=pack.window", "GIT_CONFIG_VALUE_0=0"})
+    packing.set_environment(setting);
+  packing.output({"bundle", "create", "-q", file(backup_file::bundle), "HEAD", "--all"});
   archive_writer archive(file(backup_file::archive));
   std::vector<archived_entry> kept;
   std::string manifest;
