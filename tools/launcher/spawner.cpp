@@ -119,8 +119,7 @@ std::int64_t now_us() {
   return nanoseconds(CLOCK_REALTIME) / 1000;
 }
 
-spawner::spawner(std::string workspace, std::string execution)
-    : workspace_{std::move(workspace)}, execution_{std::move(execution)} {}
+spawner::spawner(run_names run) : run_{std::move(run)} {}
 
 void spawner::set_environment(std::vector<std::string> base) {
   index_.clear();
@@ -160,8 +159,8 @@ void spawner::build_environment(const task_spec& spec) {
   for (const auto& [name, value] : spec.env)
     set_variable(name, value);
   // What survivors are recognised by is not left to the sender.
-  set_variable("AEO_EXECUTION_ID", execution_);
-  set_variable("AEO_WORKSPACE", workspace_);
+  set_variable("AEO_EXECUTION_ID", run_.execution);
+  set_variable("AEO_WORKSPACE", run_.workspace);
   set_variable("AEO_PHASE", spec.key.phase);
   set_variable("AEO_TASK", spec.key.task);
   set_variable("AEO_ATTEMPT", std::to_string(spec.key.attempt));

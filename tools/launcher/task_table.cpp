@@ -57,8 +57,8 @@ std::int64_t now_ms() {
 }
 
 task_table::task_table(int epoll, std::string workspace, std::string execution, events on)
-    : epoll_{epoll}, spawner_{std::move(workspace), std::move(execution)}, events_{std::move(on)},
-      memory_kills_{io::memory_kills()} {}
+    : epoll_{epoll}, run_{std::move(workspace), std::move(execution)}, spawner_{run_},
+      events_{std::move(on)}, memory_kills_{io::memory_kills()} {}
 
 void task_table::refuse(const task_spec& spec, int error, std::string detail) {
   task_exit x;
@@ -181,7 +181,7 @@ std::vector<pid_t> task_table::escaped(const task& t, bool* unclear) const {
     const auto environment = io::environment_of(pid);
     if (environment.size() <= 1 && unclear != nullptr)
       *unclear = true;
-    if (carries_names(environment, t.spec.key))
+    if (carries_names(environment, run_, t.spec.key))
       result.push_back(pid);
   }
   return result;
@@ -346,7 +346,7 @@ void task_table::look_at_growth() {
     if (t->spec.max_processes > 0)
       watched.push_back(
           {id, static_cast<pid_t>(t->start.pid), &t->spec.key, t->spec.max_processes});
-  count_processes(watched, load.newest, [](const limited_task& x) {
+  count_processes(run_, watched, load.newest, [](const limited_task& x) {
     ::kill(-x.group, SIGKILL); // All of a group at once: none of them forks any more.
   });
   auto room = std::numeric_limits<std::uint64_t>::max();
@@ -360,7 +360,7 @@ void task_table::look_at_growth() {
 }
 
 void task_table::end_crowd(std::uint64_t id, task& t, std::size_t count) {
-  kill_named(t.spec.key, static_cast<pid_t>(t.start.pid));
+  kill_named(run_, t.spec.key, static_cast<pid_t>(t.start.pid));
   if (t.at == stage::killing)
     return;
   if (t.at == stage::running) { // Else it had to end before.

@@ -441,6 +441,24 @@ TEST_CASE("processes that left the task's group and session count, and are ended
   check_crowd_is_ended(c, c.script("T1", "./bomb 6"), 50);
 }
 
+TEST_CASE("another node's task of the same name is not ended with a crowd, and no part of it") {
+  connected other;
+  const auto same = other.script("T1", start_many(60) + "touch ready; wait");
+  REQUIRE_FALSE(other.link.client->start({same}));
+  CHECK(other.said.start_of(same.key).pid > 0);
+  CHECK(other.run(other.script("T2", "until [ -e ready ]; do :; done")).ok());
+  connected modest;
+  auto few = modest.script("T1", start_many(60) + "mkfifo gate; read x <gate");
+  few.max_processes = 100;
+  REQUIRE_FALSE(modest.link.client->start({few}));
+  connected c;
+  check_crowd_is_ended(c, c.script("T1", start_many(300) + "wait"), 100);
+  CHECK(modest.run(modest.script("T2", "until [ -p gate ]; do :; done; echo >gate")).ok());
+  CHECK(modest.said.exit_of(few.key).kind == exit_kind::exited);
+  REQUIRE_FALSE(other.link.client->cancel({same.key}));
+  CHECK(other.said.exit_of(same.key).kind == exit_kind::cancelled);
+}
+
 TEST_CASE("many processes one after the other are not many at once") {
   connected c;
   auto spec = c.script("T1", "i=0; while [ $i -lt 500 ]; do /bin/true; i=$((i + 1)); done");
