@@ -45,7 +45,7 @@ using std::chrono::milliseconds;
 namespace {
 
 /// Only a failure lasts that long; BASP hangs up on who is silent for twice of it.
-constexpr milliseconds door_patience{10'000};
+constexpr milliseconds door_patience{30'000};
 constexpr std::uint64_t door_request = caf::message_id::default_async_value | 7;
 constexpr caf::actor_id raw_sender = 9;
 constexpr std::int64_t door_day = 86'400'000'000;
@@ -205,7 +205,10 @@ public:
 /// Whoever comes now gets through TLS and BASP, and an answer.
 bool admits_operators(std::uint16_t port) {
   door_operator someone;
-  return someone.connect(port) && someone.is_served();
+  const auto admitted = someone.connect(port) && someone.is_served();
+  if (!admitted)
+    UNSCOPED_INFO(message_of(someone.error));
+  return admitted;
 }
 
 // -- Peers that are no CAF --------------------------------------------------------------------

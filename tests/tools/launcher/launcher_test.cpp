@@ -151,6 +151,7 @@ TEST_CASE("a start is told with pid and start time") {
 }
 
 TEST_CASE("a task is scheduled as what the operator starts, not as the launcher is") {
+  testing::skip_where_vfork_is_fork();
   // struct sched_attr: size and policy, flags, niceness and priority, slice, ...
   auto scheduling_of = [](pid_t pid) {
     std::array<std::uint64_t, 6> attributes{};
