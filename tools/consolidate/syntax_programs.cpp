@@ -1,4 +1,5 @@
 // Programs that parse files of their language, one at a start or many.
+
 #include "tools/consolidate/paths.hpp"
 #include "tools/consolidate/process.hpp"
 #include "tools/consolidate/supervised.hpp"
