@@ -16,8 +16,8 @@ namespace {
 
 using nlohmann::ordered_json;
 
-constexpr std::size_t page_events = 4000;
-constexpr std::size_t page_bytes = std::size_t{512} * 1024; // Before they are packed.
+constexpr std::size_t page_events = 2000;
+constexpr std::size_t page_bytes = std::size_t{256} * 1024; // Before they are packed.
 constexpr std::size_t log_bytes = std::size_t{64} * 1024;
 constexpr std::int64_t still_following_us = 1'000'000;
 constexpr auto farewell = std::chrono::milliseconds{300};

@@ -7,6 +7,7 @@
 #include "messages/task.hpp"
 
 #include <cstdint>
+#include <deque>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -98,8 +99,8 @@ private:
   struct task_node : task_record {
     std::uint32_t previous = none;
   };
-  std::vector<attempt_node> attempts_;
-  std::vector<task_node> tasks_;
+  std::deque<attempt_node> attempts_; ///< Grow in equal steps.
+  std::deque<task_node> tasks_;
   std::vector<std::uint32_t> last_attempt_; ///< By phase: newest record; they are chained.
   std::vector<std::uint32_t> last_task_;
   std::vector<bool> imported_;

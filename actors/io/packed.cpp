@@ -43,21 +43,28 @@ std::uint64_t plus(std::uint64_t a, std::int64_t b) {
   return a + static_cast<std::uint64_t>(b);
 }
 
-event_columns columns_of(const std::vector<event>& events) {
-  event_columns result;
-  std::uint64_t seq = 0;
-  std::uint64_t time_us = 0;
-  for (const auto& e : events) {
-    result.seq.push_back(minus(e.seq, std::exchange(seq, e.seq)));
+/// As an encoder writes event_columns, without making them.
+std::string encoded_columns(const std::vector<event>& events) {
+  std::string plain;
+  encoder out{plain};
+  const auto column = [&](auto field) {
+    out.put(std::uint64_t{events.size()});
+    for (const auto& e : events)
+      out.put(field(e));
+  };
+  column([last = std::uint64_t{0}](const event& e) mutable {
+    return minus(e.seq, std::exchange(last, e.seq));
+  });
+  column([last = std::uint64_t{0}](const event& e) mutable {
     const auto now_us = static_cast<std::uint64_t>(e.time_us);
-    result.time_us.push_back(minus(now_us, std::exchange(time_us, now_us)));
-    result.kind.push_back(static_cast<std::uint8_t>(e.kind));
-    result.phase.push_back(e.phase);
-    result.task.push_back(e.task);
-    result.attempt.push_back(e.attempt);
-    result.data.push_back(e.data);
-  }
-  return result;
+    return minus(now_us, std::exchange(last, now_us));
+  });
+  column([](const event& e) { return static_cast<std::uint8_t>(e.kind); });
+  column([](const event& e) -> const std::string& { return e.phase; });
+  column([](const event& e) -> const std::string& { return e.task; });
+  column([](const event& e) { return e.attempt; });
+  column([](const event& e) -> const std::string& { return e.data; });
+  return plain;
 }
 
 /// Appends. False: the columns do not belong together.
@@ -85,12 +92,8 @@ bool append_rows(event_columns&& from, std::vector<event>& to) {
   return true;
 }
 
-template <class T>
-std::string pack_any(const T& x) {
-  std::string result;
-  std::string plain;
-  encoder{plain}.put(x);
-  result.resize(ZSTD_compressBound(plain.size()));
+std::string compressed(const std::string& plain) {
+  std::string result(ZSTD_compressBound(plain.size()), '\0');
   // Into a buffer of that size nothing can fail but the allocation of the tables.
   const auto size =
       ZSTD_compress(result.data(), result.size(), plain.data(), plain.size(), fastest);
@@ -114,11 +117,15 @@ bool unpack_any(const std::string& bytes, T& to) {
 } // namespace
 
 std::string pack(const std::vector<event>& xs) {
-  return xs.empty() ? std::string{} : pack_any(columns_of(xs));
+  return xs.empty() ? std::string{} : compressed(encoded_columns(xs));
 }
 
 std::string pack(const std::vector<phase_view>& xs) {
-  return xs.empty() ? std::string{} : pack_any(xs);
+  if (xs.empty())
+    return {};
+  std::string plain;
+  encoder{plain}.put(xs);
+  return compressed(plain);
 }
 
 bool unpack(event_page& page, std::uint64_t from) {
