@@ -20,7 +20,7 @@ class event_tail {
 public:
   static constexpr std::size_t part_events = 500;
   static constexpr std::size_t part_bytes = std::size_t{256} * 1024;
-  static constexpr std::size_t page_bytes = std::size_t{64} * 1024; ///< Unless one part is larger.
+  static constexpr std::size_t page_bytes = std::size_t{40} * 1024; ///< Unless one part is larger.
   static constexpr std::size_t most_bytes = std::size_t{2} * 1024 * 1024;
   static constexpr std::size_t most_newest = 50;
 
