@@ -245,8 +245,6 @@ void approval_state::approve_waiting(phase_index i, const phase_state& p,
   if (auto why = core::why_not_counted(policy_of(i), gate, decision, deps->context->started_by);
       !why.empty())
     return refuse(i, promise, ec::not_permitted, why);
-  if (is_too_late(i, gate.deadline_us))
-    return refuse_late(i, gate.deadline_us, promise);
   if (!digest.empty() && !gate.digest.starts_with(digest))
     return refuse(i, promise, ec::wrong_state,
                   "what waits for approval is not what was reviewed (its digest is " + gate.digest
@@ -267,6 +265,12 @@ void approval_state::count_voice(phase_index i, const std::string& waiting_data,
                                  const operator_decision& decision, answer promise) {
   const auto& id = decision.request.phase;
   const auto gate = core::read_waiting(waiting_data);
+  if (is_too_late(i, gate.deadline_us)) {
+    deadline_passed(i, gate.deadline_us);
+    return refuse(i, promise, ec::wrong_state,
+                  "the deadline of phase " + id + " has passed ("
+                      + core::format_time(gate.deadline_us) + "): it is rejected");
+  }
   if (v.kind == verdict_kind::failed)
     return refuse(i, promise, ec::wrong_state,
                   "phase " + id + " no longer meets its criteria: " + v.summary
@@ -281,8 +285,6 @@ void approval_state::count_voice(phase_index i, const std::string& waiting_data,
                       + " have changed since they were judged: the evidence was taken anew and "
                         "earlier approvals do not count; review it, then approve again");
   }
-  if (is_too_late(i, gate.deadline_us))
-    return refuse_late(i, gate.deadline_us, promise);
   const auto required = policy_of(i).required;
   auto data = core::add_voice(waiting_data,
                               {decision.by, decision.request.reason, deps->context->now_us()});
@@ -318,13 +320,6 @@ void approval_state::settle(phase_index i, const operator_decision& decision, ev
 bool approval_state::is_too_late(phase_index i, std::int64_t deadline_us) const {
   return deadline_us != 0 && deps->context->now_us() >= deadline_us
          && policy_of(i).on_deadline == deadline_action::reject;
-}
-
-void approval_state::refuse_late(phase_index i, std::int64_t deadline_us, answer promise) {
-  refuse(i, promise, ec::wrong_state,
-         "the deadline of phase " + deps->context->phase(i).id + " has passed ("
-             + core::format_time(deadline_us) + "): it is rejected");
-  deadline_passed(i, deadline_us);
 }
 
 void approval_state::arm(phase_index i, std::int64_t deadline_us) {

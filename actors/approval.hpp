@@ -61,7 +61,6 @@ private:
   void settle(phase_index, const operator_decision&, event_kind, std::string data, std::string text,
               answer);
   bool is_too_late(phase_index, std::int64_t deadline_us) const;
-  void refuse_late(phase_index, std::int64_t deadline_us, answer);
   void arm(phase_index, std::int64_t deadline_us);
   void deadline_passed(phase_index, std::int64_t deadline_us);
   void run_commands(review&, const phase_def&);

@@ -265,7 +265,6 @@ void supervisor_state::done(const run_outcome& outcome) {
   if (over)
     return;
   ending = true;
-  newer.reset();
   self->request(executor, caf::infinite, atom::stop_v)
       .then(
           [this, outcome] {
@@ -286,8 +285,8 @@ void supervisor_state::end_or_wait(const run_outcome& outcome, const core::execu
     return;
   }
   ending = false;
-  if (newer) // Somebody changed something meanwhile, or a signal came.
-    return done(run_outcome{*newer});
+  if (const auto next = std::exchange(newer, {})) // Somebody changed something, or a signal came.
+    return done(*next);
   self->send(reporter_, atom::say_v,
              "nothing goes on without a person: waiting (--wait); see what for with aeo-control "
              "status, then approve, reject, retry or skip; SIGINT ends the node");

@@ -14,8 +14,8 @@ inline std::size_t size_of(const event& e) {
   return sizeof(event) + e.phase.size() + e.task.size() + e.data.size();
 }
 
-/// The newest events of a run, without gaps. Full parts are packed, once for all who ask and so
-/// that a day's events take no more room than an hour's: about 10 bytes each, at most 2 MiB in all.
+/// The newest events of a run, without gaps, at most 2 MiB of them. Full parts are packed, once for
+/// all who ask; an event takes about 7 bytes then, and packing it 0.3 us.
 class event_tail {
 public:
   static constexpr std::size_t part_events = 500;

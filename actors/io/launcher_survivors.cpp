@@ -5,6 +5,7 @@
 
 #include <poll.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <map>
@@ -24,7 +25,8 @@ constexpr milliseconds patience{10000};
 class survivor_test {
 public:
   explicit survivor_test(const recorded_state& state)
-      : state_{state}, same_boot_{!state.header.boot.empty() && state.header.boot == boot_id()} {
+      : state_{state}, run_{state.header.workspace, state.header.execution},
+        same_boot_{!state.header.boot.empty() && state.header.boot == boot_id()} {
     for (const auto& [key, start] : state.running)
       if (start.pid != 0)
         groups_.insert(static_cast<pid_t>(start.pid));
@@ -47,18 +49,13 @@ private:
       return false;
     if (has_entry(environment, launcher_marker, state_.header.folder))
       return true;
-    if (!has_entry(environment, "AEO_EXECUTION_ID", state_.header.execution)
-        || !has_entry(environment, "AEO_WORKSPACE", state_.header.workspace))
-      return false;
-    for (const auto& [key, start] : state_.running)
-      if (has_entry(environment, "AEO_TASK", key.task)
-          && has_entry(environment, "AEO_PHASE", key.phase)
-          && has_entry(environment, "AEO_ATTEMPT", std::to_string(key.attempt)))
-        return true;
-    return false;
+    return std::any_of(state_.running.begin(), state_.running.end(), [&](const auto& task) {
+      return carries_names(environment, run_, task.first);
+    });
   }
 
   const recorded_state& state_;
+  run_names run_;
   bool same_boot_;
   std::set<pid_t> groups_;
 };
@@ -122,6 +119,14 @@ private:
 };
 
 } // namespace
+
+bool carries_names(const std::string& environment, const run_names& run, const task_key& key) {
+  return has_entry(environment, "AEO_WORKSPACE", run.workspace)
+         && has_entry(environment, "AEO_EXECUTION_ID", run.execution)
+         && has_entry(environment, "AEO_TASK", key.task)
+         && has_entry(environment, "AEO_PHASE", key.phase)
+         && has_entry(environment, "AEO_ATTEMPT", std::to_string(key.attempt));
+}
 
 ended_survivors end_survivors(int folder, const recorded_state& state, milliseconds grace) {
   ended_survivors result;

@@ -13,6 +13,16 @@ namespace aeo::io {
 /// between fork and exec is recognised too. No task's environment has it.
 inline constexpr const char* launcher_marker = "AEO_LAUNCHER";
 
+/// Whose tasks: other nodes of this machine may run the same plan.
+struct run_names {
+  std::string workspace; ///< Absolute.
+  std::string execution; ///< UUID.
+};
+
+/// Does a process with this environment (of environment_of) belong to the task? By
+/// AEO_EXECUTION_ID, AEO_WORKSPACE, AEO_PHASE, AEO_TASK and AEO_ATTEMPT.
+bool carries_names(const std::string& environment, const run_names&, const task_key&);
+
 struct ended_survivors {
   int processes = 0; ///< Found alive, and gone now.
   std::string error; ///< Not empty: which are still there.
@@ -20,8 +30,8 @@ struct ended_survivors {
 
 /// Survivors are the tasks that ran when the records ended, and their descendants; recognised by
 /// their group and session (the launcher's, which is recorded with boot id and start time) or by
-/// AEO_EXECUTION_ID, AEO_WORKSPACE, AEO_PHASE, AEO_TASK and AEO_ATTEMPT in their environment, never
-/// by a bare pid. What a task that had ended left behind on purpose is no survivor.
+/// the names that they carry, never by a bare pid. What a task that had ended left behind on
+/// purpose is no survivor.
 ///
 /// SIGTERM (and SIGCONT) to all survivors, `grace`, SIGKILL; returns when all are gone. The caller
 /// holds the launcher's lock in the folder: no launcher lives. Records that were copied from

@@ -87,6 +87,13 @@ struct approval_fixture : actor_fixture {
                event_batch{make_event(event_kind::phase_waiting, "0", p.detail)});
     run();
   }
+  /// For one operator, until then.
+  void wait_until(duration deadline, deadline_action then = deadline_action::reject) {
+    ask_people(1, {"operator"});
+    phase().approval->deadline = deadline;
+    phase().approval->on_deadline = then;
+    wait_for_people();
+  }
   /// What a person's word is answered with.
   std::string say(const std::string& by, control_command command = control_command::approve,
                   const std::string& reason = {}, bool over = false, std::string digest = {}) {
@@ -367,9 +374,7 @@ TEST_CASE("what does not wait is not approved") {
 
 TEST_CASE("at the deadline a phase is rejected, not earlier") {
   approval_fixture f;
-  f.ask_people(1, {"operator"});
-  f.phase().approval->deadline = 60s;
-  f.wait_for_people();
+  f.wait_until(60s);
   f.pass(59s);
   CHECK(f.store->events.empty());
   f.pass(2s);
@@ -378,9 +383,7 @@ TEST_CASE("at the deadline a phase is rejected, not earlier") {
 
 TEST_CASE("a deadline passes on a machine that slept, whose timers stood still") {
   approval_fixture f;
-  f.ask_people(1, {"operator"});
-  f.phase().approval->deadline = 1h;
-  f.wait_for_people();
+  f.wait_until(1h);
   f.set_clock(1h);
   f.pass(10s);
   CHECK(json::parse(f.store->last(event_kind::phase_rejected).data)["by"] == "deadline");
@@ -388,9 +391,7 @@ TEST_CASE("a deadline passes on a machine that slept, whose timers stood still")
 
 TEST_CASE("nobody approves after the deadline, also where its timer has not noticed") {
   approval_fixture f;
-  f.ask_people(1, {"operator"});
-  f.phase().approval->deadline = 1h;
-  f.wait_for_people();
+  f.wait_until(1h);
   f.set_clock(1h);
   const auto answer = f.say("alice");
   INFO(answer);
@@ -401,10 +402,7 @@ TEST_CASE("nobody approves after the deadline, also where its timer has not noti
 
 TEST_CASE("a phase that is to wait on past its deadline does, and says so once") {
   approval_fixture f;
-  f.ask_people(1, {"operator"});
-  f.phase().approval->deadline = 60s;
-  f.phase().approval->on_deadline = deadline_action::keep_waiting;
-  f.wait_for_people();
+  f.wait_until(60s, deadline_action::keep_waiting);
   f.pass(200s);
   CHECK(f.store->events.size() == 1);
   CHECK(f.store->last(event_kind::note).phase == "0");

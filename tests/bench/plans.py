@@ -1,6 +1,12 @@
-"""The plans that the benchmarks run."""
+"""The plans that the benchmarks run, and the programs that run them."""
 import json
 import os
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+def program(name):
+    return os.path.join(ROOT, "build", "bin", name)
 
 
 def layered(count, width):

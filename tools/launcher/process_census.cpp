@@ -48,7 +48,7 @@ void count_newest(const group_index& by_group, pid_t newest,
 
 /// Adds those of `others` that carry a task's names. Environments are costly: only where these can
 /// make the difference.
-void count_named(const run_names& run, std::vector<limited_task>& tasks,
+void count_named(const io::run_names& run, std::vector<limited_task>& tasks,
                  const std::vector<pid_t>& others) {
   const auto undecided = std::any_of(tasks.begin(), tasks.end(), [&others](const auto& t) {
     return t.count <= t.limit && t.count + others.size() > t.limit;
@@ -58,7 +58,7 @@ void count_named(const run_names& run, std::vector<limited_task>& tasks,
   for (const auto pid : others) {
     const auto environment = io::environment_of(pid);
     const auto owner = std::find_if(tasks.begin(), tasks.end(), [&](const auto& t) {
-      return carries_names(environment, run, *t.key);
+      return io::carries_names(environment, run, *t.key);
     });
     if (owner != tasks.end())
       ++owner->count;
@@ -84,15 +84,7 @@ void census_schedule::counted(std::uint64_t threads, std::uint64_t room, std::in
   next_us_ = now_us + std::max(first_pause_us, pause_per_cost * took_us);
 }
 
-bool carries_names(const std::string& environment, const run_names& run, const task_key& key) {
-  return io::has_entry(environment, "AEO_WORKSPACE", run.workspace)
-         && io::has_entry(environment, "AEO_EXECUTION_ID", run.execution)
-         && io::has_entry(environment, "AEO_TASK", key.task)
-         && io::has_entry(environment, "AEO_PHASE", key.phase)
-         && io::has_entry(environment, "AEO_ATTEMPT", std::to_string(key.attempt));
-}
-
-void count_processes(const run_names& run, std::vector<limited_task>& tasks, pid_t newest,
+void count_processes(const io::run_names& run, std::vector<limited_task>& tasks, pid_t newest,
                      const std::function<void(limited_task&)>& over) {
   group_index by_group;
   for (auto& t : tasks)
@@ -118,7 +110,7 @@ void count_processes(const run_names& run, std::vector<limited_task>& tasks, pid
   }
 }
 
-void kill_named(const run_names& run, const task_key& key, pid_t group) {
+void kill_named(const io::run_names& run, const task_key& key, pid_t group) {
   std::unordered_set<pid_t> ended;
   for (int round = 0; round < most_rounds; ++round) {
     const auto before = ended.size();
@@ -127,7 +119,7 @@ void kill_named(const run_names& run, const task_key& key, pid_t group) {
         continue;
       // Opened before it is looked at: if the number passes on meanwhile, nobody gets the signal.
       const io::unique_fd process{static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))};
-      if (process && carries_names(io::environment_of(pid), run, key)) {
+      if (process && io::carries_names(io::environment_of(pid), run, key)) {
         io::signal_process(process, SIGKILL);
         ended.insert(pid);
       }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/io/launcher_survivors.hpp"
 #include "messages/task.hpp"
 
 #include <sys/types.h>
@@ -29,12 +30,6 @@ private:
   std::int64_t next_us_ = 0; ///< When to count although the machine has not grown by that.
 };
 
-/// Whose tasks: other nodes of this machine may run the same plan.
-struct run_names {
-  std::string workspace; ///< Absolute.
-  std::string execution; ///< UUID.
-};
-
 /// A task that may have so many processes at once.
 struct limited_task {
   std::uint64_t id = 0; ///< For the caller.
@@ -44,18 +39,15 @@ struct limited_task {
   std::size_t count = 0; ///< At least, where that is enough to know whether it is above the limit.
 };
 
-/// Does a process with this environment (of io::environment_of) belong to the task?
-bool carries_names(const std::string& environment, const run_names&, const task_key&);
-
 /// Counts each task's processes: its group's, ended ones that nobody has waited for included, and
 /// those outside of it that carry its names. `over` is called once for each task above its limit,
 /// as soon as that is known: on a machine full of processes that all run, this one has a turn of
 /// 0.1 ms every other second. `newest` of io::read_load().
-void count_processes(const run_names&, std::vector<limited_task>&, pid_t newest,
+void count_processes(const io::run_names&, std::vector<limited_task>&, pid_t newest,
                      const std::function<void(limited_task&)>& over);
 
 /// SIGKILL for all that carry the task's names, until there are none; those of `group` are left
 /// out.
-void kill_named(const run_names&, const task_key&, pid_t group);
+void kill_named(const io::run_names&, const task_key&, pid_t group);
 
 } // namespace aeo::launcher

@@ -119,7 +119,7 @@ std::int64_t now_us() {
   return nanoseconds(CLOCK_REALTIME) / 1000;
 }
 
-spawner::spawner(run_names run) : run_{std::move(run)} {}
+spawner::spawner(io::run_names run) : run_{std::move(run)} {}
 
 void spawner::set_environment(std::vector<std::string> base) {
   index_.clear();

@@ -1,7 +1,7 @@
 #pragma once
 
+#include "actors/io/launcher_survivors.hpp"
 #include "messages/task.hpp"
-#include "tools/launcher/process_census.hpp"
 
 #include <sys/types.h>
 
@@ -30,7 +30,7 @@ std::int64_t boot_us();
 /// else of what the launcher has open. Only for a process that was set up by prepare_process().
 class spawner {
 public:
-  explicit spawner(run_names);
+  explicit spawner(io::run_names);
   spawner(const spawner&) = delete;
   spawner& operator=(const spawner&) = delete;
 
@@ -47,7 +47,7 @@ private:
   std::string diagnose(const task_spec&, const std::string& program, int error) const;
   std::string_view task_path() const;
 
-  run_names run_;
+  io::run_names run_;
   std::vector<std::string> base_;
   std::unordered_map<std::string_view, std::size_t> index_; ///< Name to its place in base_.
   // Reused from task to task.

@@ -181,7 +181,7 @@ std::vector<pid_t> task_table::escaped(const task& t, bool* unclear) const {
     const auto environment = io::environment_of(pid);
     if (environment.size() <= 1 && unclear != nullptr)
       *unclear = true;
-    if (carries_names(environment, run_, t.spec.key))
+    if (io::carries_names(environment, run_, t.spec.key))
       result.push_back(pid);
   }
   return result;

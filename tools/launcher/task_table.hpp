@@ -102,7 +102,7 @@ private:
   std::string want_of_memory(std::int64_t peak_kb);
 
   int epoll_;
-  run_names run_;
+  io::run_names run_;
   spawner spawner_;
   events events_;
   std::uint64_t next_id_ = 1;
