@@ -136,11 +136,12 @@ private:
 /// The reading thread: waits for the launcher's words, calls back.
 class reader {
 public:
-  reader(std::shared_ptr<channel> from, launcher_callbacks on)
-      : channel_{std::move(from)}, on_{std::move(on)} {}
+  /// `heard`: what came with the greeting and is not part of it.
+  reader(std::shared_ptr<channel> from, std::vector<wire::message> heard, launcher_callbacks on)
+      : channel_{std::move(from)}, heard_{std::move(heard)}, on_{std::move(on)} {}
 
   void operator()() {
-    std::string reason;
+    auto reason = pass_on(heard_);
     while (reason.empty() && !channel_->closing) {
       const bool more = channel_->pump();
       const auto writing = static_cast<short>(more ? POLLIN | POLLOUT : POLLIN);
@@ -175,6 +176,11 @@ private:
     case channel::news::messages:
       break;
     }
+    return pass_on(messages);
+  }
+
+  /// As read().
+  std::string pass_on(std::vector<wire::message>& messages) {
     for (auto& msg : messages) {
       if (channel_->closing)
         return {};
@@ -189,13 +195,15 @@ private:
   }
 
   std::shared_ptr<channel> channel_;
+  std::vector<wire::message> heard_;
   launcher_callbacks on_;
 };
 
 class client final : public launcher {
 public:
-  client(std::shared_ptr<channel> to, launcher_callbacks on) : channel_{std::move(to)} {
-    thread_ = std::thread{reader{channel_, std::move(on)}};
+  client(std::shared_ptr<channel> to, std::vector<wire::message> heard, launcher_callbacks on)
+      : channel_{std::move(to)} {
+    thread_ = std::thread{reader{channel_, std::move(heard), std::move(on)}};
   }
   ~client() override { close(); }
   client(const client&) = delete;
@@ -298,7 +306,9 @@ public:
             "the launcher of " + options_.workspace.string()
             + " does not answer; look at consolidation/logs/launcher.log, then end it");
       for (auto& msg : messages)
-        if (auto error = take(msg))
+        if (complete_)
+          rest_.push_back(std::move(msg)); // A task ended meanwhile.
+        else if (auto error = take(msg))
           return error;
       if (ending_)
         return std::optional<launcher_link>{};
@@ -307,6 +317,9 @@ public:
       return error;
     return std::optional{std::move(link_)};
   }
+
+  /// What the launcher said after its greeting, in the same breath.
+  std::vector<wire::message> take_rest() { return std::move(rest_); }
 
 private:
   bool wait(clock::time_point deadline) const {
@@ -349,6 +362,7 @@ private:
   channel& channel_;
   const launcher_options& options_;
   launcher_link link_;
+  std::vector<wire::message> rest_;
   bool welcomed_ = false;
   bool complete_ = false;
   bool ending_ = false;
@@ -366,12 +380,14 @@ caf::expected<launcher_link> connect_launcher(const launcher_options& options,
   for (int attempt = 0; attempt < most_attempts; ++attempt) {
     if (auto socket = connect_in(folder.get())) {
       auto to = std::make_shared<channel>(std::move(socket));
-      auto link = greeting{*to, options}.run();
+      greeting greets{*to, options};
+      auto link = greets.run();
       if (!link)
         return link.error();
       if (*link) {
         (*link)->inventory.found = found;
-        (*link)->client = std::make_unique<client>(std::move(to), std::move(callbacks));
+        (*link)->client =
+            std::make_unique<client>(std::move(to), greets.take_rest(), std::move(callbacks));
         return std::move(**link);
       }
     } else if (errno == EAGAIN) {
