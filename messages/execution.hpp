@@ -133,6 +133,7 @@ bool inspect(Inspector& f, phase_error& x) {
 
 /// What is known of one phase; follows from its events alone. Small: there may be 100,000.
 struct phase_state {
+  static constexpr std::size_t max_errors = 20;
   phase_status status = phase_status::pending;
   std::uint32_t attempt = 0;     ///< The running or last attempt; 0 = never started.
   std::uint32_t retry_count = 0; ///< Retries that counted against max_retries.
@@ -141,7 +142,8 @@ struct phase_state {
   std::int64_t ended_us = 0;     ///< When the status was reached; 0 while in_progress.
   std::int64_t retry_at_us = 0;  ///< retry_wait: not before.
   bool criteria_met = false;
-  std::vector<phase_error> errors;
+  std::vector<phase_error> errors;  ///< The newest max_errors that were recorded.
+  std::uint32_t earlier_errors = 0; ///< Recorded before those; the event log has them.
   std::string detail; ///< JSON object: the last waiting/approved/failed/... event's data.
   std::string before; ///< JSON object: phase_started's fingerprints of the attempt.
   std::vector<std::string> done; ///< Ids of tasks that ended well in the current attempt.
@@ -156,8 +158,9 @@ bool inspect(Inspector& f, phase_state& x) {
       f.field("retry_count", x.retry_count), f.field("started_us", x.started_us),
       f.field("attempt_us", x.attempt_us), f.field("ended_us", x.ended_us),
       f.field("retry_at_us", x.retry_at_us), f.field("criteria_met", x.criteria_met),
-      f.field("errors", x.errors), f.field("detail", x.detail), f.field("before", x.before),
-      f.field("done", x.done), f.field("metadata", x.metadata));
+      f.field("errors", x.errors), f.field("earlier_errors", x.earlier_errors),
+      f.field("detail", x.detail), f.field("before", x.before), f.field("done", x.done),
+      f.field("metadata", x.metadata));
 }
 
 } // namespace aeo

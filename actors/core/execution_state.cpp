@@ -69,6 +69,11 @@ std::string text_of(const nlohmann::json& object, const char* key) {
 }
 
 void push_error(phase_state& p, const event& e, const nlohmann::json& data) {
+  if (p.errors.size() >= phase_state::max_errors) {
+    const auto kept = static_cast<std::ptrdiff_t>(phase_state::max_errors) - 1;
+    p.earlier_errors += static_cast<std::uint32_t>(p.errors.size() - (phase_state::max_errors - 1));
+    p.errors.erase(p.errors.begin(), p.errors.end() - kept);
+  }
   auto& error = p.errors.emplace_back();
   error.time_us = e.time_us;
   error.cls = text_of(data, "class");

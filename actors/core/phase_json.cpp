@@ -72,6 +72,7 @@ void append_metadata(std::string& out, const phase_state& p) {
   out += "\"aeo\":{\"attempt\":" + std::to_string(p.attempt);
   append_number(out, "attempt_us", p.attempt_us);
   append_number(out, "ended_us", p.ended_us);
+  append_number(out, "earlier_errors", p.earlier_errors);
   append_number(out, "retry_at_us", p.retry_at_us);
   if (!p.done.empty()) {
     out += ",\"done\":[";
@@ -251,6 +252,7 @@ private:
     p_.attempt = count(ours, "attempt");
     p_.attempt_us = integer(ours, "attempt_us");
     p_.ended_us = integer(ours, "ended_us");
+    p_.earlier_errors = count(ours, "earlier_errors");
     p_.retry_at_us = integer(ours, "retry_at_us");
     if (const auto* done = find(ours, "done"); done && done->is_array())
       for (const auto& task : *done)

@@ -230,11 +230,20 @@ progress_counts count_phases(const execution_state& state) {
   return result;
 }
 
+std::size_t count_earlier_errors(const execution_state& state) {
+  return std::accumulate(
+      state.phases.begin(), state.phases.end(), std::size_t{0},
+      [](std::size_t sum, const phase_state& p) { return sum + p.earlier_errors; });
+}
+
 std::optional<duration> worked(const report_input& in, phase_index i) {
   const auto& s = in.state.phases[i];
   if (s.started_us == 0 || !in.history || in.history->imported(i))
     return std::nullopt;
-  std::int64_t us = 0;
+  const auto before = in.history->attempts_before(i);
+  if (before.unmeasured > 0)
+    return std::nullopt;
+  auto us = before.worked_us;
   for (const auto& a : in.history->attempts(i)) {
     const auto until_us = a.ended_us > 0 ? a.ended_us : in.now_us;
     if (until_us < a.started_us)

@@ -43,6 +43,9 @@ struct progress_counts {
 };
 progress_counts count_phases(const execution_state&);
 
+/// Errors of all phases that are in the event log only.
+std::size_t count_earlier_errors(const execution_state&);
+
 /// How long the phase's attempts took together: without waits between them or for a person. An
 /// attempt that a later node took up counts until that node saw its end. Nullopt: it did not run,
 /// or nobody here measured it.

@@ -253,8 +253,14 @@ ordered_json phase_json(const report_input& in, phase_index i) {
       is_active(s.status) ? ordered_json() : seconds_or_null(s.started_us, s.ended_us);
   result["attempt"] = s.attempt;
   result["retry_count"] = s.retry_count;
-  if (in.history)
+  if (in.history) {
+    if (const auto before = in.history->attempts_before(i); before.count > 0)
+      result["earlier_attempts"] = {
+          {"count", before.count},
+          {"worked_seconds",
+           before.unmeasured > 0 ? ordered_json() : ordered_json(seconds(before.worked_us))}};
     result["attempts"] = attempts_json(in, i);
+  }
   result["approved"] = s.status == phase_status::approved;
   result["approval_criteria_met"] = s.criteria_met;
   result["criteria"] = lenient::array(detail, "criteria");
@@ -264,6 +270,8 @@ ordered_json phase_json(const report_input& in, phase_index i) {
   if (auto digest = lenient::text(detail, "digest"); !digest.empty())
     result["digest"] = digest;
   add_status_part(result, s, detail);
+  if (s.earlier_errors > 0)
+    result["earlier_errors"] = s.earlier_errors;
   result["errors"] = errors_json(s.errors);
   if (!s.metadata.empty())
     result["metadata"] = lenient::object(s.metadata);
@@ -398,10 +406,14 @@ void write_final_json(std::ostream& stream, const report_input& in) {
     out.member("mode", text_or_null(in.history->mode()));
     out.member("program", text_or_null(in.history->program()));
     out.member("sessions", sessions_json(*in.history));
+    if (const auto before = in.history->interventions_before(); before > 0)
+      out.member("earlier_interventions", before);
     out.member("interventions", interventions_json(in.history->interventions()));
     out.member("warnings", warnings_json(in.history->warnings()));
   }
   out.member("errors_by_class", errors_by_class(in.state));
+  if (const auto before = count_earlier_errors(in.state); before > 0)
+    out.member("earlier_errors", before);
   out.member("critical_path", path_json(in));
   out.member("next_steps", steps_json(in));
   out.begin_array("phases");

@@ -158,6 +158,12 @@ void write_outputs(std::ostream& out, const report_input& in, const ordered_json
 void write_tasks(std::ostream& out, const report_input& in, phase_index i) {
   if (!in.history)
     return;
+  if (const auto before = in.history->attempts_before(i); before.count > 0)
+    out << "- " << format_count(before.count) << " earlier attempts, "
+        << (before.unmeasured > 0
+                ? "not all of them measured"
+                : format_duration(duration{before.worked_us / 1000}) + " of work together")
+        << ": the event log has them\n";
   for (const auto& a : in.history->attempts(i)) {
     out << "- attempt " << a.attempt << ", " << short_time(a.started_us) << ", ";
     if (a.outcome == event_kind::phase_started)
@@ -200,6 +206,8 @@ void write_phase(std::ostream& out, const report_input& in, phase_index i) {
   write_tasks(out, in, i);
   write_checks(out, in, lenient::array(detail, "criteria"));
   write_outputs(out, in, lenient::array(detail, "outputs"));
+  if (s.earlier_errors > 0)
+    out << "- " << format_count(s.earlier_errors) << " earlier errors: the event log has them\n";
   for (const auto& e : s.errors)
     out << "- error at " << short_time(e.time_us) << ", attempt " << e.attempt << ", "
         << cell(in, e.cls) << ": " << cell(in, e.message) << "\n";
@@ -235,13 +243,13 @@ void write_people(std::ostream& out, const report_input& in) {
   const auto& list = in.history->interventions();
   if (!list.empty())
     out << "## Decisions of people\n\n| When | Who | What | Phase | Why |\n|---|---|---|---|---|\n";
-  for (std::size_t k = 0; k < std::min(list.size(), rows_limit); ++k)
-    out << "| " << short_time(list[k].time_us) << " | " << cell(in, list[k].by) << " | "
-        << cell(in, to_string(list[k].kind)) << " | " << cell(in, list[k].phase)
-        << (list[k].others > 0 ? " and " + format_count(list[k].others) + " more" : "") << " | "
-        << cell(in, list[k].reason) << " |\n";
-  if (list.size() > rows_limit)
-    out << "\n" << format_count(list.size() - rows_limit) << " more are in final_report.json.\n";
+  for (const auto& x : list)
+    out << "| " << short_time(x.time_us) << " | " << cell(in, x.by) << " | "
+        << cell(in, to_string(x.kind)) << " | " << cell(in, x.phase)
+        << (x.others > 0 ? " and " + format_count(x.others) + " more" : "") << " | "
+        << cell(in, x.reason) << " |\n";
+  if (const auto before = in.history->interventions_before(); before > 0)
+    out << "\n" << format_count(before) << " came before these: the event log has them.\n";
   if (!list.empty())
     out << "\n";
 }
@@ -265,6 +273,10 @@ void write_errors(std::ostream& out, const report_input& in) {
   for (const auto& [cls, n] : classes)
     out << "| " << cell(in, cls) << " | " << format_count(n.first) << " | "
         << format_count(n.second) << " |\n";
+  if (const auto before = count_earlier_errors(in.state); before > 0)
+    out << "\n"
+        << format_count(before)
+        << " earlier errors are not counted here: the event log has them.\n";
   out << "\n";
 }
 

@@ -45,8 +45,8 @@ bool is_person(std::string_view by) {
 }
 
 run_history::run_history(const plan& p, phase_lookup lookup)
-    : plan_(&p), lookup_(std::move(lookup)), last_attempt_(p.phases.size(), none),
-      last_task_(p.phases.size(), none), imported_(p.phases.size(), false) {}
+    : plan_(&p), lookup_(std::move(lookup)), attempts_(p.phases.size()), tasks_(p.phases.size()),
+      imported_(p.phases.size(), false) {}
 
 void run_history::add(const event& e) {
   goes_on_ = goes_on_ && e.kind == event_kind::phase_reset;
@@ -90,25 +90,43 @@ void run_history::on_execution(const event& e) {
 
 void run_history::on_attempt(phase_index p, const event& e) {
   if (e.kind == event_kind::phase_started) {
-    attempt_node node;
-    node.phase = p;
-    node.attempt = e.attempt;
-    node.started_us = e.time_us;
-    node.previous = last_attempt_[p];
-    last_attempt_[p] = static_cast<std::uint32_t>(attempts_.size());
-    attempts_.push_back(node);
+    attempt_record started;
+    started.phase = p;
+    started.attempt = e.attempt;
+    started.started_us = e.time_us;
+    attempts_.add(p, started);
     imported_[p] = false;
+    forget_oldest_attempt(p);
     return;
   }
   auto changes = status_after(e.kind);
-  if (!changes || last_attempt_[p] == none)
+  auto* last = attempts_.newest(p, [](const auto&) { return true; });
+  if (!changes || last == nullptr || !is_open_outcome(last->outcome))
     return;
-  auto& last = attempts_[last_attempt_[p]];
-  if (!is_open_outcome(last.outcome))
+  if (last->ended_us == 0)
+    last->ended_us = e.time_us;
+  last->outcome = e.kind;
+}
+
+/// One of more than are kept, with its tasks; what it took is still counted.
+void run_history::forget_oldest_attempt(phase_index p) {
+  std::uint32_t kept = 0;
+  const attempt_record* oldest = nullptr;
+  attempts_.visit(p, [&](const auto& a) {
+    ++kept;
+    oldest = &a;
+  });
+  if (kept <= kept_attempts)
     return;
-  if (last.ended_us == 0)
-    last.ended_us = e.time_us;
-  last.outcome = e.kind;
+  auto& before = before_[p];
+  ++before.count;
+  if (oldest->ended_us < oldest->started_us)
+    ++before.unmeasured;
+  else
+    before.worked_us += oldest->ended_us - oldest->started_us;
+  const auto attempt = oldest->attempt;
+  attempts_.drop_if(p, [oldest](const auto& a) { return &a == oldest; });
+  tasks_.drop_if(p, [attempt](const auto& t) { return t.attempt <= attempt; });
 }
 
 void run_history::on_task(phase_index p, const event& e) {
@@ -117,19 +135,16 @@ void run_history::on_task(phase_index p, const event& e) {
   if (def == defs.end())
     return; // A criteria command: its result is in the gate's evidence.
   auto task = static_cast<task_index>(def - defs.begin());
-  auto i = last_task_[p];
-  while (i != none && (tasks_[i].task != task || tasks_[i].attempt != e.attempt))
-    i = tasks_[i].previous;
-  if (i == none || (tasks_[i].finished && e.kind == event_kind::task_started)) {
-    task_node node;
-    node.phase = p;
-    node.attempt = e.attempt;
-    node.task = task;
-    node.previous = last_task_[p];
-    i = last_task_[p] = static_cast<std::uint32_t>(tasks_.size());
-    tasks_.push_back(node);
+  auto* found =
+      tasks_.newest(p, [&](const auto& t) { return t.task == task && t.attempt == e.attempt; });
+  if (found == nullptr || (found->finished && e.kind == event_kind::task_started)) {
+    task_record begun;
+    begun.phase = p;
+    begun.attempt = e.attempt;
+    begun.task = task;
+    found = &tasks_.add(p, begun);
   }
-  auto& node = tasks_[i];
+  auto& node = *found;
   if (e.kind == event_kind::task_started) {
     node.started_us = e.time_us;
     return;
@@ -197,22 +212,31 @@ void run_history::keep(intervention&& x) {
     }
   }
   goes_on_ = x.kind == event_kind::phase_reset;
+  if (interventions_.size() == kept_interventions) {
+    interventions_.erase(interventions_.begin());
+    ++interventions_before_;
+  }
   interventions_.push_back(std::move(x));
 }
 
 std::vector<attempt_record> run_history::attempts(phase_index p) const {
   std::vector<attempt_record> result;
-  for (auto i = last_attempt_.at(p); i != none; i = attempts_[i].previous)
-    result.push_back(attempts_[i]);
+  attempts_.visit(p, [&result](const auto& a) { result.push_back(a); });
   std::reverse(result.begin(), result.end());
   return result;
 }
 
+earlier_attempts run_history::attempts_before(phase_index p) const {
+  const auto found = before_.find(p);
+  return found == before_.end() ? earlier_attempts{} : found->second;
+}
+
 std::vector<task_record> run_history::tasks(phase_index p, std::uint32_t attempt) const {
   std::vector<task_record> result;
-  for (auto i = last_task_.at(p); i != none; i = tasks_[i].previous)
-    if (tasks_[i].attempt == attempt)
-      result.push_back(tasks_[i]);
+  tasks_.visit(p, [&](const auto& t) {
+    if (t.attempt == attempt)
+      result.push_back(t);
+  });
   std::reverse(result.begin(), result.end());
   return result;
 }

@@ -28,6 +28,7 @@ phase_state random_phase(std::mt19937_64& random) {
   p.criteria_met = random() % 2;
   for (auto n = random() % 3; n > 0; --n)
     p.errors.push_back({time(), "transient", any(texts), any(texts), 2});
+  p.earlier_errors = static_cast<std::uint32_t>(random() % 2 * 7);
   p.detail = any(objects);
   p.before = any(objects);
   for (auto n = random() % 3; n > 0; --n)

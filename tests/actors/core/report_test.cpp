@@ -286,6 +286,66 @@ TEST_CASE("how long a phase took is the sum of its attempts, not what lay betwee
   CHECK(worked(r.input(), 1) == duration{10'000});
 }
 
+TEST_CASE("of many attempts the newest are told one by one, the others as a sum") {
+  constexpr auto kept = run_history::kept_attempts;
+  sample_run r{diamond()};
+  r.on(0, event_kind::execution_started, {}, 0, R"({"user":"alice"})");
+  for (std::uint32_t n = 1; n <= kept + 30; ++n) {
+    const auto at = static_cast<std::int64_t>(n) * 10;
+    for (const char* id : {"0", "1"}) {
+      const auto task = std::string{"T"} + id;
+      r.on(at, event_kind::phase_started, id, n)
+          .on(at, event_kind::task_started, id, n, "{}", task);
+      r.on(at + 2, event_kind::task_finished, id, n, R"({"kind":"exited","code":1,"ok":false})",
+           task);
+      r.on(at + 2, event_kind::phase_failed, id, n, R"({"class":"transient","message":"no"})");
+      r.on(at + 9, event_kind::phase_reset, id, n, R"({"by":"alice","reason":"once more"})");
+    }
+  }
+  CHECK(worked(r.input(), 0) == duration{(kept + 30) * 2000});
+  const auto report = final_json(r, 1);
+  const auto& phase = report["phases"][0];
+  CHECK(phase["earlier_attempts"]["count"] == 30);
+  CHECK(phase["earlier_attempts"]["worked_seconds"] == 60);
+  REQUIRE(phase["attempts"].size() == kept);
+  CHECK(phase["attempts"][0]["attempt"] == 31);
+  for (const auto& attempt : phase["attempts"]) {
+    REQUIRE(attempt["tasks"].size() == 1);
+    CHECK(attempt["tasks"][0]["code"] == 1);
+  }
+  CHECK(phase["errors"].size() == phase_state::max_errors);
+  CHECK(phase["earlier_errors"] == kept + 30 - phase_state::max_errors);
+  CHECK(phase["errors"].back()["attempt"] == kept + 30);
+  CHECK(report["errors_by_class"]["transient"] == 2 * phase_state::max_errors);
+  CHECK(report["earlier_errors"] == 2 * (kept + 30 - phase_state::max_errors));
+  CHECK(report["interventions"].size() == 2 * (kept + 30));
+  const auto text = markdown(r, 1);
+  CHECK(contains(text, "- 30 earlier attempts, 1m00s of work together: the event log has them"));
+  CHECK(contains(text, "60 earlier errors are not counted here"));
+}
+
+TEST_CASE("one earlier attempt that was not measured leaves their sum unknown") {
+  sample_run r{diamond()};
+  r.on(1, event_kind::phase_started, "0", 1);
+  r.history.add({9, t0 + 90 * second, event_kind::execution_resumed, "", "", 0, "{}"});
+  for (std::uint32_t n = 2; n <= run_history::kept_attempts + 1; ++n)
+    r.history.add({9, t0 + 100 * second, event_kind::phase_started, "0", "", n, "{}"});
+  CHECK_FALSE(worked(r.input(), 0));
+  CHECK(final_json(r)["phases"][0]["earlier_attempts"]["worked_seconds"].is_null());
+  CHECK(contains(markdown(r), "- 1 earlier attempts, not all of them measured"));
+}
+
+TEST_CASE("of very many decisions the newest are told one by one") {
+  sample_run r{diamond()};
+  for (std::size_t n = 0; n < run_history::kept_interventions + 7; ++n)
+    r.history.add({9, t0 + static_cast<std::int64_t>(n) * second, event_kind::phase_skipped, "0",
+                   "", 1, R"({"by":"alice"})"});
+  const auto report = final_json(r);
+  CHECK(report["earlier_interventions"] == 7);
+  CHECK(report["interventions"].size() == run_history::kept_interventions);
+  CHECK(contains(markdown(r), "\n7 came before these: the event log has them."));
+}
+
 TEST_CASE("where the clock was set back, no time is claimed") {
   sample_run r{diamond()};
   r.on(1000, event_kind::phase_started, "0", 1);
