@@ -131,7 +131,7 @@ class run_history {
 public:
   /// Attempts of a phase, and interventions, that are kept: the event log has them all.
   static constexpr std::uint32_t kept_attempts = 20;
-  static constexpr std::size_t kept_interventions = 1000;
+  static constexpr std::size_t kept_interventions = 500;
 
   explicit run_history(const plan& p) : run_history(p, phase_lookup{p}) {}
   run_history(const plan&, phase_lookup);

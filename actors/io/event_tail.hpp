@@ -14,14 +14,14 @@ inline std::size_t size_of(const event& e) {
   return sizeof(event) + e.phase.size() + e.task.size() + e.data.size();
 }
 
-/// The newest events of a run, without gaps, at most 2 MiB of them. Full parts are packed, once for
-/// all who ask; an event takes about 7 bytes then, and packing it 0.3 us.
+/// The newest events of a run, without gaps: about 35,000, which take 256 KiB. Full parts are
+/// packed, once for all who ask; an event takes about 7 bytes then, and packing it 0.3 us.
 class event_tail {
 public:
   static constexpr std::size_t part_events = 500;
   static constexpr std::size_t part_bytes = std::size_t{256} * 1024;
   static constexpr std::size_t page_bytes = std::size_t{40} * 1024; ///< Unless one part is larger.
-  static constexpr std::size_t most_bytes = std::size_t{2} * 1024 * 1024;
+  static constexpr std::size_t most_bytes = std::size_t{256} * 1024;
   static constexpr std::size_t most_newest = 50;
 
   /// `head`: number of the newest event before.
