@@ -106,6 +106,8 @@ std::string print(const char* format, Args... args) {
 
 std::string format_duration(duration d) {
   auto ms = std::max<std::int64_t>(d.count(), 0);
+  if (ms < 100)
+    return print("%d ms", static_cast<int>(ms));
   if (ms < 10'000)
     return print("%d.%d s", static_cast<int>(ms / 1000), static_cast<int>(ms % 1000 / 100));
   auto s = static_cast<long long>(ms / 1000);

@@ -16,7 +16,7 @@ namespace aeo::core {
 /// Turns secrets into markers; an empty function masks nothing.
 using mask_function = std::function<std::string(std::string_view)>;
 
-/// "0.4 s", "12.3 s", "2m05s", "1h02m", "3d04h".
+/// "45 ms", "0.4 s", "12 s", "2m05s", "1h02m", "3d04h".
 std::string format_duration(duration);
 /// "412 B", "1.5 KiB", "20.0 MiB".
 std::string format_bytes(std::uint64_t);

@@ -251,7 +251,7 @@ TEST_CASE("an end of a process reads as a sentence") {
   auto x = exit_of(exit_kind::timed_out, 15);
   x.ended_us = 600'000'000;
   CHECK(describe(x) == "timed out after 10m00s");
-  CHECK(describe(exit_of(exit_kind::cancelled, 15)) == "cancelled after 0.0 s");
+  CHECK(describe(exit_of(exit_kind::cancelled, 15)) == "cancelled after 0 ms");
   CHECK(describe(exit_of(exit_kind::not_started, ENOENT, "command not found: foo"))
         == "could not start: command not found: foo");
   CHECK(describe(exit_of(exit_kind::not_started, EACCES, "not executable: foo"))

@@ -6,7 +6,9 @@ using namespace aeo;
 using namespace aeo::core;
 
 TEST_CASE("durations keep two units and never a wrong one") {
-  CHECK(format_duration(duration{0}) == "0.0 s");
+  CHECK(format_duration(duration{0}) == "0 ms");
+  CHECK(format_duration(duration{99}) == "99 ms");
+  CHECK(format_duration(duration{100}) == "0.1 s");
   CHECK(format_duration(duration{449}) == "0.4 s");
   CHECK(format_duration(duration{9'999}) == "9.9 s");
   CHECK(format_duration(duration{59'999}) == "59 s");
@@ -14,7 +16,7 @@ TEST_CASE("durations keep two units and never a wrong one") {
   CHECK(format_duration(duration{3'599'999}) == "59m59s");
   CHECK(format_duration(duration{3'600'000}) == "1h00m");
   CHECK(format_duration(duration{90'000'000}) == "1d01h");
-  CHECK(format_duration(duration{-5}) == "0.0 s");
+  CHECK(format_duration(duration{-5}) == "0 ms");
 }
 
 TEST_CASE("bytes and counts read as people write them") {
