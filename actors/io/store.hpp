@@ -11,6 +11,7 @@
 // or removed while no node ran: for these, compare head() with the one in execution_state.json, in
 // the reports and on GitHub.
 
+#include "config/plan.hpp"
 #include "messages/error.hpp"
 #include "messages/execution.hpp"
 
@@ -96,5 +97,9 @@ caf::expected<std::vector<past_execution>> past_executions(const std::filesystem
 /// but `except`. Writes nothing. No database: empty.
 caf::expected<std::map<std::string, std::int64_t>>
 typical_durations(const std::filesystem::path& file, const std::string& except = {});
+
+/// The same for each phase of the plan; 0: not known. Empty: there is nothing that can be read.
+std::vector<std::int64_t> typical_durations(const plan&, const std::filesystem::path& file,
+                                            const std::string& except = {});
 
 } // namespace aeo::io

@@ -116,4 +116,15 @@ typical_durations(const std::filesystem::path& file, const std::string& except) 
   return result;
 }
 
+std::vector<std::int64_t> typical_durations(const plan& p, const std::filesystem::path& file,
+                                            const std::string& except) {
+  std::vector<std::int64_t> result;
+  if (const auto typical = typical_durations(file, except))
+    for (const auto& phase : p.phases) {
+      const auto found = typical->find(phase.id);
+      result.push_back(found == typical->end() ? 0 : found->second);
+    }
+  return result;
+}
+
 } // namespace aeo::io

@@ -69,16 +69,6 @@ core::secret_mask mask_of(const fs::path& workspace) {
   return core::secret_mask{all};
 }
 
-phase_durations durations_of(const plan& p, const fs::path& file, const std::string& except) {
-  phase_durations result;
-  if (const auto typical = io::typical_durations(file, except))
-    for (const auto& phase : p.phases) {
-      const auto found = typical->find(phase.id);
-      result.push_back(found == typical->end() ? 0 : found->second);
-    }
-  return result;
-}
-
 /// Events of phases that the plan lost since are passed over, as a resume does.
 caf::error replay(io::event_store& store, const run_context& context, core::execution_state& state,
                   io::event_tail& newest) {
@@ -126,7 +116,7 @@ caf::expected<std::unique_ptr<stored_run>> stored_run::open(const fs::path& work
     return err;
   state.chain_head = (*store)->head();
   std::unique_ptr<stored_run> result{new stored_run};
-  const auto typical = durations_of(*the_plan, file, context.execution);
+  const auto typical = io::typical_durations(*the_plan, file, context.execution);
   result->view_ = core::make_run_view(*the_plan, state, typical, state.updated_us, 0,
                                       std::numeric_limits<std::size_t>::max());
   result->view_.workspace = context.workspace.string();

@@ -36,17 +36,6 @@ std::string address_of(caf::actor_system& system, const caf::node_id& node) {
   return result;
 }
 
-phase_durations durations_of(const plan& p, const std::filesystem::path& file,
-                             const std::string& except) {
-  phase_durations result;
-  if (auto typical = io::typical_durations(file, except))
-    for (const auto& phase : p.phases) {
-      const auto found = typical->find(phase.id);
-      result.push_back(found == typical->end() ? 0 : found->second);
-    }
-  return result;
-}
-
 /// What the node shows: its certificate made anew in time, however long the node runs. Only CAF's
 /// I/O thread asks.
 class own_keys {
@@ -144,7 +133,7 @@ std::unique_ptr<remote_service> remote_access::service(caf::actor_system& system
   result->archive.open = [file = database_file(o)] { return io::open_store_read_only(file); };
   result->archive.typical = [file = database_file(o), execution = s.context->execution,
                              shared = c.the_plan] {
-    return durations_of(*shared, file, execution);
+    return io::typical_durations(*shared, file, execution);
   };
   result->archive.executions = [file = database_file(o)] {
     constexpr std::size_t newest = 50;

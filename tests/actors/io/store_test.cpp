@@ -371,4 +371,9 @@ TEST_CASE("the time of earlier runs is the median over approved attempts without
   CHECK(*durations == std::map<std::string, std::int64_t>{{"a", 200}});
   CHECK(io::typical_durations(f.file, "e1")->at("a") == 200);
   CHECK(io::typical_durations(f.file, "e2")->at("a") == 300);
+  plan p;
+  for (const char* id : {"b", "a"})
+    p.phases.emplace_back().id = id;
+  CHECK(io::typical_durations(p, f.file) == std::vector<std::int64_t>{0, 200});
+  CHECK(io::typical_durations(p, f.dir / "none").size() == 2);
 }
