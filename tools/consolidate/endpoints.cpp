@@ -52,6 +52,17 @@ bool has(const std::unique_ptr<re2::RE2>& expression, std::string_view text) {
   return re2::RE2::PartialMatch({text.data(), text.size()}, *expression);
 }
 
+/// Languages whose functions call each other by name are one.
+std::string_view family_of(std::string_view language) {
+  if (language == "TypeScript" || language == "Vue" || language == "Svelte")
+    return "JavaScript";
+  if (language == "Kotlin" || language == "Scala")
+    return "Java";
+  if (language == "C++" || language == "C header")
+    return "C";
+  return language;
+}
+
 /// One code file, kept while its repository is looked at.
 struct code_file {
   std::size_t file = 0;
@@ -256,7 +267,8 @@ private:
               return;
             for (const auto& id : found->second) {
               const auto& function = code_[id.code].functions[id.function];
-              const bool enter = !past_routes || !registers(id);
+              const bool enter =
+                  family(id.code) == family(part.code) && (!past_routes || !registers(id));
               if (enter && seen.insert(&function).second)
                 parts.push_back(
                     {id.code, function.first, std::min(function.last, function.first + 200)});
@@ -266,6 +278,10 @@ private:
       }
     }
     return parts;
+  }
+
+  std::string_view family(std::size_t c) const {
+    return family_of(all_.files[code_[c].file].facts.language);
   }
 
   bool registers(const function_id& id) const {
@@ -281,7 +297,7 @@ private:
                      const std::unique_ptr<re2::RE2>& expression) const {
     for (const auto& part : parts) {
       if (const auto line = region_line(part, expression); line != 0)
-        return {code_[part.code].file, line, true};
+        return {code_[part.code].file, line, true, false};
     }
     return {};
   }
@@ -321,7 +337,11 @@ private:
     const auto everywhere = closure(shared, true);
     const auto guarded = [&](const std::unique_ptr<re2::RE2>& expression) {
       auto place = search(parts, expression);
-      return place.found ? place : search(everywhere, expression);
+      if (!place.found) {
+        place = search(everywhere, expression);
+        place.shared = place.found;
+      }
+      return place;
     };
     item.authentication = guarded(guards_.authentication);
     item.rate_limit = guarded(guards_.rate_limit);

@@ -13,10 +13,12 @@ struct guard_place {
   std::size_t file = 0; ///< index in survey::files
   std::uint32_t line = 0;
   bool found = false;
+  bool shared = false; ///< Not in what the endpoint runs, but before some or all endpoints.
 };
 
 /// An HTTP endpoint that the code registers, and what guards it: the code of its handler, and what
-/// that calls by name in the same repository, a few steps deep.
+/// that calls by name in the same repository and language, a few steps deep; or a middleware of the
+/// repository, whose reach is not looked into.
 struct endpoint {
   std::size_t file = 0; ///< index in survey::files
   std::uint32_t line = 0;

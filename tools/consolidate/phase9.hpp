@@ -13,11 +13,12 @@ step_result webhook_validation_n8n(const step_context& context);
 /// `files_scanned history{} secrets_total in_tree history_only not_scanned[]`; a finding also has
 /// `found_in commit encoding fingerprint length places migrate_to`.
 step_result secrets_migration(const step_context& context);
-/// `endpoints_total protected unprotected endpoints[]`
+/// `endpoints_total protected protected_by_middleware unprotected endpoints[]`; what guards one
+/// says `through` what: its `handler`, or a `middleware`, whose reach is not measured.
 step_result rate_limiting(const step_context& context);
 /// `configured_places permissive`
 step_result cors_config(const step_context& context);
-/// `endpoints_total public protected unprotected endpoints[]`
+/// `endpoints_total public protected protected_by_middleware unprotected endpoints[]`
 step_result auth_implementation(const step_context& context);
 /// All findings of the six, with those of risky calls and file modes: `sources[] findings[]`.
 step_result security_audit_report(const step_context& context);

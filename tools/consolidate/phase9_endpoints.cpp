@@ -17,7 +17,25 @@ std::string shown_endpoint(const endpoint& item) {
 }
 
 ordered guard_json(const survey& all, const guard_place& place) {
-  return place.found ? place_json(all, place.file, place.line) : ordered();
+  if (!place.found)
+    return {};
+  auto result = place_json(all, place.file, place.line);
+  result["through"] = place.shared ? "middleware" : "handler";
+  return result;
+}
+
+/// That a middleware is there does not say which endpoints it comes before.
+void add_reach(ordered& document, std::size_t by_middleware, const char* what) {
+  document["protected_by_middleware"] = by_middleware;
+  if (by_middleware > 0)
+    document["not_measured"] = {std::to_string(by_middleware) + " of the endpoints that count as "
+                                + what
+                                + " do so by a middleware of their repository: whether it "
+                                  "comes before them was not measured (`through`)"};
+}
+
+std::string by_middleware_text(std::size_t count) {
+  return count == 0 ? std::string{} : " (" + std::to_string(count) + " by a middleware)";
 }
 
 ordered endpoint_json(const survey& all, const endpoint& item) {
@@ -142,6 +160,7 @@ step_result rate_limiting(const step_context& context) {
   finding_list findings(context.config.security);
   ordered list = ordered::array();
   std::size_t limited = 0;
+  std::size_t shared = 0;
   std::size_t open = 0;
   for (const auto& item : find_endpoints(context, all, rules)) {
     auto entry = endpoint_json(all, item);
@@ -150,6 +169,7 @@ step_result rate_limiting(const step_context& context) {
     entry["rate_limit"] = guard_json(all, item.rate_limit);
     list.push_back(entry);
     limited += item.rate_limit.found ? 1 : 0;
+    shared += item.rate_limit.shared ? 1 : 0;
     if (item.rate_limit.found || item.is_public)
       continue;
     ++open;
@@ -162,9 +182,11 @@ step_result rate_limiting(const step_context& context) {
                    {"public_without_limit", list.size() - limited - open},
                    {"unprotected", open},
                    {"endpoints", list}};
+  add_reach(document, shared, "limited");
   findings.write(document);
   return {document, std::to_string(limited) + " of " + std::to_string(list.size())
-                        + " endpoints have a rate limit, " + std::to_string(open) + " need one"};
+                        + " endpoints have a rate limit" + by_middleware_text(shared) + ", "
+                        + std::to_string(open) + " need one"};
 }
 
 step_result auth_implementation(const step_context& context) {
@@ -173,6 +195,7 @@ step_result auth_implementation(const step_context& context) {
   finding_list findings(context.config.security);
   ordered list = ordered::array();
   std::size_t guarded = 0;
+  std::size_t shared = 0;
   std::size_t open = 0;
   for (const auto& item : find_endpoints(context, all, rules)) {
     const auto& place = item.authentication.found ? item.authentication : item.signature;
@@ -182,6 +205,7 @@ step_result auth_implementation(const step_context& context) {
     entry["authentication"] = guard_json(all, place);
     list.push_back(entry);
     guarded += place.found ? 1 : 0;
+    shared += place.shared ? 1 : 0;
     // A webhook without a signature is a finding of its own kind already.
     if (place.found || item.is_public || !item.webhook.empty())
       continue;
@@ -197,9 +221,11 @@ step_result auth_implementation(const step_context& context) {
                    {"public_or_webhook", list.size() - guarded - open},
                    {"unprotected", open},
                    {"endpoints", list}};
+  add_reach(document, shared, "guarded");
   findings.write(document);
   return {document, std::to_string(guarded) + " of " + std::to_string(list.size())
-                        + " endpoints ask who calls, " + std::to_string(open) + " need to"};
+                        + " endpoints ask who calls" + by_middleware_text(shared) + ", "
+                        + std::to_string(open) + " need to"};
 }
 
 } // namespace aeo::consolidate

@@ -184,7 +184,28 @@ TEST_CASE("express, flask and n8n workflows are judged too") {
   const auto cors = run_security(ws, "cors-config");
   CHECK(cors["permissive"] == 1);
   CHECK(cors["findings"][0]["line"] == 6);
-  CHECK(run_security(ws, "rate-limiting")["unprotected"] == 0);
+  const auto limits = run_security(ws, "rate-limiting");
+  CHECK(limits["unprotected"] == 0);
+  CHECK(limits["protected_by_middleware"] == limits["endpoints_total"]);
+  CHECK(limits["endpoints"][0]["rate_limit"]["through"] == "middleware");
+  CHECK(limits["not_measured"].size() == 1);
+  const auto auth = run_security(ws, "auth-implementation");
+  CHECK(auth["protected_by_middleware"] == 0);
+  CHECK_FALSE(auth.contains("not_measured"));
+}
+
+TEST_CASE("a guard of the same name in another language guards nothing") {
+  temporary_workspace ws;
+  ws.start("app");
+  ws.write("app/a.py", "@app.route('/orders', methods=['POST'])\ndef add():\n    provide(order)\n");
+  ws.write("app/B.java", "class B {\n  void provide(Order o) {\n    checkToken(o);\n  }\n}\n");
+  ws.commit("app", "first");
+  CHECK(run_security(ws, "auth-implementation")["unprotected"] == 1);
+  ws.write("app/c.py", "def provide(order):\n    check_token(order)\n");
+  ws.commit("app", "second");
+  const auto auth = run_security(ws, "auth-implementation");
+  CHECK(auth["unprotected"] == 0);
+  CHECK(auth["endpoints"][0]["authentication"]["through"] == "handler");
 }
 
 TEST_CASE("the report holds every finding of its parts, and the summary counts them") {
