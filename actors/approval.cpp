@@ -85,15 +85,24 @@ caf::result<verdict> approval_state::begin(review_request request) {
   if (core::has_empty_gate(phase))
     return judge(phase, core::evaluate(phase, request.before, {}, *deps->files), deps->manual,
                  request.waited, deps->context->now_us());
+  // First, for a promise takes the sender with it.
+  const auto& asker = self->current_sender();
+  const auto by_person = asker != nullptr && asker->get() == self;
+  auto promise = self->make_response_promise<verdict>();
+  const auto add = [&](review& r) { (by_person ? r.people : r.promises).push_back(promise); };
+  const std::pair key{phase.id, request.attempt};
+  if (const auto found = reviews.find(key); found != reviews.end()) {
+    add(found->second); // Its checks run already; they run once.
+    return promise;
+  }
   review next;
   next.request = std::move(request);
-  next.promise = self->make_response_promise<verdict>();
-  auto promise = next.promise;
+  add(next);
   run_commands(next, phase);
   if (next.missing == 0)
     evaluate(std::move(next));
   else
-    reviews.insert_or_assign({phase.id, next.request.attempt}, std::move(next));
+    reviews.emplace(key, std::move(next));
   return promise;
 }
 
@@ -140,17 +149,37 @@ void approval_state::command_ended(const task_exit& exit) {
   auto cancelled = std::ranges::any_of(done.results, [](const core::command_result& c) {
     return c.exit.kind == exit_kind::cancelled;
   });
-  if (cancelled)
-    abandoned.push_back(std::move(done.promise));
-  else
+  if (!cancelled) {
     evaluate(std::move(done));
+    return;
+  }
+  std::ranges::move(done.promises, std::back_inserter(abandoned));
+  for (auto& promise : done.people)
+    promise.deliver(caf::make_error(ec::wrong_state,
+                                    "the check of its criteria was ended before it was through: "
+                                    "ask again"));
 }
 
 void approval_state::evaluate(review&& r) {
   auto judge = deps->detached
                    ? self->spawn<caf::detached>(judge_gate, deps, r.request, std::move(r.results))
                    : self->spawn(judge_gate, deps, r.request, std::move(r.results));
-  r.promise.delegate(judge, atom::review_v);
+  auto all = std::move(r.promises);
+  std::ranges::move(r.people, std::back_inserter(all));
+  if (all.size() == 1) {
+    all.front().delegate(judge, atom::review_v);
+    return;
+  }
+  self->request(judge, caf::infinite, atom::review_v)
+      .then(
+          [all](const verdict& v) mutable {
+            for (auto& promise : all)
+              promise.deliver(v);
+          },
+          [all](const caf::error& err) mutable {
+            for (auto& promise : all)
+              promise.deliver(err);
+          });
 }
 
 void approval_state::hear(const event_batch& batch) {
@@ -170,7 +199,7 @@ caf::result<std::string> approval_state::act(const operator_decision& decision) 
   auto i = (*deps->context->lookup)(id);
   if (i == core::phase_lookup::npos)
     return caf::make_error(ec::not_found, "the plan has no phase " + id);
-  if (!deciding.insert(i).second)
+  if (!deciding.emplace(i, 0).second)
     return caf::make_error(ec::wrong_state,
                            "another decision on phase " + id + " is being looked at: ask again");
   auto promise = self->make_response_promise<std::string>();
@@ -192,6 +221,7 @@ void approval_state::decide(phase_index i, const phase_state& p, const operator_
                             answer promise) {
   const auto& id = decision.request.phase;
   const auto approves = decision.request.command == control_command::approve;
+  deciding[i] = p.attempt;
   if (approves && p.status == phase_status::failed) {
     override_failed(i, p, decision, promise);
   } else if (p.status != phase_status::waiting_approval) {
@@ -257,7 +287,8 @@ void approval_state::approve_waiting(phase_index i, const phase_state& p,
       .then([this, i, decision, promise,
              waited = p.detail](const verdict& v) { count_voice(i, waited, v, decision, promise); },
             [this, i, promise](const caf::error& err) {
-              refuse(i, promise, ec::internal, message_of(err));
+              refuse(i, promise, err == ec::wrong_state ? ec::wrong_state : ec::internal,
+                     message_of(err));
             });
 }
 
@@ -277,9 +308,7 @@ void approval_state::count_voice(phase_index i, const std::string& waiting_data,
                       + "; retry it, or put right what was changed");
   if (v.kind == verdict_kind::waiting && core::read_waiting(v.detail).digest != gate.digest) {
     // What is there now is what the next one reviews.
-    event_batch batch;
-    batch.push_back(deps->context->event_of(event_kind::phase_waiting, i, v.detail));
-    self->send(deps->store, atom::record_v, std::move(batch));
+    propose(deps->context->event_of(event_kind::phase_waiting, i, v.detail), deciding[i]);
     return refuse(i, promise, ec::wrong_state,
                   "the outputs of phase " + id
                       + " have changed since they were judged: the evidence was taken anew and "
@@ -304,6 +333,7 @@ void approval_state::settle(phase_index i, const operator_decision& decision, ev
                             std::string data, std::string text, answer promise) {
   event_batch batch;
   batch.push_back(deps->context->event_of(kind, i, std::move(data)));
+  batch.back().attempt = deciding[i]; // Should the phase run again meanwhile, it is not about that.
   batch.push_back(core::make_audit(decision, true, text, deps->context->now_us()));
   self->request(deps->store, caf::infinite, atom::record_v, std::move(batch))
       .then(
@@ -349,14 +379,25 @@ void approval_state::deadline_passed(phase_index i, std::int64_t deadline_us) {
           return;
         const auto rejects = policy_of(i).on_deadline == deadline_action::reject;
         const auto text = "nobody decided until " + core::format_time(deadline_us);
-        event_batch batch;
-        batch.push_back(
-            rejects ? deps->context->event_of(event_kind::phase_rejected, i,
-                                              core::decision_data("deadline", text))
-                    : deps->context->event_of(event_kind::note, i,
-                                              core::warning_data(text + "; it goes on waiting")));
-        self->send(deps->store, atom::record_v, std::move(batch));
+        propose(rejects ? deps->context->event_of(event_kind::phase_rejected, i,
+                                                  core::decision_data("deadline", text))
+                        : deps->context->event_of(
+                            event_kind::note, i, core::warning_data(text + "; it goes on waiting")),
+                p.attempt);
       });
+}
+
+/// A person who decided in the same moment comes first.
+void approval_state::propose(event&& e, std::uint32_t attempt) {
+  e.attempt = attempt;
+  event_batch batch;
+  batch.push_back(std::move(e));
+  self->request(deps->store, caf::infinite, atom::record_v, std::move(batch))
+      .then([] {},
+            [this](const caf::error& err) {
+              if (err != ec::wrong_state)
+                self->quit(err);
+            });
 }
 
 approval_actor::behavior_type approval(approval_actor::stateful_pointer<approval_state> self,

@@ -33,7 +33,9 @@ struct approval_state {
     review_request request;
     std::vector<core::command_result> results;
     std::size_t missing = 0; ///< Commands that still run.
-    caf::typed_response_promise<verdict> promise;
+    /// The phase that asks for its verdict and, in the same moment, people who approve.
+    std::vector<caf::typed_response_promise<verdict>> promises;
+    std::vector<caf::typed_response_promise<verdict>> people;
   };
 
   approval_actor::pointer self = nullptr;
@@ -41,7 +43,8 @@ struct approval_state {
   std::map<std::pair<std::string, std::uint32_t>, review> reviews; ///< By phase id and attempt.
   std::vector<caf::typed_response_promise<verdict>> abandoned;     ///< Their check was cancelled.
 
-  std::set<phase_index> deciding;                ///< A decision on them is being looked at.
+  std::map<phase_index, std::uint32_t>
+      deciding; ///< Decisions that are being looked at: the attempt.
   std::map<phase_index, std::int64_t> deadlines; ///< The one that its timer is for.
 
   caf::result<verdict> begin(review_request request);
@@ -62,6 +65,7 @@ private:
               answer);
   bool is_too_late(phase_index, std::int64_t deadline_us) const;
   void arm(phase_index, std::int64_t deadline_us);
+  void propose(event&&, std::uint32_t attempt);
   void deadline_passed(phase_index, std::int64_t deadline_us);
   void run_commands(review&, const phase_def&);
   void evaluate(review&&);

@@ -116,6 +116,10 @@ void executor_state::cancel(const task_key& key) {
     end_task(found, make_exit(key, exit_kind::cancelled, "cancelled before it was started"));
     return;
   }
+  // What is to follow a task that is being ended is not to follow any more.
+  if (auto next = std::exchange(found->second.next, {}))
+    self->send(next->second,
+               make_exit(key, exit_kind::cancelled, "cancelled before it was started"));
   if (client)
     std::ignore = client->cancel({key});
 }

@@ -51,6 +51,8 @@ void phase_actor_state::finish(event&& e) {
 }
 
 void phase_actor_state::fail_on_error(const caf::error& err) {
+  if (judging && err == ec::wrong_state)
+    return; // A person decided in the same moment; the trigger hears of it and ends this actor.
   self->quit(err);
 }
 
@@ -69,6 +71,8 @@ bool phase_actor_state::needs_done(const task_def& task) const {
 }
 
 void phase_actor_state::start() {
+  if (cancelled)
+    return; // Its turn came in the same moment; the last word is said.
   ++attempt;
   ended = false;
   failure.reset();
@@ -148,7 +152,10 @@ void phase_actor_state::heard_exit(const task_exit& exit) {
   auto i = static_cast<task_index>(found - tasks.begin());
   event_batch batch;
   batch.push_back(make_event(event_kind::task_finished, found->id, core::finished_data(exit)));
-  if (stages[i] == stage::repeating && !cancelled) {
+  // What nobody here has cancelled a node before us has, which did not come to its end: the task
+  // did not fail.
+  if ((stages[i] == stage::repeating || exit.kind == exit_kind::cancelled) && !cancelled) {
+    stages[i] = stage::repeating;
     repeat_when_durable(i, std::move(batch));
     return;
   }
@@ -215,6 +222,7 @@ void phase_actor_state::review() {
 }
 
 void phase_actor_state::judged(const verdict& v) {
+  judging = true;
   switch (v.kind) {
   case verdict_kind::approved:
     finish(make_event(event_kind::phase_approved, {}, v.detail));
@@ -223,7 +231,9 @@ void phase_actor_state::judged(const verdict& v) {
     finish(make_event(event_kind::phase_failed, {}, v.detail));
     break;
   case verdict_kind::waiting:
-    record(make_event(event_kind::phase_waiting, {}, v.detail));
+    self->request(deps->store, caf::infinite, atom::record_v,
+                  with_held(make_event(event_kind::phase_waiting, {}, v.detail)))
+        .then([] {}, [this](const caf::error& err) { fail_on_error(err); });
     break;
   }
 }
@@ -382,13 +392,19 @@ void phase_actor_state::restore_task(const phase_origin& origin, task_index i) {
     return;
   }
   auto recorded = std::ranges::find(origin.failed, key, &task_exit::key);
-  // A task that was ended to be run again did not fail.
-  if (recorded != origin.failed.end() && !(rerun && recorded->kind == exit_kind::cancelled)) {
-    stages[i] = task.continue_on_error ? stage::done : stage::failed;
-    if (!task.continue_on_error && !failure)
+  // A task that a node ended, to run it again or because it stopped, did not fail. One whose
+  // outcome was lost did, where the plan says so (on_crash: fail); the log has it as cancelled,
+  // too.
+  if (recorded != origin.failed.end()
+      && (recorded->kind != exit_kind::cancelled || task.on_crash == crash_policy::fail)) {
+    const auto passes = task.continue_on_error && recorded->kind != exit_kind::cancelled;
+    stages[i] = passes ? stage::done : stage::failed;
+    if (!passes && !failure)
       failure = *recorded;
     return;
   }
+  if (recorded != origin.failed.end())
+    return; // It runs again.
   auto known = std::ranges::find(origin.ended, key, &task_exit::key);
   if (known != origin.ended.end() && known->kind != exit_kind::lost) {
     stages[i] = stage::running;
@@ -409,14 +425,21 @@ void phase_actor_state::outcome_lost(task_index i) {
     asking = task.id;
     return;
   }
-  stages[i] = stage::running;
   task_exit exit;
   exit.key = {def().id, task.id, attempt};
-  exit.kind = task.on_crash == crash_policy::fail ? exit_kind::cancelled : exit_kind::lost;
   exit.started_us = exit.ended_us = deps->context->now_us();
-  exit.detail = task.on_crash == crash_policy::fail
-                    ? "outcome lost: the node died while it ran (on_crash: fail)"
-                    : "the node died while it ran and its outcome is unknown";
+  if (task.on_crash == crash_policy::fail) {
+    exit.kind = exit_kind::cancelled;
+    exit.detail = "outcome lost: the node died while it ran (on_crash: fail)";
+    stages[i] = stage::failed;
+    if (!failure)
+      failure = exit;
+    record(make_event(event_kind::task_finished, task.id, core::finished_data(exit)));
+    return;
+  }
+  stages[i] = stage::running;
+  exit.kind = exit_kind::lost;
+  exit.detail = "the node died while it ran and its outcome is unknown";
   self->send(self, exit);
 }
 

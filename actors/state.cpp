@@ -59,21 +59,31 @@ void state_state::watch_clock() {
 }
 
 caf::error state_state::take(const event_batch& batch) {
-  std::vector<std::pair<phase_index, phase_status>> undo;
+  std::vector<std::pair<phase_index, accepted_phase>> undo;
   for (const auto& e : batch) {
     auto to = core::status_after(e.kind);
     if (!to)
       continue;
     auto index = (*context->lookup)(e.phase);
     auto known = index != core::phase_lookup::npos;
-    if (known && core::can_transition(accepted[index], *to)) {
+    const auto starts = *to == phase_status::in_progress;
+    const auto fits = known && core::can_transition(accepted[index].status, *to);
+    const auto stale = fits && !starts && e.attempt != 0 && e.attempt != accepted[index].attempt;
+    if (fits && !stale) {
       undo.emplace_back(index, accepted[index]);
-      accepted[index] = *to;
+      accepted[index].status = *to;
+      if (starts)
+        accepted[index].attempt = e.attempt;
       continue;
     }
     for (auto i = undo.rbegin(); i != undo.rend(); ++i)
       accepted[i->first] = i->second;
-    auto from = known ? to_string(accepted[index]) : std::string_view{"unknown"};
+    if (stale)
+      return caf::make_error(ec::wrong_state, "phase " + e.phase + " is at attempt "
+                                                  + std::to_string(accepted[index].attempt)
+                                                  + ": this was about attempt "
+                                                  + std::to_string(e.attempt));
+    auto from = known ? to_string(accepted[index].status) : std::string_view{"unknown"};
     return caf::make_error(ec::wrong_state, "phase " + e.phase + " is " + std::string{from}
                                                 + ": it cannot become "
                                                 + std::string{to_string(*to)});
@@ -239,7 +249,7 @@ state_actor::behavior_type state(state_actor::stateful_pointer<state_state> self
   st.commit_interval = commit_interval;
   st.current = std::move(initial);
   for (const auto& phase : st.current.phases)
-    st.accepted.push_back(phase.status);
+    st.accepted.push_back({phase.status, phase.attempt});
   return {
       [self](atom::record, event_batch& batch) { return self->state.record(std::move(batch)); },
       [self](atom::subscribe, const event_listener_actor& listener) {

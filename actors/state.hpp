@@ -28,9 +28,13 @@ struct state_state {
   supervisor_actor boss;
   std::function<std::string(std::string_view)> mask; ///< Null: nothing is secret.
 
-  core::execution_state current;      ///< As of the last commit.
-  snapshot_ptr copy;                  ///< Of `current`, if somebody has asked since.
-  std::vector<phase_status> accepted; ///< As of the last event taken, by phase_index.
+  core::execution_state current; ///< As of the last commit.
+  snapshot_ptr copy;             ///< Of `current`, if somebody has asked since.
+  struct accepted_phase {
+    phase_status status = phase_status::pending;
+    std::uint32_t attempt = 0;
+  };
+  std::vector<accepted_phase> accepted; ///< As of the last event taken, by phase_index.
 
   event_batch gathered;
   std::vector<caf::typed_response_promise<void>> gathered_promises;

@@ -278,18 +278,39 @@ void supervisor_state::done(const run_outcome& outcome) {
 
 /// The trigger says again when it is done after a person has changed something.
 void supervisor_state::end_or_wait(const run_outcome& outcome, const core::execution_state& s) {
+  if (const auto next = std::exchange(newer, {})) { // Somebody changed something, or a signal came.
+    ending = false;
+    return done(*next);
+  }
   const auto shut = std::ranges::any_of(s.phases, is_shut, &phase_state::status);
   const auto helpless = outcome.interrupted || outcome.configuration || outcome.stuck;
   if (!deps->wait || helpless || !(outcome.waiting || shut)) {
-    conclude(outcome, s);
+    close(outcome);
     return;
   }
   ending = false;
-  if (const auto next = std::exchange(newer, {})) // Somebody changed something, or a signal came.
-    return done(*next);
   self->send(reporter_, atom::say_v,
              "nothing goes on without a person: waiting (--wait); see what for with aeo-control "
              "status, then approve, reject, retry or skip; SIGINT ends the node");
+}
+
+/// From here on nothing is decided any more, unless something was in this moment.
+void supervisor_state::close(const run_outcome& outcome) {
+  auto fail_on_error = [this](const caf::error& err) {
+    fail(message_of(err), exit_code::internal);
+  };
+  self->request(trigger_, caf::infinite, atom::finish_v)
+      .then(
+          [this, outcome, fail_on_error](bool closed) {
+            const auto last = std::exchange(newer, {}).value_or(outcome);
+            if (!closed) {
+              ending = false; // The trigger says again when it is done.
+              return;
+            }
+            self->request(store, end_patience, atom::get_v)
+                .then([this, last](const snapshot_ptr& s) { conclude(last, *s); }, fail_on_error);
+          },
+          fail_on_error);
 }
 
 void supervisor_state::conclude(const run_outcome& outcome, const core::execution_state& s) {
@@ -318,6 +339,7 @@ void supervisor_state::conclude(const run_outcome& outcome, const core::executio
 }
 
 void supervisor_state::record_end(int code, overall_status status, const std::string& reason) {
+  concluding = true;
   event_batch batch;
   batch.push_back({.time_us = deps->context->now_us(),
                    .kind = event_kind::execution_ended,
@@ -425,6 +447,8 @@ void supervisor_state::interrupt(int signo) {
          exit_code::interrupted);
     return;
   }
+  if (concluding)
+    return; // How the run ends is said already.
   if (!trigger_) {
     fail(signal_name(signo)
              + ": leaving before anything was started; tasks of an earlier node go "

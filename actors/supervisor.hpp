@@ -95,6 +95,7 @@ struct supervisor_state {
   bool stalled = false;
   bool ending = false;
   std::optional<run_outcome> newer; ///< What the trigger said while we were ending.
+  bool concluding = false;          ///< The end of the run is being recorded.
   bool over = false;
   bool saying_farewell = false; ///< All is done and stored: a signal cuts what is said to others.
   int ended_with = 0;           ///< Then: the exit code.
@@ -116,6 +117,7 @@ private:
   event_batch unrecorded_starts(const launcher_inventory&) const;
   void take_over(launcher_inventory&&);
   phase_factory make_phase_factory();
+  void close(const run_outcome&);
   void conclude(const run_outcome&, const core::execution_state&);
   void record_end(int exit_code, overall_status, const std::string& reason);
   void report(int exit_code);

@@ -27,6 +27,7 @@ bool is_configuration_error(const event& e) {
 
 void trigger_state::restore(const core::execution_state& initial) {
   status.reserve(initial.phases.size());
+  queued.resize(initial.phases.size());
   for (phase_index i = 0; i < initial.phases.size(); ++i) {
     const auto& saved = initial.phases[i];
     // Its actor has a waiting gate judged again: until then it is under way.
@@ -71,6 +72,7 @@ void trigger_state::proceed() {
   while (may_start() && running.size() < slots && !ready.empty()) {
     auto next = ready.front();
     ready.pop_front();
+    queued[next] = false;
     running.insert(next);
     reported = false;
     self->send(phase(next), atom::start_v);
@@ -112,7 +114,7 @@ void trigger_state::hear(const event& e) {
   // It wanted a slot, and a person decided otherwise.
   if ((from == phase_status::pending || from == phase_status::retry_wait)
       && *to != phase_status::in_progress)
-    std::erase(ready, i);
+    unqueue(i);
   if (is_open(*to))
     opened(i);
   else if (is_shut(*to))
@@ -120,26 +122,86 @@ void trigger_state::hear(const event& e) {
   else if (*to == phase_status::pending)
     ended(i);
   if (is_shut(from) && !is_shut(*to) && e.kind != event_kind::phase_unblocked)
-    unblock_dependents(i);
+    unblock(graph->downstream(i), "phase " + context->phase(i).id + " blocks it no more");
   if (graph->is_ready(i))
     enqueue(i);
 }
 
-/// What was blocked by this phase waits again, unless something else blocks it still.
-void trigger_state::unblock_dependents(phase_index mended) {
+void trigger_state::heard(const event_batch& batch) {
+  for (const auto& e : batch)
+    hear(e);
+  // Only now: one batch may mend what another event of it depends on.
+  for (const auto& e : batch)
+    if (core::status_after(e.kind) == phase_status::pending)
+      block_behind((*context->lookup)(e.phase));
+  settle_blocks();
+  proceed();
+}
+
+/// The blocked ones among them wait again, unless something blocks them still.
+void trigger_state::unblock(const std::vector<phase_index>& candidates, const std::string& why) {
   std::vector<bool> held(status.size());
   for (phase_index i = 0; i < status.size(); ++i)
     if (is_shut(status[i]) && (status[i] != phase_status::blocked || self_blocked.contains(i)))
       for (auto d : graph->downstream(i))
         held[d] = true;
   event_batch batch;
-  const auto why =
-      core::decision_data("node", "phase " + context->phase(mended).id + " blocks it no more");
-  for (auto d : graph->downstream(mended))
-    if (status[d] == phase_status::blocked && !held[d] && !self_blocked.contains(d))
-      batch.push_back(context->event_of(event_kind::phase_unblocked, d, why));
-  if (!batch.empty())
-    self->send(store, atom::record_v, std::move(batch));
+  const auto data = core::decision_data("node", why);
+  for (auto d : candidates)
+    if (status[d] == phase_status::blocked && !held[d] && !self_blocked.contains(d)
+        && !deciding.contains(d))
+      batch.push_back(context->event_of(event_kind::phase_unblocked, d, data));
+  propose(std::move(batch));
+}
+
+/// Somebody may have decided otherwise in the same moment. Then it is refused, and looked at again
+/// when that decision is durable.
+void trigger_state::propose(event_batch&& batch) {
+  if (batch.empty())
+    return;
+  std::vector<phase_index> about;
+  for (const auto& e : batch)
+    about.push_back((*context->lookup)(e.phase));
+  const auto blocks = batch.front().kind == event_kind::phase_blocked;
+  self->request(store, caf::infinite, atom::record_v, std::move(batch))
+      .then([] {},
+            [this, blocks, about = std::move(about)](const caf::error& err) {
+              if (err != ec::wrong_state) {
+                self->quit(err);
+                return;
+              }
+              for (auto i : about)
+                if (blocks && status[i] == phase_status::blocked)
+                  status[i] = phase_status::pending; // It was not to be.
+              unsettled = true;
+            });
+}
+
+/// What was proposed and refused, as of now.
+void trigger_state::settle_blocks() {
+  if (!std::exchange(unsettled, false))
+    return;
+  std::vector<phase_index> all;
+  for (phase_index i = 0; i < status.size(); ++i) {
+    all.push_back(i);
+    block_behind(i);
+  }
+  unblock(all, "what blocked it does no more");
+}
+
+/// npos: none.
+phase_index trigger_state::shut_dependency(phase_index i) const {
+  const auto& needed = context->phase(i).dependencies;
+  const auto found = std::ranges::find_if(needed, [this](auto d) { return is_shut(status[d]); });
+  return found == needed.end() ? core::phase_lookup::npos : *found;
+}
+
+/// A phase that waits behind one that is shut would wait for ever.
+void trigger_state::block_behind(phase_index i) {
+  if (i == core::phase_lookup::npos || status[i] != phase_status::pending || deciding.contains(i))
+    return;
+  if (const auto culprit = shut_dependency(i); culprit != core::phase_lookup::npos)
+    block_dependents(culprit);
 }
 
 void trigger_state::opened(phase_index i) {
@@ -153,13 +215,30 @@ void trigger_state::shut_again(phase_index i) {
   graph->shut(i);
   for (auto dependent : graph->dependents(i))
     if (status[dependent] == phase_status::pending)
-      std::erase(ready, dependent);
+      unqueue(dependent);
 }
 
 void trigger_state::enqueue(phase_index i) {
   auto chosen = selected.empty() || selected[i];
-  if (status[i] == phase_status::pending && chosen && !stopping)
-    ready.push_back(i);
+  if (status[i] == phase_status::pending && chosen && !stopping && !running.contains(i)
+      && !deciding.contains(i))
+    want(i);
+}
+
+void trigger_state::want(phase_index i) {
+  if (queued[i])
+    return;
+  queued[i] = true;
+  ready.push_back(i);
+}
+
+/// False: it was not in the queue.
+bool trigger_state::unqueue(phase_index i) {
+  if (!queued[i])
+    return false;
+  queued[i] = false;
+  std::erase(ready, i);
+  return true;
 }
 
 void trigger_state::shut(phase_index i, const event& e) {
@@ -174,8 +253,9 @@ void trigger_state::shut(phase_index i, const event& e) {
 void trigger_state::block_dependents(phase_index culprit) {
   event_batch batch;
   for (auto i : graph->downstream(culprit)) {
-    if (status[i] != phase_status::pending)
+    if (status[i] != phase_status::pending || deciding.contains(i))
       continue;
+    unqueue(i);
     status[i] = phase_status::blocked;
     const auto& why = context->phase(culprit);
     nlohmann::json data{{"by", why.id},
@@ -183,14 +263,15 @@ void trigger_state::block_dependents(phase_index culprit) {
                                        + std::string{to_string(status[culprit])}}};
     batch.push_back(context->event_of(event_kind::phase_blocked, i, data.dump()));
   }
-  if (!batch.empty())
-    self->send(store, atom::record_v, std::move(batch));
+  propose(std::move(batch));
 }
 
+/// Its actor has said the last word, or a person has, and whatever it still waits for is void.
 void trigger_state::ended(phase_index i) {
   running.erase(i);
   if (auto found = live.find(i); found != live.end()) {
     self->unlink_from(found->second);
+    self->send_exit(found->second, caf::exit_reason::user_shutdown);
     live.erase(found);
   }
   answer_cancel(i);
@@ -211,14 +292,18 @@ void trigger_state::release(phase_index i) {
 void trigger_state::want_slot(phase_index i) {
   if (status[i] != phase_status::retry_wait)
     return; // A person decided otherwise meanwhile.
-  ready.push_back(i);
+  if (deciding.contains(i))
+    due.insert(i);
+  else
+    want(i);
   proceed();
 }
 
 void trigger_state::stop(const std::string& reason) {
   stopping = true;
   reported = false;
-  ready.clear();
+  for (auto i : std::exchange(ready, {}))
+    queued[i] = false;
   for (auto& [i, actor] : live)
     if (status[i] != phase_status::waiting_approval)
       self->send(actor, atom::cancel_v, reason);
@@ -244,7 +329,7 @@ void trigger_state::report_if_done() {
   auto more = may_start() && !ready.empty();
   // While storage fails nothing ends: what is ready goes on when it works again.
   auto held = (stalled || paused) && !stopping && !ready.empty();
-  if (!started || reported || more || held || under_way() > 0)
+  if (!started || reported || more || held || asked > 0 || under_way() > 0)
     return;
   reported = true;
   run_outcome outcome;
@@ -256,18 +341,28 @@ void trigger_state::report_if_done() {
   self->send(boss, atom::done_v, outcome);
 }
 
+/// False: there is something to do again, and the end will be reported anew.
+bool trigger_state::close() {
+  if (!stopping && (!reported || asked > 0 || under_way() > 0 || (may_start() && !ready.empty())))
+    return false;
+  closed = true;
+  return true;
+}
+
 caf::result<std::string> trigger_state::act(const operator_decision& decision) {
-  const auto& asked = decision.request;
-  if (stopping)
+  const auto& wanted = decision.request;
+  if (stopping || closed)
     return caf::make_error(ec::wrong_state, "the node is stopping: nothing is decided any more");
-  if (asked.command == control_command::pause || asked.command == control_command::resume)
-    return pause(asked.command == control_command::pause, decision);
-  if (asked.command == control_command::cancel && asked.phase.empty())
+  if (wanted.command == control_command::pause || wanted.command == control_command::resume)
+    return pause(wanted.command == control_command::pause, decision);
+  if (wanted.command == control_command::cancel && wanted.phase.empty())
     return cancel_all(decision);
-  auto i = (*context->lookup)(asked.phase);
+  auto i = (*context->lookup)(wanted.phase);
   if (i == core::phase_lookup::npos)
-    return caf::make_error(ec::not_found, "the plan has no phase " + asked.phase);
-  switch (asked.command) {
+    return caf::make_error(ec::not_found, "the plan has no phase " + wanted.phase);
+  if (auto undecided = why_undecided(i))
+    return *undecided;
+  switch (wanted.command) {
   case control_command::retry:
     return retry(i, decision);
   case control_command::skip:
@@ -283,23 +378,56 @@ std::string trigger_state::state_of(phase_index i) const {
   return std::string{to_string(status[i])};
 }
 
-/// Its actor has nothing more to say: a person has said the last word.
-void trigger_state::drop(phase_index i) {
-  if (auto found = live.find(i); found != live.end()) {
-    self->unlink_from(found->second);
-    self->send_exit(found->second, caf::exit_reason::user_shutdown);
-  }
+std::optional<caf::error> trigger_state::why_undecided(phase_index i) const {
+  if (!deciding.contains(i))
+    return {};
+  return caf::make_error(ec::wrong_state, "another decision on phase " + context->phase(i).id
+                                              + " is being looked at: ask again");
 }
 
-/// The events and their audit become durable together, then comes the answer.
-caf::result<std::string>
-trigger_state::settle(event_batch&& batch, const operator_decision& decision, std::string text) {
+/// The events and their audit become durable together, then comes the answer. From now on it holds
+/// for the phases that it is about.
+caf::result<std::string> trigger_state::settle(event_batch&& batch,
+                                               const operator_decision& decision, std::string text,
+                                               std::vector<phase_index> about) {
+  for (auto i : about) {
+    deciding.insert(i);
+    if (unqueue(i) && status[i] == phase_status::retry_wait)
+      due.insert(i);
+  }
+  ++asked;
   batch.push_back(core::make_audit(decision, true, text, context->now_us()));
   auto promise = self->make_response_promise<std::string>();
   self->request(store, caf::infinite, atom::record_v, std::move(batch))
-      .then([promise, text]() mutable { promise.deliver(text); },
-            [promise](const caf::error& err) mutable { promise.deliver(err); });
+      .then(
+          [this, promise, text, about]() mutable {
+            promise.deliver(text);
+            settled(about, true);
+          },
+          [this, promise, about](const caf::error& err) mutable {
+            promise.deliver(err);
+            settled(about, false);
+          });
   return promise;
+}
+
+/// The events were heard before. Without them all is as it was.
+void trigger_state::settled(const std::vector<phase_index>& about, bool durable) {
+  --asked;
+  for (auto i : about)
+    deciding.erase(i);
+  for (auto i : about) {
+    if (!durable && is_open(status[i]))
+      for (auto dependent : graph->open(i))
+        enqueue(dependent);
+    block_behind(i);
+    if (graph->is_ready(i))
+      enqueue(i);
+    if (due.erase(i) > 0 && status[i] == phase_status::retry_wait)
+      want(i);
+  }
+  reported = reported && durable;
+  proceed();
 }
 
 caf::result<std::string> trigger_state::retry(phase_index i, const operator_decision& decision) {
@@ -307,7 +435,10 @@ caf::result<std::string> trigger_state::retry(phase_index i, const operator_deci
   auto all = decision.request.downstream ? graph->downstream(i) : std::vector<phase_index>{};
   all.insert(all.begin(), i);
   event_batch batch;
+  std::vector<phase_index> about;
   for (auto p : all) {
+    if (auto undecided = why_undecided(p))
+      return *undecided;
     const auto name = "phase " + context->phase(p).id;
     const auto s = status[p];
     const auto idle = is_shut(s) || is_open(s) || s == phase_status::waiting_approval;
@@ -319,20 +450,28 @@ caf::result<std::string> trigger_state::retry(phase_index i, const operator_deci
     if (p == i && s == phase_status::blocked && !self_blocked.contains(p))
       return caf::make_error(ec::wrong_state,
                              name + " is blocked by a phase that it depends on: retry that one");
+    if (const auto culprit = shut_dependency(p); p == i && culprit != core::phase_lookup::npos)
+      return caf::make_error(
+          ec::wrong_state, name + " depends on phase " + context->phase(culprit).id + ", which is "
+                               + state_of(culprit) + ": retry that one, or skip it");
     if (!selected.empty() && !selected[p])
       return caf::make_error(ec::wrong_state, name
                                                   + " was not selected for this run (--only or "
                                                     "--from): run it with --resume --only");
     // What a dependency blocks is given back by itself when that is mended.
-    if (s == phase_status::waiting_approval)
-      drop(p);
-    if (s != phase_status::pending && (p == i || s != phase_status::blocked))
+    if (s != phase_status::pending && (p == i || s != phase_status::blocked)) {
       batch.push_back(context->event_of(event_kind::phase_reset, p, core::decided_data(decision)));
+      about.push_back(p);
+    }
   }
+  for (auto p : about)
+    if (is_open(status[p]))
+      shut_again(p);
   const auto others = batch.size() - 1;
   return settle(std::move(batch), decision,
                 "phase " + id + " is tried again (attempt " + std::to_string(attempts[i] + 1) + ")"
-                    + (others > 0 ? ", and " + std::to_string(others) + " that depend on it" : ""));
+                    + (others > 0 ? ", and " + std::to_string(others) + " that depend on it" : ""),
+                std::move(about));
 }
 
 caf::result<std::string> trigger_state::skip(phase_index i, const operator_decision& decision) {
@@ -350,11 +489,10 @@ caf::result<std::string> trigger_state::skip(phase_index i, const operator_decis
       policy != nullptr && policy->mode == approval_mode::manual)
     if (auto why = core::why_not_alone(*policy, decision, context->started_by); !why.empty())
       return caf::make_error(ec::not_permitted, why);
-  drop(i);
   event_batch batch;
   batch.push_back(context->event_of(event_kind::phase_skipped, i, core::decided_data(decision)));
   return settle(std::move(batch), decision,
-                "phase " + id + " is skipped; what depends on it goes on");
+                "phase " + id + " is skipped; what depends on it goes on", {i});
 }
 
 caf::result<std::string> trigger_state::cancel(phase_index i, const operator_decision& decision) {
@@ -363,6 +501,7 @@ caf::result<std::string> trigger_state::cancel(phase_index i, const operator_dec
   if (found != live.end() && (running.contains(i) || status[i] == phase_status::retry_wait)) {
     auto promise = self->make_response_promise<std::string>();
     cancelling.emplace(i, promise);
+    unqueue(i);
     self->send(found->second, atom::cancel_v, decision);
     event_batch batch;
     batch.push_back(
@@ -374,26 +513,29 @@ caf::result<std::string> trigger_state::cancel(phase_index i, const operator_dec
       || status[i] == phase_status::completed)
     return caf::make_error(ec::wrong_state,
                            "phase " + id + " is " + state_of(i) + ": there is nothing to cancel");
-  drop(i);
   event_batch batch;
   batch.push_back(context->event_of(event_kind::phase_cancelled, i, core::decided_data(decision)));
   return settle(std::move(batch), decision,
-                "phase " + id + " is cancelled; what depends on it is blocked");
+                "phase " + id + " is cancelled; what depends on it is blocked", {i});
 }
 
 caf::result<std::string> trigger_state::cancel_all(const operator_decision& decision) {
   event_batch batch;
+  std::vector<phase_index> about;
   std::size_t ending = 0;
+  if (!deciding.empty())
+    return *why_undecided(*deciding.begin());
   for (phase_index i = 0; i < status.size(); ++i) {
     auto found = live.find(i);
     if (found != live.end() && (running.contains(i) || status[i] == phase_status::retry_wait)) {
+      unqueue(i);
       self->send(found->second, atom::cancel_v, decision);
       ++ending;
     } else if (status[i] != phase_status::completed
                && core::can_transition(status[i], phase_status::cancelled)) {
-      drop(i);
       batch.push_back(
           context->event_of(event_kind::phase_cancelled, i, core::decided_data(decision)));
+      about.push_back(i);
     }
   }
   const auto others = batch.size();
@@ -401,7 +543,8 @@ caf::result<std::string> trigger_state::cancel_all(const operator_decision& deci
     return caf::make_error(ec::wrong_state, "there is nothing left to cancel");
   return settle(std::move(batch), decision,
                 "the run is cancelled: " + std::to_string(ending) + " phases are being ended, "
-                    + std::to_string(others) + " will not start");
+                    + std::to_string(others) + " will not start",
+                std::move(about));
 }
 
 caf::result<std::string> trigger_state::pause(bool on, const operator_decision& decision) {
@@ -417,7 +560,8 @@ caf::result<std::string> trigger_state::pause(bool on, const operator_decision& 
   return settle(std::move(batch), decision,
                 on ? "the run is paused: " + std::to_string(running.size())
                          + " running phases go on, nothing more is started"
-                   : std::string{"the run goes on"});
+                   : std::string{"the run goes on"},
+                {});
 }
 
 trigger_actor::behavior_type trigger(trigger_actor::stateful_pointer<trigger_state> self,
@@ -435,11 +579,7 @@ trigger_actor::behavior_type trigger(trigger_actor::stateful_pointer<trigger_sta
   st.selected = std::move(selected);
   st.restore(*initial);
   return {
-      [self](atom::publish, const event_batch& batch) {
-        for (const auto& e : batch)
-          self->state.hear(e);
-        self->state.proceed();
-      },
+      [self](atom::publish, const event_batch& batch) { self->state.heard(batch); },
       [self](atom::start) { self->state.start(); },
       [self](atom::release, std::uint32_t i) { self->state.release(i); },
       [self](atom::ready, std::uint32_t i) { self->state.want_slot(i); },
@@ -449,6 +589,7 @@ trigger_actor::behavior_type trigger(trigger_actor::stateful_pointer<trigger_sta
         self->state.proceed();
       },
       [self](atom::act, const operator_decision& decision) { return self->state.act(decision); },
+      [self](atom::finish) { return self->state.close(); },
   };
 }
 

@@ -7,6 +7,7 @@
 
 #include <deque>
 #include <functional>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -20,7 +21,8 @@ using phase_factory = std::function<phase_actor(trigger_actor, phase_index, std:
 
 /// The graph and the slots. A phase holds a slot from its start until its last process is gone;
 /// slots are the set `running`, never a count kept beside it. Phases become ready only through
-/// durable events.
+/// durable events. What is decided holds from the moment it is decided: until it is durable, and
+/// `status` shows it, the phase is in `deciding`, does not start and is not decided upon again.
 struct trigger_state {
   static inline const char* name = "trigger";
 
@@ -36,10 +38,14 @@ struct trigger_state {
   std::vector<phase_status> status;                  ///< As of the last durable event.
   std::unordered_map<phase_index, phase_actor> live; ///< Not ended; waiting for a person included.
   std::unordered_set<phase_index> running;           ///< Hold a slot.
-  std::deque<phase_index> ready;                     ///< Want a slot, in order.
-  std::size_t waiting = 0;                           ///< Of `live`: wait for a person.
-  std::vector<std::uint32_t> attempts;               ///< By phase, so far.
-  std::unordered_set<phase_index> self_blocked;      ///< By what they lack, not by a dependency.
+  std::deque<phase_index> ready;                     ///< Want a slot, in order, each once.
+  std::vector<bool> queued;                          ///< By phase: is in `ready`.
+  std::unordered_set<phase_index> deciding;          ///< Decided upon, not durable yet.
+  std::unordered_set<phase_index> due;               ///< Of these: their retry's time has come.
+  std::size_t asked = 0;   ///< Decisions on the run or on phases that are not durable yet.
+  std::size_t waiting = 0; ///< Of `live`: wait for a person.
+  std::vector<std::uint32_t> attempts;          ///< By phase, so far.
+  std::unordered_set<phase_index> self_blocked; ///< By what they lack, not by a dependency.
   /// Who waits to hear that a running phase is cancelled.
   std::unordered_multimap<phase_index, caf::typed_response_promise<std::string>> cancelling;
   bool started = false;
@@ -48,6 +54,8 @@ struct trigger_state {
   bool configuration = false; ///< A configuration error: nothing new starts.
   bool stopping = false;
   bool reported = false;
+  bool closed = false;    ///< The run ends: nothing is decided any more.
+  bool unsettled = false; ///< A proposal was refused: see settle_blocks().
 
   void restore(const core::execution_state& initial);
   void start();
@@ -56,6 +64,8 @@ struct trigger_state {
   void want_slot(phase_index);
   void stop(const std::string& reason);
   void proceed();
+  void heard(const event_batch&);
+  bool close();
   caf::result<std::string> act(const operator_decision&);
 
 private:
@@ -63,21 +73,29 @@ private:
   void opened(phase_index);
   void shut_again(phase_index);
   void enqueue(phase_index);
+  void want(phase_index);
+  bool unqueue(phase_index);
   void shut(phase_index, const event&);
   void block_dependents(phase_index culprit);
   void ended(phase_index);
   std::size_t under_way() const;
   void report_if_done();
   void hear_of_run(const event&);
-  void unblock_dependents(phase_index);
+  void unblock(const std::vector<phase_index>& candidates, const std::string& why);
+  void propose(event_batch&&);
+  void settle_blocks();
+  void block_behind(phase_index);
+  phase_index shut_dependency(phase_index) const;
+  std::optional<caf::error> why_undecided(phase_index) const;
   caf::result<std::string> retry(phase_index, const operator_decision&);
   caf::result<std::string> skip(phase_index, const operator_decision&);
   caf::result<std::string> cancel(phase_index, const operator_decision&);
   caf::result<std::string> cancel_all(const operator_decision&);
   caf::result<std::string> pause(bool on, const operator_decision&);
-  caf::result<std::string> settle(event_batch&&, const operator_decision&, std::string text);
+  caf::result<std::string> settle(event_batch&&, const operator_decision&, std::string text,
+                                  std::vector<phase_index> about);
+  void settled(const std::vector<phase_index>& about, bool durable);
   std::string state_of(phase_index) const;
-  void drop(phase_index);
   void answer_cancel(phase_index);
   bool may_start() const { return started && !stalled && !paused && !configuration && !stopping; }
 };

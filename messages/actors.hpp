@@ -56,7 +56,9 @@ using trigger_actor = event_listener_actor::extend<
     // Storage fails (true) or works again (false): starts nothing meanwhile.
     caf::result<void>(atom::stalled, bool),
     // retry, skip, cancel, pause or resume; answers what that changed, once it is durable.
-    caf::result<std::string>(atom::act, operator_decision)>;
+    caf::result<std::string>(atom::act, operator_decision),
+    // After `done`: true when nothing has come to do since; then nothing is decided any more.
+    caf::result<bool>(atom::finish)>;
 
 /// One phase's attempts.
 using phase_actor = task_listener_actor::extend<

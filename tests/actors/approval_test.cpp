@@ -94,9 +94,8 @@ struct approval_fixture : actor_fixture {
     phase().approval->on_deadline = then;
     wait_for_people();
   }
-  /// What a person's word is answered with.
-  std::string say(const std::string& by, control_command command = control_command::approve,
-                  const std::string& reason = {}, bool over = false, std::string digest = {}) {
+  auto begin_saying(const std::string& by, control_command command = control_command::approve,
+                    const std::string& reason = {}, bool over = false, std::string digest = {}) {
     begin();
     operator_decision d;
     d.request.command = command;
@@ -106,11 +105,22 @@ struct approval_fixture : actor_fixture {
     d.request.digest = std::move(digest);
     d.by = by;
     d.role = access_role::operator_;
-    std::string answer = "no answer";
     auto handle = self->request(uut, caf::infinite, atom::act_v, d);
     run();
+    return handle;
+  }
+  template <class Handle>
+  std::string answer_to(Handle& handle) {
+    std::string answer = "no answer";
     handle.receive([&](const std::string& text) { answer = text; },
                    [&](const caf::error& err) { answer = "refused: " + message_of(err); });
+    return answer;
+  }
+  /// What a person's word is answered with.
+  std::string say(const std::string& by, control_command command = control_command::approve,
+                  const std::string& reason = {}, bool over = false, std::string digest = {}) {
+    auto handle = begin_saying(by, command, reason, over, std::move(digest));
+    auto answer = answer_to(handle);
     for (const auto& e : store->events)
       if (auto to = core::status_after(e.kind)) {
         state->phases[0].status = *to;
@@ -130,8 +140,10 @@ struct approval_fixture : actor_fixture {
 private:
   lines collect() {
     run();
-    while (!self->mailbox().empty())
-      self->receive([this](const verdict& v) { verdicts.push_back(v); });
+    caf::timespan now{0};
+    for (auto more = !self->mailbox().empty(); more;)
+      self->receive([this](const verdict& v) { verdicts.push_back(v); },
+                    caf::after(now) >> [&more] { more = false; });
     return log->take();
   }
 };
@@ -427,4 +439,44 @@ TEST_CASE("a decision during which the phase was approved a moment ago changes n
   f.wait_for_people();
   f.say("alice");
   CHECK(f.say("bob") == "refused: phase 0 is approved: it does not wait for an approval");
+}
+
+TEST_CASE("who approves while the criteria are being judged gets the same judgement") {
+  approval_fixture f;
+  f.ask_people(1, {"operator"});
+  f.criteria().checks = {command_check({"make", "check"})};
+  f.review();
+  f.end(make_exit({"0", "criteria.0", 1}, 0));
+  auto& p = f.state->phases[0];
+  p.status = phase_status::waiting_approval;
+  p.attempt = 1;
+  p.detail = f.only_verdict().detail;
+  // A node that comes back judges it again, and somebody approves meanwhile.
+  CHECK(f.review() == lines{"run criteria.0.1"});
+  auto answer = f.begin_saying("alice");
+  CHECK(f.log->take().empty());
+  SECTION("and both are answered") {
+    f.end(make_exit({"0", "criteria.0", 1}, 0));
+    CHECK(f.verdicts.size() == 2);
+    CHECK(f.answer_to(answer) == "phase 0 is approved");
+    CHECK(f.store->last(event_kind::phase_approved).attempt == 1);
+  }
+  SECTION("and is told where its check was ended") {
+    f.self->send(f.uut, make_exit({"0", "criteria.0", 1}, exit_kind::cancelled));
+    f.run();
+    CHECK(f.answer_to(answer).ends_with("ended before it was through: ask again"));
+    f.state->phases[0].status = phase_status::rejected;
+    CHECK(f.say("bob").starts_with("refused: phase 0 is rejected")); // Not "another decision".
+  }
+}
+
+TEST_CASE("a deadline that passes while somebody decides ends nothing") {
+  approval_fixture f;
+  f.wait_until(60s);
+  f.store->at_once = false;
+  f.pass(61s);
+  CHECK(f.store->last(event_kind::phase_rejected).attempt == 1);
+  f.store->refuse("phase 0 is approved: it cannot become rejected");
+  f.run();
+  CHECK_FALSE(has_ended(caf::actor_cast<caf::actor>(f.uut)));
 }

@@ -185,6 +185,17 @@ TEST_CASE("a disowned task is ended and acknowledged, and only then can it run a
   CHECK(f.end("a") == lines{"exited a.1"});
 }
 
+TEST_CASE("what was to run after a disowned task does not when it is cancelled") {
+  executor_fixture f{1};
+  launcher_inventory inventory;
+  inventory.running = {{key_of("a"), 100, 7, 1}};
+  f.connect(inventory);
+  f.say(atom::disown_v, task_keys{key_of("a")});
+  f.run_task("a");
+  CHECK(f.say(atom::cancel_v, key_of("a")) == lines{"cancel a.1", "cancelled a.1"});
+  CHECK(f.end("a", 9) == lines{"acknowledge a.1"});
+}
+
 TEST_CASE("an exit that comes before its task is adopted is kept for the adopter") {
   executor_fixture f{1};
   launcher_inventory inventory;

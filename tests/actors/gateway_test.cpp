@@ -70,6 +70,7 @@ trigger_actor::behavior_type deciding_trigger(trigger_actor::pointer, transcript
         log->add("trigger: " + text_of(d));
         return std::string{"done"};
       },
+      [](atom::finish) { return true; },
   };
 }
 

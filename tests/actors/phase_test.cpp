@@ -3,6 +3,7 @@
 #include "tests/fixtures/mock_actors.hpp"
 
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -25,6 +26,10 @@ trigger_actor::behavior_type trigger_mock(trigger_actor::pointer, transcript_ptr
       [](atom::act, const operator_decision&) -> caf::result<std::string> {
         FAIL("a phase decides nothing");
         return std::string{};
+      },
+      [](atom::finish) {
+        FAIL("a phase ends no run");
+        return false;
       },
   };
 }
@@ -758,6 +763,66 @@ TEST_CASE("on_crash rerun: a second crash before it ran again is no failure") {
   auto origin = left_running();
   origin.failed = {make_exit({"0", "T0.1", 2}, exit_kind::cancelled)};
   CHECK(f.spawn_phase(origin) == lines{"run T0.1.2"});
+}
+
+TEST_CASE("after a restart, a task that the node before was ending is run again, it did not fail") {
+  auto def = with_policy(GENERATE(crash_policy::adopt, crash_policy::ask, crash_policy::rerun));
+  def.tasks[0].continue_on_error = true;
+  phase_fixture f{std::move(def)};
+  auto origin = left_running();
+  origin.launcher_found = true;
+  SECTION("where it still runs") {
+    origin.unfinished = {"T0.1"};
+    origin.running = {{{"0", "T0.1", 2}, 100, 7, 1}};
+    f.spawn_phase(origin);
+    CHECK(f.end("T0.1", exit_kind::cancelled, 2) == lines{"task_finished T0.1", "run T0.1.2"});
+  }
+  SECTION("where the launcher knows its end") {
+    origin.unfinished = {"T0.1"};
+    origin.ended = {make_exit({"0", "T0.1", 2}, exit_kind::cancelled)};
+    CHECK(f.spawn_phase(origin) == lines{"task_finished T0.1", "run T0.1.2"});
+  }
+  SECTION("where its end is recorded") {
+    origin.failed = {make_exit({"0", "T0.1", 2}, exit_kind::cancelled)};
+    CHECK(f.spawn_phase(origin) == lines{"run T0.1.2"});
+  }
+  CHECK(f.end("T0.1", 0, 2)
+        == lines{"release 0", "task_finished T0.1", "phase_completed 0", "review 0.2"});
+}
+
+TEST_CASE("on_crash fail: what was ended, or lost, and recorded as such, is not run again") {
+  auto def = with_policy(crash_policy::fail);
+  def.tasks[0].continue_on_error = true;
+  phase_fixture f{std::move(def)};
+  auto origin = left_running();
+  origin.failed = {make_exit({"0", "T0.1", 2}, exit_kind::cancelled)};
+  CHECK(f.spawn_phase(origin) == lines{"release 0", "decide T0.1.2"});
+}
+
+TEST_CASE("a phase that was cancelled in the moment of its turn does not start") {
+  phase_fixture f{make_phase("0")};
+  f.begin();
+  f.end("T0.1", 75);
+  f.retry->decide(again);
+  f.now();
+  operator_decision decision;
+  decision.by = "alice";
+  f.say(atom::cancel_v, decision);
+  CHECK(f.start().empty());
+}
+
+TEST_CASE("a verdict after a person's decision in the same moment ends nothing") {
+  for (auto kind : {verdict_kind::approved, verdict_kind::waiting, verdict_kind::failed}) {
+    phase_fixture f{make_phase("0")};
+    f.begin();
+    f.end("T0.1");
+    f.store->at_once = false;
+    f.approval->judge(kind);
+    f.now();
+    f.store->refuse("phase 0 is rejected");
+    f.now();
+    CHECK_FALSE(f.ended());
+  }
 }
 
 TEST_CASE("after a restart, a recorded failure is not run again") {

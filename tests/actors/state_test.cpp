@@ -195,6 +195,29 @@ TEST_CASE("a batch with an impossible step is refused as a whole") {
   CHECK(f.disk->batches.size() == 1);
 }
 
+TEST_CASE("what is about another attempt than the one that is under way is refused") {
+  state_fixture f;
+  const auto of_attempt = [](event_kind kind, std::uint32_t attempt) {
+    auto e = make_event(kind, "0");
+    e.attempt = attempt;
+    return e;
+  };
+  f.record(of_attempt(event_kind::phase_started, 2));
+  f.record(of_attempt(event_kind::phase_completed, 2));
+  std::string why;
+  for (std::uint32_t attempt : {1u, 2u}) {
+    auto request = f.self->request(f.uut, caf::infinite, atom::record_v,
+                                   event_batch{of_attempt(event_kind::phase_approved, attempt)});
+    f.run();
+    while (!f.disk->open.empty()) {
+      f.disk->commit_one();
+      f.run();
+    }
+    request.receive([&] { why += "taken"; }, [&](const caf::error& err) { why = message_of(err); });
+  }
+  CHECK(why == "phase 0 is at attempt 2: this was about attempt 1taken");
+}
+
 TEST_CASE("an asker is answered when its events are durable") {
   state_fixture f;
   auto request = f.self->request(f.uut, caf::infinite, atom::record_v,

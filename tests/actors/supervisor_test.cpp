@@ -87,7 +87,28 @@ struct supervisor_fixture : actor_fixture {
     pass(time);
     return settle();
   }
-
+  /// Somebody's command, as soon as there is a trigger; the answer comes into `answer`.
+  bool retry(const std::string& phase) {
+    answer = std::make_shared<std::string>();
+    if (!self->mailbox().empty())
+      return false; // The supervisor has given its answer and gone, its state with it.
+    auto* boss = dynamic_cast<supervisor_actor::stateful_pointer<supervisor_state>>(
+        caf::actor_cast<caf::abstract_actor*>(uut));
+    if (boss == nullptr || !boss->state.trigger_)
+      return false;
+    operator_decision d;
+    d.request.command = control_command::retry;
+    d.request.phase = phase;
+    d.by = "alice";
+    d.role = access_role::operator_;
+    system.spawn([whom = boss->state.trigger_, d, to = answer](caf::event_based_actor* me) {
+      me->request(whom, caf::infinite, atom::act_v, d)
+          .then([to](const std::string& text) { *to = text; },
+                [to](const caf::error& err) { *to = "refused: " + message_of(err); });
+    });
+    return true;
+  }
+  std::shared_ptr<std::string> answer;
   lines stored() const {
     lines result;
     for (const auto& e : disk->events)
@@ -324,6 +345,42 @@ TEST_CASE("with --detach-on-stop a signal leaves the tasks to the launcher") {
   CHECK(f.world->log->take() == lines{"close"});
   CHECK(f.world->running.size() == 1);
   CHECK(f.saved.back()->phases[0].status == phase_status::in_progress);
+}
+
+TEST_CASE("whenever somebody retries as the run ends, it is done or refused, and the end is true") {
+  auto retried = 0;
+  auto refused = 0;
+  for (auto waits : {false, true}) {
+    auto busy = true;
+    for (int steps = 0; busy; ++steps) {
+      supervisor_fixture f{make_plan(make_phase("0"), make_phase("1", {0}))};
+      f.deps->wait = waits;
+      f.codes["T0.1.1"] = 2;
+      f.uut = f.spawn(supervisor, f.deps);
+      f.self->send(f.uut, atom::run_v);
+      for (int i = 0; i < steps && busy; ++i)
+        busy = f.scheduler.try_run_once();
+      const auto asked = f.retry("0");
+      f.settle();
+      if (!asked)
+        continue;
+      INFO((waits ? "waits, " : "") << steps << " steps before, answered: " << *f.answer);
+      if (f.answer->starts_with("phase 0 is tried again")) {
+        ++retried;
+        CHECK(f.exit_code == exit_code::ok);
+        CHECK(f.of_phase("1").back() == event_kind::phase_approved);
+      } else {
+        ++refused;
+        CHECK_FALSE(f.answer->empty());
+        if (waits)
+          f.interrupt();
+        CHECK(f.exit_code == (waits ? exit_code::interrupted : exit_code::failed));
+      }
+      CHECK(f.end_data()["status"] != "in_progress");
+    }
+  }
+  CHECK(retried > 2);
+  CHECK(refused > 2);
 }
 
 TEST_CASE("only selected phases run, and that is no failure") {

@@ -80,20 +80,52 @@ struct trigger_fixture : actor_fixture {
     d.by = "alice";
     d.role = access_role::operator_;
     const auto before = store->events.size();
-    std::string answer = "no answer yet";
+    const auto at_once = std::exchange(store->at_once, false);
     auto handle = self->request(uut, caf::infinite, atom::act_v, d);
     run();
-    if (!self->mailbox().empty())
-      handle.receive([&](const std::string& text) { answer = text; },
-                     [&](const caf::error& err) { answer = "refused: " + message_of(err); });
-    // What the state actor would say of it.
+    log->take();
+    // What the state actor would say of it, then its answer.
+    publish(before);
+    store->at_once = at_once;
+    run();
+    return answer_of(handle);
+  }
+  /// What was recorded since is durable now.
+  void publish(std::size_t before) {
     event_batch durable{store->events.begin() + static_cast<std::ptrdiff_t>(before),
                         store->events.end()};
-    log->take();
     if (!durable.empty())
       self->send(uut, atom::publish_v, durable);
     run();
+    store->commit();
+    run();
+  }
+  template <class Handle>
+  std::string answer_of(Handle& handle) {
+    std::string answer = "no answer yet";
+    if (!self->mailbox().empty())
+      handle.receive([&](const std::string& text) { answer = text; },
+                     [&](const caf::error& err) { answer = "refused: " + message_of(err); });
     return answer;
+  }
+  auto ask(control_command command, const std::string& phase = {}) {
+    operator_decision d;
+    d.request.command = command;
+    d.request.phase = phase;
+    d.request.reason = "because";
+    d.by = "bob";
+    d.role = access_role::operator_;
+    auto handle = self->request(uut, caf::infinite, atom::act_v, d);
+    run();
+    return handle;
+  }
+  bool close() {
+    bool closed = false;
+    auto handle = self->request(uut, caf::infinite, atom::finish_v);
+    run();
+    handle.receive([&](bool answer) { closed = answer; },
+                   [](const caf::error& err) { FAIL(message_of(err)); });
+    return closed;
   }
 
   /// A phase runs through, with durable events; returns what was heard.
@@ -393,7 +425,7 @@ TEST_CASE(
   CHECK(f.store->last(phase_reset).phase == "0");
   CHECK(nlohmann::json::parse(f.store->last(phase_reset).data)["by"] == "alice");
   CHECK(f.log->take()
-        == lines{"spawn 0 after 1", "phase_unblocked 1", "phase_unblocked 2", "start 0"});
+        == lines{"phase_unblocked 1", "phase_unblocked 2", "spawn 0 after 1", "start 0"});
   CHECK(nlohmann::json::parse(f.store->last(audit).data)["done"] == true);
 }
 
@@ -546,4 +578,174 @@ TEST_CASE("the end is reported again after a person has changed something") {
   f.decide(control_command::retry, "0");
   CHECK(f.log->take() == lines{"spawn 0 after 1", "start 0"});
   CHECK(f.approve(0) == lines{"done"});
+}
+
+TEST_CASE("of two decisions on a phase in the same moment the second is refused") {
+  trigger_fixture f{make_plan(make_phase("0"))};
+  f.start(2);
+  f.hear(phase_started, "0");
+  f.say(atom::release_v, 0u);
+  f.hear(phase_failed, "0");
+  f.store->at_once = false;
+  auto first = f.ask(control_command::retry, "0");
+  for (auto command : {control_command::retry, control_command::skip, control_command::cancel}) {
+    auto second = f.ask(command, "0");
+    CHECK(f.answer_of(second)
+          == "refused: another decision on phase 0 is being looked at: ask again");
+  }
+  auto all = f.ask(control_command::cancel);
+  CHECK(f.answer_of(all).ends_with("ask again"));
+  f.log->take();
+  f.publish(0);
+  CHECK(f.log->take() == lines{"spawn 0 after 1", "start 0"});
+  CHECK(f.answer_of(first).starts_with("phase 0 is tried again"));
+}
+
+TEST_CASE("what is being skipped or cancelled takes no slot that becomes free") {
+  for (auto command : {control_command::skip, control_command::cancel}) {
+    trigger_fixture f{roots()};
+    f.start(1);
+    f.hear(phase_started, "0");
+    f.store->at_once = false;
+    auto answer = f.ask(command, "1");
+    f.log->take();
+    CHECK(f.say(atom::release_v, 0u) == lines{"spawn 2", "start 2"});
+    f.publish(0);
+    CHECK(f.answer_of(answer).starts_with("phase 1 is "));
+    CHECK(f.log->take().empty());
+  }
+}
+
+TEST_CASE("a decision that could not be stored changes nothing") {
+  trigger_fixture f{roots()};
+  f.start(1);
+  f.hear(phase_started, "0");
+  f.store->at_once = false;
+  auto answer = f.ask(control_command::skip, "1");
+  f.say(atom::release_v, 0u);
+  f.store->refuse("phase 1 is busy");
+  f.run();
+  CHECK(f.answer_of(answer) == "refused: phase 1 is busy");
+  f.log->take();
+  CHECK(f.say(atom::release_v, 2u) == lines{"spawn 1", "start 1"});
+}
+
+TEST_CASE("a retry whose turn comes while it is being skipped waits for that") {
+  trigger_fixture f{make_plan(make_phase("0"))};
+  f.start(1);
+  f.hear(phase_started, "0");
+  f.say(atom::release_v, 0u);
+  f.hear(phase_retry_wait, "0");
+  f.store->at_once = false;
+  auto answer = f.ask(control_command::skip, "0");
+  f.log->take();
+  SECTION("and is dropped") {
+    CHECK(f.say(atom::ready_v, 0u).empty());
+    f.publish(0);
+    CHECK(f.log->take() == lines{"done"});
+  }
+  SECTION("and goes on where that fails") {
+    CHECK(f.say(atom::ready_v, 0u).empty());
+    f.store->refuse("no");
+    f.run();
+    CHECK(f.log->take() == lines{"start 0"});
+  }
+}
+
+TEST_CASE("what depends on a phase that is tried again does not start in that moment") {
+  trigger_fixture f{make_plan(make_phase("0"), make_phase("1"), make_phase("2", {0}))};
+  f.start(1);
+  f.approve(0);
+  CHECK(f.log->take().empty()); // 1 has the slot, 2 waits for it.
+  f.store->at_once = false;
+  auto answer = f.ask(control_command::retry, "0");
+  f.log->take();
+  CHECK(f.say(atom::release_v, 1u).empty());
+  SECTION("nor afterwards") {
+    f.publish(0);
+    CHECK(f.log->take() == lines{"spawn 0 after 1", "start 0"});
+  }
+  SECTION("but does where the retry is refused") {
+    f.store->refuse("no");
+    f.run();
+    CHECK(f.log->take() == lines{"spawn 2", "start 2"});
+  }
+}
+
+TEST_CASE("a cancelled run proposes nothing for what it cancels itself") {
+  trigger_fixture f{chain()};
+  f.start(1);
+  f.hear(phase_started, "0");
+  f.say(atom::release_v, 0u);
+  f.hear(phase_waiting, "0", R"({"reason":"people"})");
+  CHECK(f.decide(control_command::cancel).starts_with("the run is cancelled: 0 phases"));
+  CHECK(kinds(f.store->events, "1") == std::vector{phase_cancelled});
+  CHECK(kinds(f.store->events, "2") == std::vector{phase_cancelled});
+}
+
+TEST_CASE("a block that is refused, for a person was first, is looked at again") {
+  trigger_fixture f{chain()};
+  f.start(1);
+  f.hear(phase_started, "0");
+  f.say(atom::release_v, 0u);
+  f.store->at_once = false;
+  CHECK(f.hear(phase_failed, "0") == lines{"phase_blocked 1", "phase_blocked 2", "done"});
+  f.store->refuse("phase 1 is skipped: it cannot become blocked");
+  f.run();
+  f.store->at_once = true;
+  CHECK(f.hear(phase_skipped, "1") == lines{"spawn 2", "start 2"});
+}
+
+TEST_CASE("a phase behind one that is shut is not retried, and what is reset there is blocked") {
+  trigger_fixture f{chain()};
+  f.start(1);
+  f.hear(phase_started, "0");
+  f.say(atom::release_v, 0u);
+  f.hear(phase_failed, "0");
+  f.hear(phase_skipped, "1");
+  CHECK(f.decide(control_command::retry, "1")
+        == "refused: phase 1 depends on phase 0, which is failed: retry that one, or skip it");
+  CHECK(f.hear(phase_reset, "1") == lines{"phase_blocked 1", "done"});
+}
+
+TEST_CASE("an actor that has not said its last word goes when a person has") {
+  trigger_fixture f{make_plan(make_phase("0"))};
+  f.start(1);
+  f.hear(phase_started, "0");
+  f.say(atom::release_v, 0u);
+  f.hear(phase_completed, "0");
+  auto old = f.phases["0"];
+  f.self->monitor(old);
+  f.hear(phase_waiting, "0", R"({"reason":"people"})");
+  f.hear(phase_rejected, "0");
+  f.self->receive([&](const caf::down_msg& msg) { CHECK(msg.source == old.address()); });
+}
+
+TEST_CASE("the run is closed when nothing has come to do since its end was reported") {
+  trigger_fixture f{make_plan(make_phase("0"))};
+  f.start(1);
+  f.hear(phase_started, "0");
+  f.say(atom::release_v, 0u);
+  CHECK_FALSE(f.close());
+  CHECK(f.hear(phase_failed, "0") == lines{"done"});
+  SECTION("then nothing is decided any more") {
+    CHECK(f.close());
+    CHECK(f.decide(control_command::retry, "0").starts_with("refused: the node is stopping"));
+  }
+  SECTION("a decision that is on its way keeps it open") {
+    f.store->at_once = false;
+    auto answer = f.ask(control_command::retry, "0");
+    CHECK_FALSE(f.close());
+    SECTION("and so does what came of it") {
+      f.publish(0);
+      CHECK_FALSE(f.close());
+    }
+    SECTION("where it is refused, the end is reported again") {
+      f.log->take();
+      f.store->refuse("no");
+      f.run();
+      CHECK(f.log->take() == lines{"done"});
+      CHECK(f.close());
+    }
+  }
 }

@@ -173,13 +173,13 @@ int run_session(const options& o, const configuration& c, session&& s) {
     auto deps = make_deps(o, c, std::move(s));
     deps->remote = std::move(remote);
     auto boss = system.spawn(supervisor, std::move(deps));
-    signals.start(boss);
     caf::scoped_actor self{system};
-    self->request(boss, caf::infinite, atom::run_v)
-        .receive([&code](int result) { code = result; },
-                 [](const caf::error& err) {
-                   std::fprintf(stderr, "aeo-node: %s\n", message_of(err).c_str());
-                 });
+    auto ended = self->request(boss, caf::infinite, atom::run_v);
+    signals.start(boss); // After the request: a signal is answered, too.
+    ended.receive([&code](int result) { code = result; },
+                  [](const caf::error& err) {
+                    std::fprintf(stderr, "aeo-node: %s\n", message_of(err).c_str());
+                  });
   }
   return code;
 }
