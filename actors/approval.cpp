@@ -125,6 +125,7 @@ void approval_state::run_commands(review& r, const phase_def& phase) {
     spec.timeout_ms = context.the_plan->timeout_of(phase).count();
     spec.grace_ms = context.the_plan->options.kill_grace.count();
     spec.max_processes = context.the_plan->options.max_processes;
+    r.checks.push_back(spec.key);
     self->send(deps->executor, atom::run_v, std::move(spec),
                caf::actor_cast<task_listener_actor>(self));
     ++r.missing;
@@ -183,10 +184,22 @@ void approval_state::evaluate(review&& r) {
 }
 
 void approval_state::hear(const event_batch& batch) {
-  for (const auto& e : batch)
+  for (const auto& e : batch) {
+    const auto to = core::status_after(e.kind);
+    if (to && *to != phase_status::completed && *to != phase_status::waiting_approval)
+      end_checks(e.phase);
     if (e.kind == event_kind::phase_waiting)
       if (auto i = (*deps->context->lookup)(e.phase); i != core::phase_lookup::npos)
         arm(i, core::read_waiting(e.data).deadline_us);
+  }
+}
+
+/// Nobody waits for a judgement any more: the phase was decided upon.
+void approval_state::end_checks(const std::string& phase) {
+  for (auto at = reviews.lower_bound({phase, 0}); at != reviews.end() && at->first.first == phase;
+       ++at)
+    for (const auto& key : at->second.checks)
+      self->send(deps->executor, atom::cancel_v, key);
 }
 
 approval_policy approval_state::policy_of(phase_index i) const {

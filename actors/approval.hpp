@@ -31,6 +31,7 @@ struct approval_state {
   /// A gate being judged.
   struct review {
     review_request request;
+    std::vector<task_key> checks; ///< The commands' processes.
     std::vector<core::command_result> results;
     std::size_t missing = 0; ///< Commands that still run.
     /// The phase that asks for its verdict and, in the same moment, people who approve.
@@ -67,6 +68,7 @@ private:
   void arm(phase_index, std::int64_t deadline_us);
   void propose(event&&, std::uint32_t attempt);
   void deadline_passed(phase_index, std::int64_t deadline_us);
+  void end_checks(const std::string& phase);
   void run_commands(review&, const phase_def&);
   void evaluate(review&&);
 };

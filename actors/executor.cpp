@@ -12,6 +12,8 @@ namespace {
 constexpr std::uint32_t max_reconnects = 5;
 // One that was killed while it started is started again.
 constexpr int max_starts = 3;
+/// Exits that may come a second time: a launcher was killed before it read the acknowledgement.
+constexpr std::size_t most_told = 1024;
 
 /// The process of a success criterion: see task_key.
 bool is_check(const task_key& key) {
@@ -125,13 +127,17 @@ void executor_state::cancel(const task_key& key) {
 }
 
 caf::result<void> executor_state::stop() {
-  auto promise = self->make_response_promise<void>();
-  idle_promises.push_back(promise);
   task_keys keys;
   for (const auto& [key, task] : tasks)
     keys.push_back(key);
   for (const auto& key : keys)
     cancel(key);
+  return wait_until_idle();
+}
+
+caf::result<void> executor_state::wait_until_idle() {
+  auto promise = self->make_response_promise<void>();
+  idle_promises.push_back(promise);
   answer_if_idle();
   return promise;
 }
@@ -156,6 +162,7 @@ void executor_state::settle(const task_exit& exit) {
   auto found = tasks.find(exit.key);
   if (found != tasks.end() && found->second.started && !found->second.exit) {
     --sent;
+    note_told(exit);
     if (found->second.listener)
       end_task(found, exit);
     else if (found->second.disowned)
@@ -166,6 +173,23 @@ void executor_state::settle(const task_exit& exit) {
   // No event tells of a check's exit. Kept, it would be the answer when the gate is judged again.
   if (is_check(exit.key))
     acknowledge({exit.key});
+}
+
+void executor_state::note_told(const task_exit& exit) {
+  if (exit.ended_us == 0)
+    return; // Our own word.
+  if (told.insert_or_assign(exit.key, exit.ended_us).second)
+    told_order.push_back(exit.key);
+  if (told_order.size() > most_told) {
+    told.erase(told_order.front());
+    told_order.pop_front();
+  }
+}
+
+/// The same task may have been started anew since: this is not its end.
+bool executor_state::is_told(const task_exit& exit) const {
+  const auto found = told.find(exit.key);
+  return found != told.end() && found->second == exit.ended_us;
 }
 
 void executor_state::end_task(std::map<task_key, entry>::iterator task, const task_exit& exit) {
@@ -218,10 +242,19 @@ void executor_state::gone(const std::string& reason) {
   // What the old launcher had noted down is known; of the rest nobody knows the outcome. All of it
   // is settled before anything is started on the new link.
   auto exits = link->inventory.ended;
+  task_keys old_checks;
+  std::erase_if(exits, [this, &old_checks](const task_exit& exit) {
+    const auto old = is_told(exit);
+    if (old && is_check(exit.key))
+      old_checks.push_back(exit.key);
+    return old;
+  });
+  acknowledge(old_checks);
+  const auto known = exits;
   for (const auto& [key, task] : tasks)
     if (task.started && !task.exit
         && std::ranges::count(link->inventory.running, key, &task_start::key) == 0
-        && std::ranges::count(link->inventory.ended, key, &task_exit::key) == 0)
+        && std::ranges::count(known, key, &task_exit::key) == 0)
       exits.push_back(make_exit(key, exit_kind::lost, "the launcher ended: " + reason));
   for (const auto& exit : exits)
     settle(exit);
@@ -246,6 +279,7 @@ executor_actor::behavior_type executor(executor_actor::stateful_pointer<executor
       [self](atom::disown, const task_keys& keys) { self->state.disown(keys); },
       [self](atom::cancel, const task_key& key) { self->state.cancel(key); },
       [self](atom::stop) { return self->state.stop(); },
+      [self](atom::finish) { return self->state.wait_until_idle(); },
       [self](atom::detach) { self->state.detach(); },
       [self](const task_start& start) { self->state.started(start); },
       [self](const task_exit& exit) { self->state.exited(exit); },

@@ -40,6 +40,8 @@ struct executor_state {
   std::size_t sent = 0; ///< Of `tasks`: with the launcher.
   std::vector<caf::typed_response_promise<void>> idle_promises;
   std::uint32_t reconnects = 0;
+  std::map<task_key, std::int64_t> told; ///< Exits of the newest tasks: when they ended.
+  std::deque<task_key> told_order;
 
   caf::result<launcher_inventory> connect();
   void run(task_spec spec, task_listener_actor listener);
@@ -47,6 +49,7 @@ struct executor_state {
   void disown(const task_keys& keys);
   void cancel(const task_key& key);
   caf::result<void> stop();
+  caf::result<void> wait_until_idle();
   void detach();
   void started(const task_start&);
   void exited(const task_exit&);
@@ -57,6 +60,8 @@ private:
   caf::expected<io::launcher_link> link_up() const;
   void start_queued();
   void settle(const task_exit&);
+  void note_told(const task_exit&);
+  bool is_told(const task_exit&) const;
   void end_task(std::map<task_key, entry>::iterator, const task_exit&);
   void forget(std::map<task_key, entry>::iterator);
   void acknowledge(const task_keys&);

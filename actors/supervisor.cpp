@@ -260,20 +260,25 @@ void supervisor_state::open_door() {
 void supervisor_state::done(const run_outcome& outcome) {
   if (ending) {
     newer = outcome;
+    if (outcome.interrupted)
+      self->send(executor, atom::stop_v); // What we wait for is not waited for any more.
     return;
   }
   if (over)
     return;
   ending = true;
-  self->request(executor, caf::infinite, atom::stop_v)
-      .then(
-          [this, outcome] {
-            self->request(store, end_patience, atom::get_v)
-                .then(
-                    [this, outcome](const snapshot_ptr& s) { end_or_wait(outcome, *s); },
-                    [this](const caf::error& err) { fail(message_of(err), exit_code::internal); });
-          },
-          [this](const caf::error& err) { fail(message_of(err), exit_code::internal); });
+  auto fail_on_error = [this](const caf::error& err) {
+    fail(message_of(err), exit_code::internal);
+  };
+  auto idle = [this, outcome, fail_on_error] {
+    self->request(store, end_patience, atom::get_v)
+        .then([this, outcome](const snapshot_ptr& s) { end_or_wait(outcome, *s); }, fail_on_error);
+  };
+  // What runs still is the end of an earlier node's tasks, or checks: somebody approves just now.
+  if (outcome.interrupted)
+    self->request(executor, caf::infinite, atom::stop_v).then(idle, fail_on_error);
+  else
+    self->request(executor, caf::infinite, atom::finish_v).then(idle, fail_on_error);
 }
 
 /// The trigger says again when it is done after a person has changed something.

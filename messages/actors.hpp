@@ -84,6 +84,8 @@ using executor_actor = event_listener_actor::extend<
     caf::result<void>(atom::cancel, task_key),
     // Ends all that runs; answers when nothing does.
     caf::result<void>(atom::stop),
+    // Answers when nothing runs.
+    caf::result<void>(atom::finish),
     // Lets go of the launcher; running tasks stay with it. Answers when that is done.
     caf::result<void>(atom::detach),
     // INTERNAL: the launcher's reading thread says that a process runs.

@@ -264,6 +264,18 @@ TEST_CASE("a cancelled command says nothing about the phase: there is no verdict
   CHECK(f.verdicts.empty());
 }
 
+TEST_CASE("checks of a phase that was decided upon meanwhile are ended") {
+  approval_fixture f;
+  f.criteria().checks = {command_check({"make", "check"}), command_check({"lint"})};
+  CHECK(f.review() == lines{"run criteria.0.1", "run criteria.1.1"});
+  f.self->send(f.uut, atom::publish_v, event_batch{make_event(event_kind::phase_waiting, "0")});
+  f.run();
+  CHECK(f.log->take().empty());
+  f.self->send(f.uut, atom::publish_v, event_batch{make_event(event_kind::phase_rejected, "0")});
+  f.run();
+  CHECK(f.log->take() == lines{"cancel criteria.0.1", "cancel criteria.1.1"});
+}
+
 TEST_CASE("one person's word opens a gate that wants one, with the evidence") {
   approval_fixture f;
   f.ask_people(1, {"operator"});

@@ -253,6 +253,20 @@ TEST_CASE("an old exit of a task that is queued again is not taken for the new o
   CHECK(f.end("a") == lines{"start b.1", "exited a.1"});
 }
 
+TEST_CASE("an exit that was told is not taken for that of the same task started anew") {
+  executor_fixture f{1};
+  f.connect();
+  launcher_inventory inventory;
+  for (const auto* task : {"a", "criteria.0"}) {
+    f.run_task(task);
+    f.end(task);
+    inventory.ended.push_back(make_exit(key_of(task))); // It did not read that we know it.
+  }
+  f.run_task("a");
+  f.world->inventories.push_back(inventory);
+  CHECK(f.say(atom::gone_v, "killed") == lines{"connect", "acknowledge criteria.0.1", "lost a.1"});
+}
+
 TEST_CASE("one broken link is one loss, however many calls it fails") {
   executor_fixture f{9};
   f.connect();
@@ -297,6 +311,18 @@ TEST_CASE("a stop ends queued and running tasks and is answered when all are gon
   CHECK(f.world->log->take() == lines{"cancel a.1", "cancelled b.1"});
   CHECK(f.self->mailbox().empty());
   f.say(make_exit(key_of("a"), exit_kind::cancelled));
+  request.receive([] { SUCCEED(); }, [](const caf::error& err) { FAIL(message_of(err)); });
+}
+
+TEST_CASE("who waits until nothing runs ends nothing") {
+  executor_fixture f{1};
+  f.connect();
+  f.run_task("a");
+  auto request = f.self->request(f.uut, caf::infinite, atom::finish_v);
+  f.run();
+  CHECK(f.world->log->take().empty());
+  CHECK(f.self->mailbox().empty());
+  f.end("a");
   request.receive([] { SUCCEED(); }, [](const caf::error& err) { FAIL(message_of(err)); });
 }
 

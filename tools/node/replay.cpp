@@ -41,6 +41,9 @@ std::filesystem::path database_file(const options& o) {
 
 caf::error replay_events(io::event_store& store, const core::phase_lookup& lookup, replay& r,
                          core::run_history* history) {
+  // Until the first event says it: a node may have been killed before that was stored.
+  r.state.started_us = r.row.started_us;
+  r.state.started_by = r.row.started_by;
   caf::error damage;
   auto err = store.read(r.row.id, 0, [&](event&& e) {
     auto i = e.phase.empty() ? core::phase_lookup::npos : lookup(e.phase);

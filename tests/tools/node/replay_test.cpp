@@ -55,3 +55,12 @@ TEST_CASE("notes and audits of phases that the plan has no more change nothing")
   CHECK(f.result.unknown == 0);
   CHECK(f.result.state.last_seq == 3);
 }
+
+TEST_CASE("an execution whose node was killed before its first event has begun all the same") {
+  replay_fixture f;
+  f.result.row.started_us = 7;
+  f.result.row.started_by = "alice@host";
+  CHECK_FALSE(f.read());
+  CHECK(f.result.state.started_us == 7);
+  CHECK(f.result.state.started_by == "alice@host");
+}
