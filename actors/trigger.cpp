@@ -134,6 +134,7 @@ void trigger_state::heard(const event_batch& batch) {
   for (const auto& e : batch)
     if (core::status_after(e.kind) == phase_status::pending)
       block_behind((*context->lookup)(e.phase));
+  looked_again = false;
   settle_blocks();
   proceed();
 }
@@ -154,8 +155,8 @@ void trigger_state::unblock(const std::vector<phase_index>& candidates, const st
   propose(std::move(batch));
 }
 
-/// Somebody may have decided otherwise in the same moment. Then it is refused, and looked at again
-/// when that decision is durable.
+/// Somebody may have decided otherwise in the same moment. Then it is refused, and looked at again:
+/// at once, for that decision may have become durable meanwhile, else when it does.
 void trigger_state::propose(event_batch&& batch) {
   if (batch.empty())
     return;
@@ -163,18 +164,27 @@ void trigger_state::propose(event_batch&& batch) {
   for (const auto& e : batch)
     about.push_back((*context->lookup)(e.phase));
   const auto blocks = batch.front().kind == event_kind::phase_blocked;
+  ++asked;
   self->request(store, caf::infinite, atom::record_v, std::move(batch))
-      .then([] {},
-            [this, blocks, about = std::move(about)](const caf::error& err) {
-              if (err != ec::wrong_state) {
-                self->quit(err);
-                return;
-              }
-              for (auto i : about)
-                if (blocks && status[i] == phase_status::blocked)
-                  status[i] = phase_status::pending; // It was not to be.
-              unsettled = true;
-            });
+      .then(
+          [this] {
+            --asked;
+            proceed();
+          },
+          [this, blocks, about = std::move(about)](const caf::error& err) {
+            if (err != ec::wrong_state) {
+              self->quit(err);
+              return;
+            }
+            --asked;
+            for (auto i : about)
+              if (blocks && status[i] == phase_status::blocked)
+                status[i] = phase_status::pending; // It was not to be.
+            unsettled = true;
+            if (!std::exchange(looked_again, true))
+              settle_blocks();
+            proceed();
+          });
 }
 
 /// What was proposed and refused, as of now.
@@ -185,6 +195,8 @@ void trigger_state::settle_blocks() {
   for (phase_index i = 0; i < status.size(); ++i) {
     all.push_back(i);
     block_behind(i);
+    if (graph->is_ready(i))
+      enqueue(i);
   }
   unblock(all, "what blocked it does no more");
 }
@@ -329,7 +341,7 @@ void trigger_state::report_if_done() {
   auto more = may_start() && !ready.empty();
   // While storage fails nothing ends: what is ready goes on when it works again.
   auto held = (stalled || paused) && !stopping && !ready.empty();
-  if (!started || reported || more || held || asked > 0 || under_way() > 0)
+  if (!started || reported || more || held || asked > 0 || unsettled || under_way() > 0)
     return;
   reported = true;
   run_outcome outcome;
@@ -343,7 +355,9 @@ void trigger_state::report_if_done() {
 
 /// False: there is something to do again, and the end will be reported anew.
 bool trigger_state::close() {
-  if (!stopping && (!reported || asked > 0 || under_way() > 0 || (may_start() && !ready.empty())))
+  if (!stopping
+      && (!reported || asked > 0 || unsettled || under_way() > 0
+          || (may_start() && !ready.empty())))
     return false;
   closed = true;
   return true;

@@ -42,9 +42,9 @@ struct trigger_state {
   std::vector<bool> queued;                          ///< By phase: is in `ready`.
   std::unordered_set<phase_index> deciding;          ///< Decided upon, not durable yet.
   std::unordered_set<phase_index> due;               ///< Of these: their retry's time has come.
-  std::size_t asked = 0;   ///< Decisions on the run or on phases that are not durable yet.
-  std::size_t waiting = 0; ///< Of `live`: wait for a person.
-  std::vector<std::uint32_t> attempts;          ///< By phase, so far.
+  std::size_t asked = 0;               ///< Decisions and proposals that are not answered yet.
+  std::size_t waiting = 0;             ///< Of `live`: wait for a person.
+  std::vector<std::uint32_t> attempts; ///< By phase, so far.
   std::unordered_set<phase_index> self_blocked; ///< By what they lack, not by a dependency.
   /// Who waits to hear that a running phase is cancelled.
   std::unordered_multimap<phase_index, caf::typed_response_promise<std::string>> cancelling;
@@ -54,8 +54,9 @@ struct trigger_state {
   bool configuration = false; ///< A configuration error: nothing new starts.
   bool stopping = false;
   bool reported = false;
-  bool closed = false;    ///< The run ends: nothing is decided any more.
-  bool unsettled = false; ///< A proposal was refused: see settle_blocks().
+  bool closed = false;       ///< The run ends: nothing is decided any more.
+  bool unsettled = false;    ///< A proposal was refused: see settle_blocks().
+  bool looked_again = false; ///< Since the last event.
 
   void restore(const core::execution_state& initial);
   void start();

@@ -689,11 +689,24 @@ TEST_CASE("a block that is refused, for a person was first, is looked at again")
   f.hear(phase_started, "0");
   f.say(atom::release_v, 0u);
   f.store->at_once = false;
-  CHECK(f.hear(phase_failed, "0") == lines{"phase_blocked 1", "phase_blocked 2", "done"});
-  f.store->refuse("phase 1 is skipped: it cannot become blocked");
-  f.run();
-  f.store->at_once = true;
-  CHECK(f.hear(phase_skipped, "1") == lines{"spawn 2", "start 2"});
+  CHECK(f.hear(phase_failed, "0") == lines{"phase_blocked 1", "phase_blocked 2"});
+  CHECK_FALSE(f.close());
+  SECTION("at once, for that decision may be known already") {
+    CHECK(f.hear(phase_skipped, "1").empty());
+    f.store->refuse("phase 1 is skipped: it cannot become blocked");
+    f.run();
+    CHECK(f.log->take() == lines{"spawn 2", "start 2"});
+  }
+  SECTION("and when that decision is known") {
+    f.store->refuse("phase 1 is skipped: it cannot become blocked");
+    f.run();
+    CHECK(f.log->take() == lines{"phase_blocked 1", "phase_blocked 2"});
+    f.store->refuse("phase 1 is skipped: it cannot become blocked");
+    f.run();
+    CHECK(f.log->take().empty());
+    CHECK_FALSE(f.close());
+    CHECK(f.hear(phase_skipped, "1") == lines{"spawn 2", "start 2"});
+  }
 }
 
 TEST_CASE("a phase behind one that is shut is not retried, and what is reset there is blocked") {
