@@ -51,7 +51,7 @@ void phase_actor_state::finish(event&& e) {
 }
 
 void phase_actor_state::fail_on_error(const caf::error& err) {
-  if (judging && err == ec::wrong_state)
+  if (ended && err == ec::wrong_state)
     return; // A person decided in the same moment; the trigger hears of it and ends this actor.
   self->quit(err);
 }
@@ -187,7 +187,7 @@ void phase_actor_state::repeat_when_durable(task_index i, event_batch&& batch) {
 void phase_actor_state::proceed() {
   if (ended || count(stage::running) + count(stage::repeating) > 0)
     return;
-  if (cancelled) {
+  if (cancelled && (canceller || asking.empty())) {
     self->send(trigger, atom::release_v, index);
     finish_cancelled();
   } else if (!asking.empty()) {
@@ -222,7 +222,6 @@ void phase_actor_state::review() {
 }
 
 void phase_actor_state::judged(const verdict& v) {
-  judging = true;
   switch (v.kind) {
   case verdict_kind::approved:
     finish(make_event(event_kind::phase_approved, {}, v.detail));
@@ -297,7 +296,8 @@ void phase_actor_state::cancel(const std::string& reason) {
   if (cancelled)
     return;
   cancelled = reason;
-  auto waits = ended ? failure.has_value() : stages.empty();
+  // A stop does not answer what a person is asked.
+  auto waits = ended ? failure.has_value() && (canceller || asking.empty()) : stages.empty();
   if (waits) {
     // Between attempts, or before the first: no process to end.
     finish_cancelled();
@@ -446,10 +446,12 @@ void phase_actor_state::outcome_lost(task_index i) {
 void phase_actor_state::ask() {
   ended = true;
   self->send(trigger, atom::release_v, index);
-  record(make_event(event_kind::phase_waiting, asking,
-                    core::ask_data("the node died while " + asking
-                                   + " ran and its outcome is unknown (on_crash: ask): find out "
-                                     "what it did, then retry or skip the phase")));
+  auto e = make_event(event_kind::phase_waiting, asking,
+                      core::ask_data("the node died while " + asking
+                                     + " ran and its outcome is unknown (on_crash: ask): find out "
+                                       "what it did, then retry or skip the phase"));
+  self->request(deps->store, caf::infinite, atom::record_v, with_held(std::move(e)))
+      .then([] {}, [this](const caf::error& err) { fail_on_error(err); });
 }
 
 phase_actor::behavior_type phase(phase_actor::stateful_pointer<phase_actor_state> self,

@@ -57,10 +57,9 @@ struct phase_actor_state {
   std::optional<task_exit> failure; ///< The first one of the attempt.
   std::optional<std::string> cancelled;
   std::optional<operator_decision> canceller; ///< Null: the node cancels, the phase stays pending.
-  std::string waited;   ///< phase_waiting's data of the gate that is being judged again.
-  std::string asking;   ///< A task whose outcome a person must find out.
-  bool judging = false; ///< A verdict is there: a person's decision may come before it.
-  bool ended = false;   ///< The attempt has ended; late answers change nothing.
+  std::string waited; ///< phase_waiting's data of the gate that is being judged again.
+  std::string asking; ///< A task whose outcome a person must find out.
+  bool ended = false; ///< The attempt has ended; late answers change nothing.
 
   void start();
   void heard_start(const task_start&);

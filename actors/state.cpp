@@ -18,6 +18,14 @@ constexpr std::int64_t save_share = 20;
 // Of a clock. What keeps it right moves it by less, or slowly.
 constexpr std::int64_t smallest_step_us = 2'000'000;
 
+/// By its own actor, for the node stops. A person's reset is about no attempt.
+bool is_given_back(const event& e) {
+  return e.kind == event_kind::phase_reset && e.attempt != 0;
+}
+bool is_decided(phase_status s) {
+  return is_open(s) || is_shut(s) || s == phase_status::waiting_approval;
+}
+
 } // namespace
 
 caf::result<void> state_state::record(event_batch batch) {
@@ -67,7 +75,8 @@ caf::error state_state::take(const event_batch& batch) {
     auto index = (*context->lookup)(e.phase);
     auto known = index != core::phase_lookup::npos;
     const auto starts = *to == phase_status::in_progress;
-    const auto fits = known && core::can_transition(accepted[index].status, *to);
+    const auto fits = known && core::can_transition(accepted[index].status, *to)
+                      && !(is_given_back(e) && is_decided(accepted[index].status));
     const auto stale = fits && !starts && e.attempt != 0 && e.attempt != accepted[index].attempt;
     if (fits && !stale) {
       undo.emplace_back(index, accepted[index]);

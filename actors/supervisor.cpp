@@ -332,7 +332,7 @@ void supervisor_state::conclude(const run_outcome& outcome, const core::executio
                "a configuration error stopped the starting of phases");
   else if (any(is_shut))
     record_end(exit_code::failed, overall_status::failed, "not every phase was approved");
-  else if (outcome.waiting)
+  else if (any([](phase_status x) { return x == phase_status::waiting_approval; }))
     record_end(exit_code::waiting, overall_status::waiting_approval, "phases wait for a person");
   else if (any([](phase_status x) { return !is_open(x); }))
     record_end(exit_code::ok, overall_status::interrupted, "only the selected phases were to run");

@@ -94,6 +94,8 @@ void trigger_state::hear(const event& e) {
   auto i = (*context->lookup)(e.phase);
   if (i == core::phase_lookup::npos)
     return;
+  if (e.kind == event_kind::phase_unblocked && status[i] != phase_status::blocked)
+    return; // Known already, and perhaps running.
   auto from = std::exchange(status[i], *to);
   if (from == phase_status::waiting_approval)
     --waiting;
@@ -144,7 +146,7 @@ void trigger_state::unblock(const std::vector<phase_index>& candidates, const st
   std::vector<bool> held(status.size());
   for (phase_index i = 0; i < status.size(); ++i)
     if (is_shut(status[i]) && (status[i] != phase_status::blocked || self_blocked.contains(i)))
-      for (auto d : graph->downstream(i))
+      for (auto d : held_by(i))
         held[d] = true;
   event_batch batch;
   const auto data = core::decision_data("node", why);
@@ -153,6 +155,24 @@ void trigger_state::unblock(const std::vector<phase_index>& candidates, const st
         && !deciding.contains(d))
       batch.push_back(context->event_of(event_kind::phase_unblocked, d, data));
   propose(std::move(batch));
+}
+
+/// All that waits for it, directly or not: not what is open, nor what waits behind that alone.
+std::vector<phase_index> trigger_state::held_by(phase_index culprit) const {
+  std::vector<phase_index> result;
+  std::vector<bool> seen(status.size());
+  const auto add = [&](phase_index i) {
+    for (auto d : graph->dependents(i))
+      if (!seen[d] && !is_open(status[d])) {
+        seen[d] = true;
+        result.push_back(d);
+      }
+  };
+  add(culprit);
+  for (std::size_t k = 0; k < result.size(); ++k)
+    add(result[k]);
+  std::ranges::sort(result);
+  return result;
 }
 
 /// Somebody may have decided otherwise in the same moment. Then it is refused, and looked at again:
@@ -218,6 +238,8 @@ void trigger_state::block_behind(phase_index i) {
 
 void trigger_state::opened(phase_index i) {
   ended(i);
+  if (deciding.contains(i))
+    return; // Perhaps not for long: see settled().
   for (auto dependent : graph->open(i))
     enqueue(dependent);
 }
@@ -264,8 +286,8 @@ void trigger_state::shut(phase_index i, const event& e) {
 
 void trigger_state::block_dependents(phase_index culprit) {
   event_batch batch;
-  for (auto i : graph->downstream(culprit)) {
-    if (status[i] != phase_status::pending || deciding.contains(i))
+  for (auto i : held_by(culprit)) {
+    if (status[i] != phase_status::pending || deciding.contains(i) || running.contains(i))
       continue;
     unqueue(i);
     status[i] = phase_status::blocked;
@@ -341,7 +363,8 @@ void trigger_state::report_if_done() {
   auto more = may_start() && !ready.empty();
   // While storage fails nothing ends: what is ready goes on when it works again.
   auto held = (stalled || paused) && !stopping && !ready.empty();
-  if (!started || reported || more || held || asked > 0 || unsettled || under_way() > 0)
+  const auto open_questions = !stopping && (asked > 0 || unsettled);
+  if (!started || closed || reported || more || held || open_questions || under_way() > 0)
     return;
   reported = true;
   run_outcome outcome;
@@ -355,10 +378,11 @@ void trigger_state::report_if_done() {
 
 /// False: there is something to do again, and the end will be reported anew.
 bool trigger_state::close() {
-  if (!stopping
-      && (!reported || asked > 0 || unsettled || under_way() > 0
-          || (may_start() && !ready.empty())))
+  const auto more = asked > 0 || unsettled || under_way() > 0 || (may_start() && !ready.empty());
+  if (!reported || (!stopping && more)) {
+    reported = false;
     return false;
+  }
   closed = true;
   return true;
 }
@@ -431,7 +455,7 @@ void trigger_state::settled(const std::vector<phase_index>& about, bool durable)
   for (auto i : about)
     deciding.erase(i);
   for (auto i : about) {
-    if (!durable && is_open(status[i]))
+    if (is_open(status[i]))
       for (auto dependent : graph->open(i))
         enqueue(dependent);
     block_behind(i);
@@ -440,7 +464,11 @@ void trigger_state::settled(const std::vector<phase_index>& about, bool durable)
     if (due.erase(i) > 0 && status[i] == phase_status::retry_wait)
       want(i);
   }
-  reported = reported && durable;
+  if (!durable) {
+    reported = false;
+    unsettled = true; // What it was spared meanwhile.
+    settle_blocks();
+  }
   proceed();
 }
 
@@ -492,6 +520,8 @@ caf::result<std::string> trigger_state::skip(phase_index i, const operator_decis
   const auto& id = context->phase(i).id;
   if (decision.request.reason.empty())
     return caf::make_error(ec::wrong_state, "skipping needs a reason");
+  if (cancelling.contains(i))
+    return caf::make_error(ec::wrong_state, "phase " + id + " is being cancelled: ask again");
   if (running.contains(i) || !core::can_transition(status[i], phase_status::skipped)
       || status[i] == phase_status::completed)
     return caf::make_error(ec::wrong_state, "phase " + id + " is "

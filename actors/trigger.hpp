@@ -86,6 +86,7 @@ private:
   void propose(event_batch&&);
   void settle_blocks();
   void block_behind(phase_index);
+  std::vector<phase_index> held_by(phase_index culprit) const;
   phase_index shut_dependency(phase_index) const;
   std::optional<caf::error> why_undecided(phase_index) const;
   caf::result<std::string> retry(phase_index, const operator_decision&);
@@ -98,7 +99,9 @@ private:
   void settled(const std::vector<phase_index>& about, bool durable);
   std::string state_of(phase_index) const;
   void answer_cancel(phase_index);
-  bool may_start() const { return started && !stalled && !paused && !configuration && !stopping; }
+  bool may_start() const {
+    return started && !stalled && !paused && !configuration && !stopping && !closed;
+  }
 };
 
 /// `initial` is the state the execution starts from; phases that it shows as under way get their

@@ -415,12 +415,12 @@ TEST_CASE("a phase stays until its last word is durable") {
   CHECK(f.ended());
 }
 
-TEST_CASE("a word that the state refuses ends the actor with the reason") {
+TEST_CASE("a word that cannot be stored ends the actor with the reason") {
   phase_fixture f{make_phase("0")};
   f.begin();
   f.store->at_once = false;
   f.end("T0.1");
-  f.store->refuse("phase 0 is skipped");
+  f.store->open.answer(caf::make_error(ec::storage_failed, "no disk"));
   CHECK(f.now().empty());
   CHECK(f.ended());
 }
@@ -809,6 +809,31 @@ TEST_CASE("a phase that was cancelled in the moment of its turn does not start")
   decision.by = "alice";
   f.say(atom::cancel_v, decision);
   CHECK(f.start().empty());
+}
+
+TEST_CASE("on_crash ask: a stop does not answer the question") {
+  auto def = with_policy(crash_policy::ask, 3);
+  def.tasks[1].needs.clear();
+  phase_fixture f{std::move(def)};
+  auto origin = left_running();
+  origin.unfinished = {"T0.1", "T0.2"};
+  origin.running = {{{"0", "T0.2", 2}, 100, 7, 1}};
+  f.spawn_phase(origin);
+  CHECK(f.say(atom::cancel_v, "SIGINT") == lines{"cancel T0.2.2"});
+  CHECK(f.end("T0.2", exit_kind::cancelled, 2)
+        == lines{"task_finished T0.2", "phase_waiting T0.1", "release 0"});
+}
+
+TEST_CASE("a failure after a person's cancel in the same moment ends nothing") {
+  phase_fixture f{make_phase("0")};
+  f.begin();
+  f.end("T0.1", 75);
+  f.store->at_once = false;
+  f.retry->decide(again);
+  f.now();
+  f.store->refuse("phase 0 is cancelled: it cannot become retry_wait");
+  f.now();
+  CHECK_FALSE(f.ended());
 }
 
 TEST_CASE("a verdict after a person's decision in the same moment ends nothing") {

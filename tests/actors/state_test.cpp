@@ -218,6 +218,27 @@ TEST_CASE("what is about another attempt than the one that is under way is refus
   CHECK(why == "phase 0 is at attempt 2: this was about attempt 1taken");
 }
 
+TEST_CASE("a phase that a person has decided upon is not given back by a node that stops") {
+  state_fixture f;
+  auto skipped = make_event(event_kind::phase_skipped, "0");
+  skipped.attempt = 0;
+  f.record(skipped);
+  auto given_back = make_event(event_kind::phase_reset, "0");
+  std::string heard;
+  for (std::uint32_t attempt : {1u, 0u}) {
+    given_back.attempt = attempt;
+    auto request = f.self->request(f.uut, caf::infinite, atom::record_v, event_batch{given_back});
+    f.run();
+    while (!f.disk->open.empty()) {
+      f.disk->commit_one();
+      f.run();
+    }
+    request.receive([&] { heard += "taken"; },
+                    [&](const caf::error& err) { heard = message_of(err) + "; "; });
+  }
+  CHECK(heard == "phase 0 is skipped: it cannot become pending; taken");
+}
+
 TEST_CASE("an asker is answered when its events are durable") {
   state_fixture f;
   auto request = f.self->request(f.uut, caf::infinite, atom::record_v,

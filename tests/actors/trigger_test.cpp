@@ -692,7 +692,7 @@ TEST_CASE("a block that is refused, for a person was first, is looked at again")
   CHECK(f.hear(phase_failed, "0") == lines{"phase_blocked 1", "phase_blocked 2"});
   CHECK_FALSE(f.close());
   SECTION("at once, for that decision may be known already") {
-    CHECK(f.hear(phase_skipped, "1").empty());
+    CHECK(f.hear(phase_skipped, "1") == lines{"phase_unblocked 2"});
     f.store->refuse("phase 1 is skipped: it cannot become blocked");
     f.run();
     CHECK(f.log->take() == lines{"spawn 2", "start 2"});
@@ -761,4 +761,72 @@ TEST_CASE("the run is closed when nothing has come to do since its end was repor
       CHECK(f.close());
     }
   }
+}
+
+TEST_CASE("a phase that is unblocked twice runs once") {
+  trigger_fixture f{chain()};
+  f.start(1);
+  f.hear(phase_started, "0");
+  f.say(atom::release_v, 0u);
+  f.hear(phase_failed, "0");
+  f.hear(phase_skipped, "0");
+  CHECK(f.hear(phase_unblocked, "1") == lines{"spawn 1", "start 1"});
+  CHECK(f.hear(phase_unblocked, "1").empty());
+  f.hear(phase_started, "1");
+  CHECK(f.hear(phase_unblocked, "1").empty());
+}
+
+TEST_CASE("what waits behind a skipped phase alone is not blocked by what that waited for") {
+  trigger_fixture f{chain()};
+  f.start(1);
+  f.hear(phase_started, "0");
+  f.say(atom::release_v, 0u);
+  CHECK(f.hear(phase_failed, "0") == lines{"phase_blocked 1", "phase_blocked 2", "done"});
+  CHECK(f.hear(phase_skipped, "1") == lines{"phase_unblocked 2", "done"});
+  CHECK(f.hear(phase_unblocked, "2") == lines{"spawn 2", "start 2"});
+}
+
+TEST_CASE("a phase that has just been started is not blocked") {
+  trigger_fixture f{make_plan(make_phase("0"), make_phase("1", {0}))};
+  f.start(2);
+  CHECK(f.approve(0) == lines{"spawn 1", "start 1"});
+  f.hear(phase_reset, "0");
+  f.hear(phase_started, "0");
+  CHECK(f.hear(phase_failed, "0").empty());
+}
+
+TEST_CASE("after whatever kept a run open its end is reported again") {
+  trigger_fixture f{make_plan(make_phase("0"))};
+  f.start(1);
+  f.hear(phase_started, "0");
+  f.say(atom::release_v, 0u);
+  f.hear(phase_failed, "0");
+  f.store->at_once = false;
+  auto answer = f.ask(control_command::pause);
+  CHECK_FALSE(f.close());
+  f.log->take();
+  f.publish(0);
+  CHECK(f.log->take() == lines{"done"});
+  CHECK(f.close());
+}
+
+TEST_CASE("a closed run starts nothing, whatever is approved still") {
+  trigger_fixture f{make_plan(make_phase("0"), make_phase("1", {0}))};
+  f.start(1);
+  f.hear(phase_started, "0");
+  f.say(atom::release_v, 0u);
+  f.hear(phase_waiting, "0", R"({"reason":"people"})");
+  CHECK(f.close());
+  CHECK(f.hear(phase_approved, "0").empty());
+}
+
+TEST_CASE("a run that is stopped while it is closed ends when what runs has") {
+  trigger_fixture f{roots()};
+  f.start(1);
+  f.hear(phase_started, "0");
+  f.say(atom::stop_v, "SIGINT");
+  CHECK_FALSE(f.close());
+  f.say(atom::release_v, 0u);
+  CHECK(f.hear(phase_reset, "0") == lines{"done interrupted"});
+  CHECK(f.close());
 }
