@@ -168,6 +168,7 @@ TEST_CASE_METHOD(chat, "reject, retry, skip and status do what they say") {
   CHECK(contains(answer_to("mia"), "Done"));
   say("ada", "/reject a it is wrong");
   wait_for_answer("ada");
+  wait_for_text(w.path() / "consolidation/execution_state.json", "\"rejected\"");
   CHECK(statuses(w)["a"] == "rejected");
   say("ada", "/status");
   wait_for_answer("ada", 2);
