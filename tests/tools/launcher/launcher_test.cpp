@@ -164,6 +164,8 @@ TEST_CASE("a task is scheduled as what the operator starts, not as the launcher 
   const auto start = c.said.start_of(spec.key);
   REQUIRE(start.pid > 0);
   CHECK(scheduling_of(static_cast<pid_t>(start.pid)) == scheduling_of(::getpid()));
+  REQUIRE_FALSE(c.link.client->cancel({spec.key}));
+  CHECK(c.said.exit_of(spec.key).kind == exit_kind::cancelled);
 }
 
 TEST_CASE("start times are right for many tasks, also across the clock's ticks") {
