@@ -185,7 +185,7 @@ void approval_state::evaluate(review&& r) {
 
 void approval_state::hear(const event_batch& batch) {
   for (const auto& e : batch) {
-    const auto to = core::status_after(e.kind);
+    const auto to = reviews.empty() ? std::nullopt : core::status_after(e.kind);
     if (to && *to != phase_status::completed && *to != phase_status::waiting_approval)
       end_checks(e.phase);
     if (e.kind == event_kind::phase_waiting)

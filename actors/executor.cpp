@@ -13,7 +13,7 @@ constexpr std::uint32_t max_reconnects = 5;
 // One that was killed while it started is started again.
 constexpr int max_starts = 3;
 /// Exits that may come a second time: a launcher was killed before it read the acknowledgement.
-constexpr std::size_t most_told = 1024;
+constexpr std::size_t most_told = 128;
 
 /// The process of a success criterion: see task_key.
 bool is_check(const task_key& key) {
@@ -241,23 +241,24 @@ void executor_state::gone(const std::string& reason) {
   client = std::move(link->client);
   // What the old launcher had noted down is known; of the rest nobody knows the outcome. All of it
   // is settled before anything is started on the new link.
-  auto exits = link->inventory.ended;
+  auto& known = link->inventory.ended;
   task_keys old_checks;
-  std::erase_if(exits, [this, &old_checks](const task_exit& exit) {
+  std::erase_if(known, [this, &old_checks](const task_exit& exit) {
     const auto old = is_told(exit);
     if (old && is_check(exit.key))
       old_checks.push_back(exit.key);
     return old;
   });
   acknowledge(old_checks);
-  const auto known = exits;
+  std::vector<task_exit> lost;
   for (const auto& [key, task] : tasks)
     if (task.started && !task.exit
         && std::ranges::count(link->inventory.running, key, &task_start::key) == 0
         && std::ranges::count(known, key, &task_exit::key) == 0)
-      exits.push_back(make_exit(key, exit_kind::lost, "the launcher ended: " + reason));
-  for (const auto& exit : exits)
-    settle(exit);
+      lost.push_back(make_exit(key, exit_kind::lost, "the launcher ended: " + reason));
+  for (const auto* exits : {&known, &lost})
+    for (const auto& exit : *exits)
+      settle(exit);
   start_queued();
 }
 

@@ -43,6 +43,12 @@ void phase_actor_state::record(event&& e) {
   self->send(deps->store, atom::record_v, with_held(std::move(e)));
 }
 
+/// The attempt has ended: a person who decides in the same moment comes first.
+void phase_actor_state::propose(event&& e) {
+  self->request(deps->store, caf::infinite, atom::record_v, with_held(std::move(e)))
+      .then([] {}, [this](const caf::error& err) { fail_on_error(err); });
+}
+
 /// The phase's last word: durable before this actor goes.
 void phase_actor_state::finish(event&& e) {
   ended = true;
@@ -230,9 +236,7 @@ void phase_actor_state::judged(const verdict& v) {
     finish(make_event(event_kind::phase_failed, {}, v.detail));
     break;
   case verdict_kind::waiting:
-    self->request(deps->store, caf::infinite, atom::record_v,
-                  with_held(make_event(event_kind::phase_waiting, {}, v.detail)))
-        .then([] {}, [this](const caf::error& err) { fail_on_error(err); });
+    propose(make_event(event_kind::phase_waiting, {}, v.detail));
     break;
   }
 }
@@ -446,12 +450,10 @@ void phase_actor_state::outcome_lost(task_index i) {
 void phase_actor_state::ask() {
   ended = true;
   self->send(trigger, atom::release_v, index);
-  auto e = make_event(event_kind::phase_waiting, asking,
-                      core::ask_data("the node died while " + asking
-                                     + " ran and its outcome is unknown (on_crash: ask): find out "
-                                       "what it did, then retry or skip the phase"));
-  self->request(deps->store, caf::infinite, atom::record_v, with_held(std::move(e)))
-      .then([] {}, [this](const caf::error& err) { fail_on_error(err); });
+  propose(make_event(event_kind::phase_waiting, asking,
+                     core::ask_data("the node died while " + asking
+                                    + " ran and its outcome is unknown (on_crash: ask): find out "
+                                      "what it did, then retry or skip the phase")));
 }
 
 phase_actor::behavior_type phase(phase_actor::stateful_pointer<phase_actor_state> self,

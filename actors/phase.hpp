@@ -94,6 +94,7 @@ private:
   bool needs_done(const task_def&) const;
   bool is_strict() const;
   void record(event&&);
+  void propose(event&&);
   event_batch with_held(event&&);
   event make_event(event_kind, std::string task = {}, std::string data = {}) const;
   void fail_on_error(const caf::error&);

@@ -33,8 +33,7 @@ caf::result<int> supervisor_state::run() {
   promise = self->make_response_promise<int>();
   spawn_actors();
   self->request(executor, caf::infinite, atom::connect_v)
-      .then([this](launcher_inventory& inventory) { connected(std::move(inventory)); },
-            [this](const caf::error& err) { fail(message_of(err), exit_code::internal); });
+      .then([this](launcher_inventory& inventory) { connected(std::move(inventory)); }, or_fail());
   return promise;
 }
 
@@ -161,9 +160,6 @@ void supervisor_state::connected(launcher_inventory&& inventory) {
     take_over(std::move(inventory));
     return;
   }
-  auto fail_on_error = [this](const caf::error& err) {
-    fail(message_of(err), exit_code::internal);
-  };
   self->request(store, caf::infinite, atom::record_v, starts)
       .then(
           [=, this] {
@@ -178,9 +174,9 @@ void supervisor_state::connected(launcher_inventory&& inventory) {
                       }
                       take_over(launcher_inventory{inventory});
                     },
-                    fail_on_error);
+                    or_fail());
           },
-          fail_on_error);
+          or_fail());
 }
 
 /// What the launcher knows goes to the phases that wait for it; then the run begins.
@@ -267,18 +263,15 @@ void supervisor_state::done(const run_outcome& outcome) {
   if (over)
     return;
   ending = true;
-  auto fail_on_error = [this](const caf::error& err) {
-    fail(message_of(err), exit_code::internal);
-  };
-  auto idle = [this, outcome, fail_on_error] {
+  auto idle = [this, outcome] {
     self->request(store, end_patience, atom::get_v)
-        .then([this, outcome](const snapshot_ptr& s) { end_or_wait(outcome, *s); }, fail_on_error);
+        .then([this, outcome](const snapshot_ptr& s) { end_or_wait(outcome, *s); }, or_fail());
   };
   // What runs still is the end of an earlier node's tasks, or checks: somebody approves just now.
   if (outcome.interrupted)
-    self->request(executor, caf::infinite, atom::stop_v).then(idle, fail_on_error);
+    self->request(executor, caf::infinite, atom::stop_v).then(idle, or_fail());
   else
-    self->request(executor, caf::infinite, atom::finish_v).then(idle, fail_on_error);
+    self->request(executor, caf::infinite, atom::finish_v).then(idle, or_fail());
 }
 
 /// The trigger says again when it is done after a person has changed something.
@@ -301,21 +294,18 @@ void supervisor_state::end_or_wait(const run_outcome& outcome, const core::execu
 
 /// From here on nothing is decided any more, unless something was in this moment.
 void supervisor_state::close(const run_outcome& outcome) {
-  auto fail_on_error = [this](const caf::error& err) {
-    fail(message_of(err), exit_code::internal);
-  };
   self->request(trigger_, caf::infinite, atom::finish_v)
       .then(
-          [this, outcome, fail_on_error](bool closed) {
+          [this, outcome](bool closed) {
             const auto last = std::exchange(newer, {}).value_or(outcome);
             if (!closed) {
               ending = false; // The trigger says again when it is done.
               return;
             }
             self->request(store, end_patience, atom::get_v)
-                .then([this, last](const snapshot_ptr& s) { conclude(last, *s); }, fail_on_error);
+                .then([this, last](const snapshot_ptr& s) { conclude(last, *s); }, or_fail());
           },
-          fail_on_error);
+          or_fail());
 }
 
 void supervisor_state::conclude(const run_outcome& outcome, const core::execution_state& s) {
@@ -369,9 +359,7 @@ void supervisor_state::report(int code) {
   self->request(store, end_patience, atom::save_v).then(one_done, [one_done](const caf::error&) {
     one_done();
   });
-  self->request(reporter_, caf::infinite, atom::finish_v, code)
-      .then(one_done,
-            [this](const caf::error& err) { fail(message_of(err), exit_code::internal); });
+  self->request(reporter_, caf::infinite, atom::finish_v, code).then(one_done, or_fail());
 }
 
 void supervisor_state::detach(int code) {

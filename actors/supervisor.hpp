@@ -125,6 +125,10 @@ private:
   void farewell(int exit_code);
   void leave(int exit_code);
   void fail(const std::string& text, int exit_code);
+  /// For requests that must not fail.
+  auto or_fail() {
+    return [this](const caf::error& err) { fail(message_of(err), exit_code::internal); };
+  }
 };
 
 supervisor_actor::behavior_type

@@ -176,14 +176,11 @@ std::vector<phase_index> trigger_state::held_by(phase_index culprit) const {
 }
 
 /// Somebody may have decided otherwise in the same moment. Then it is refused, and looked at again:
-/// at once, for that decision may have become durable meanwhile, else when it does.
-void trigger_state::propose(event_batch&& batch) {
+/// at once, for that decision may have become durable meanwhile, else when it does. `blocked`:
+/// whose status shows it already.
+void trigger_state::propose(event_batch&& batch, std::vector<phase_index> blocked) {
   if (batch.empty())
     return;
-  std::vector<phase_index> about;
-  for (const auto& e : batch)
-    about.push_back((*context->lookup)(e.phase));
-  const auto blocks = batch.front().kind == event_kind::phase_blocked;
   ++asked;
   self->request(store, caf::infinite, atom::record_v, std::move(batch))
       .then(
@@ -191,14 +188,14 @@ void trigger_state::propose(event_batch&& batch) {
             --asked;
             proceed();
           },
-          [this, blocks, about = std::move(about)](const caf::error& err) {
+          [this, blocked = std::move(blocked)](const caf::error& err) {
             if (err != ec::wrong_state) {
               self->quit(err);
               return;
             }
             --asked;
-            for (auto i : about)
-              if (blocks && status[i] == phase_status::blocked)
+            for (auto i : blocked)
+              if (status[i] == phase_status::blocked)
                 status[i] = phase_status::pending; // It was not to be.
             unsettled = true;
             if (!std::exchange(looked_again, true))
@@ -286,6 +283,7 @@ void trigger_state::shut(phase_index i, const event& e) {
 
 void trigger_state::block_dependents(phase_index culprit) {
   event_batch batch;
+  std::vector<phase_index> blocked;
   for (auto i : held_by(culprit)) {
     if (status[i] != phase_status::pending || deciding.contains(i) || running.contains(i))
       continue;
@@ -296,8 +294,9 @@ void trigger_state::block_dependents(phase_index culprit) {
                         {"reason", "phase " + why.id + " (" + std::string{why.label()} + ") is "
                                        + std::string{to_string(status[culprit])}}};
     batch.push_back(context->event_of(event_kind::phase_blocked, i, data.dump()));
+    blocked.push_back(i);
   }
-  propose(std::move(batch));
+  propose(std::move(batch), std::move(blocked));
 }
 
 /// Its actor has said the last word, or a person has, and whatever it still waits for is void.
@@ -492,7 +491,8 @@ caf::result<std::string> trigger_state::retry(phase_index i, const operator_deci
     if (p == i && s == phase_status::blocked && !self_blocked.contains(p))
       return caf::make_error(ec::wrong_state,
                              name + " is blocked by a phase that it depends on: retry that one");
-    if (const auto culprit = shut_dependency(p); p == i && culprit != core::phase_lookup::npos)
+    const auto culprit = p == i ? shut_dependency(p) : core::phase_lookup::npos;
+    if (culprit != core::phase_lookup::npos)
       return caf::make_error(
           ec::wrong_state, name + " depends on phase " + context->phase(culprit).id + ", which is "
                                + state_of(culprit) + ": retry that one, or skip it");

@@ -83,7 +83,7 @@ private:
   void report_if_done();
   void hear_of_run(const event&);
   void unblock(const std::vector<phase_index>& candidates, const std::string& why);
-  void propose(event_batch&&);
+  void propose(event_batch&&, std::vector<phase_index> blocked = {});
   void settle_blocks();
   void block_behind(phase_index);
   std::vector<phase_index> held_by(phase_index culprit) const;

@@ -194,6 +194,19 @@ phase_origin left_running() {
   return origin;
 }
 
+/// T0.1's outcome is lost and a person is to be asked; T0.2, which needs nothing, still runs.
+phase_def asking_beside_another() {
+  auto def = with_policy(crash_policy::ask, 3);
+  def.tasks[1].needs.clear();
+  return def;
+}
+phase_origin left_asking() {
+  auto origin = left_running();
+  origin.unfinished = {"T0.1", "T0.2"};
+  origin.running = {{{"0", "T0.2", 2}, 100, 7, 1}};
+  return origin;
+}
+
 } // namespace
 
 TEST_CASE("a phase starts, runs its task, is durable, is reviewed, is approved, and goes") {
@@ -701,12 +714,8 @@ TEST_CASE("on_crash ask: a lost task makes the phase wait for a person") {
 }
 
 TEST_CASE("on_crash ask: what still runs ends first, nothing else is started") {
-  auto def = with_policy(crash_policy::ask, 3);
-  def.tasks[1].needs.clear();
-  phase_fixture f{std::move(def)};
-  auto origin = left_running();
-  origin.unfinished = {"T0.1", "T0.2"};
-  origin.running = {{{"0", "T0.2", 2}, 100, 7, 1}};
+  phase_fixture f{asking_beside_another()};
+  const auto origin = left_asking();
   CHECK(f.spawn_phase(origin) == lines{"adopt T0.2.2"});
   CHECK(f.end("T0.2", 0, 2) == lines{"task_finished T0.2", "phase_waiting T0.1", "release 0"});
 }
@@ -812,12 +821,8 @@ TEST_CASE("a phase that was cancelled in the moment of its turn does not start")
 }
 
 TEST_CASE("on_crash ask: a stop does not answer the question") {
-  auto def = with_policy(crash_policy::ask, 3);
-  def.tasks[1].needs.clear();
-  phase_fixture f{std::move(def)};
-  auto origin = left_running();
-  origin.unfinished = {"T0.1", "T0.2"};
-  origin.running = {{{"0", "T0.2", 2}, 100, 7, 1}};
+  phase_fixture f{asking_beside_another()};
+  const auto origin = left_asking();
   f.spawn_phase(origin);
   CHECK(f.say(atom::cancel_v, "SIGINT") == lines{"cancel T0.2.2"});
   CHECK(f.end("T0.2", exit_kind::cancelled, 2)

@@ -128,6 +128,11 @@ struct trigger_fixture : actor_fixture {
     return closed;
   }
 
+  /// A phase's tasks have ended: the start was durable, the slot is free.
+  void run_tasks(phase_index i) {
+    hear(phase_started, context->phase(i).id);
+    say(atom::release_v, i);
+  }
   /// A phase runs through, with durable events; returns what was heard.
   lines approve(phase_index i) {
     const auto& id = context->phase(i).id;
@@ -198,8 +203,7 @@ TEST_CASE("a failed phase blocks all that depends on it, each once") {
   trigger_fixture f{
       make_plan(make_phase("0"), make_phase("1", {0}), make_phase("2", {1}), make_phase("3"))};
   f.start(4);
-  f.hear(phase_started, "0");
-  f.say(atom::release_v, 0u);
+  f.run_tasks(0);
   CHECK(f.hear(phase_failed, "0", R"({"class":"permanent"})")
         == lines{"phase_blocked 1", "phase_blocked 2"});
   auto data = nlohmann::json::parse(f.store->events[1].data);
@@ -213,8 +217,7 @@ TEST_CASE("a failed phase blocks all that depends on it, each once") {
 TEST_CASE("a rejected phase never starts its dependents") {
   trigger_fixture f{chain()};
   f.start(4);
-  f.hear(phase_started, "0");
-  f.say(atom::release_v, 0u);
+  f.run_tasks(0);
   f.hear(phase_completed, "0");
   CHECK(f.hear(phase_waiting, "0") == lines{"done waiting"});
   CHECK(f.hear(phase_rejected, "0") == lines{"phase_blocked 1", "phase_blocked 2", "done"});
@@ -223,8 +226,7 @@ TEST_CASE("a rejected phase never starts its dependents") {
 TEST_CASE("a phase that is blocked by a missing input blocks its dependents") {
   trigger_fixture f{chain()};
   f.start(1);
-  f.hear(phase_started, "0");
-  f.say(atom::release_v, 0u);
+  f.run_tasks(0);
   CHECK(f.hear(phase_blocked, "0", R"({"class":"dependency"})", "T0.1")
         == lines{"phase_blocked 1", "phase_blocked 2", "done"});
 }
@@ -274,8 +276,7 @@ TEST_CASE("a stop cancels what runs and says interrupted when it has ended") {
 TEST_CASE("a gate that is being judged does not hold up a stop") {
   trigger_fixture f{make_plan(make_phase("0"))};
   f.start(1);
-  f.hear(phase_started, "0");
-  f.say(atom::release_v, 0u);
+  f.run_tasks(0);
   f.hear(phase_completed, "0");
   CHECK(f.say(atom::stop_v, "SIGINT") == lines{"cancel 0: SIGINT", "done interrupted"});
 }
@@ -283,8 +284,7 @@ TEST_CASE("a gate that is being judged does not hold up a stop") {
 TEST_CASE("phases that wait for a person do not hold up the end") {
   trigger_fixture f{make_plan(make_phase("0"), make_phase("1"), make_phase("2", {0}))};
   f.start(2);
-  f.hear(phase_started, "0");
-  f.say(atom::release_v, 0u);
+  f.run_tasks(0);
   f.hear(phase_completed, "0");
   CHECK(f.hear(phase_waiting, "0").empty());
   CHECK(f.approve(1) == lines{"done waiting"});
@@ -293,8 +293,7 @@ TEST_CASE("phases that wait for a person do not hold up the end") {
 TEST_CASE("when a person has decided, the end is said anew") {
   trigger_fixture f{make_plan(make_phase("0"))};
   f.start(1);
-  f.hear(phase_started, "0");
-  f.say(atom::release_v, 0u);
+  f.run_tasks(0);
   f.hear(phase_completed, "0");
   CHECK(f.hear(phase_waiting, "0") == lines{"done waiting"});
   CHECK(f.hear(phase_approved, "0") == lines{"done"});
@@ -371,8 +370,7 @@ TEST_CASE("a retry that is due gets a slot in its turn, for the same actor") {
 TEST_CASE("a retry that is due is not started when the run stops") {
   trigger_fixture f{make_plan(make_phase("0"))};
   f.start(1);
-  f.hear(phase_started, "0");
-  f.say(atom::release_v, 0u);
+  f.run_tasks(0);
   f.hear(phase_retry_wait, "0");
   CHECK(f.say(atom::stop_v, "SIGINT") == lines{"cancel 0: SIGINT"});
   CHECK(f.say(atom::ready_v, 0u).empty());
@@ -572,8 +570,7 @@ TEST_CASE("while the run is paused nothing starts, and the end is not reported")
 TEST_CASE("the end is reported again after a person has changed something") {
   trigger_fixture f{make_plan(make_phase("0"))};
   f.start(1);
-  f.hear(phase_started, "0");
-  f.say(atom::release_v, 0u);
+  f.run_tasks(0);
   CHECK(f.hear(phase_failed, "0") == lines{"done"});
   f.decide(control_command::retry, "0");
   CHECK(f.log->take() == lines{"spawn 0 after 1", "start 0"});
@@ -583,8 +580,7 @@ TEST_CASE("the end is reported again after a person has changed something") {
 TEST_CASE("of two decisions on a phase in the same moment the second is refused") {
   trigger_fixture f{make_plan(make_phase("0"))};
   f.start(2);
-  f.hear(phase_started, "0");
-  f.say(atom::release_v, 0u);
+  f.run_tasks(0);
   f.hear(phase_failed, "0");
   f.store->at_once = false;
   auto first = f.ask(control_command::retry, "0");
@@ -633,8 +629,7 @@ TEST_CASE("a decision that could not be stored changes nothing") {
 TEST_CASE("a retry whose turn comes while it is being skipped waits for that") {
   trigger_fixture f{make_plan(make_phase("0"))};
   f.start(1);
-  f.hear(phase_started, "0");
-  f.say(atom::release_v, 0u);
+  f.run_tasks(0);
   f.hear(phase_retry_wait, "0");
   f.store->at_once = false;
   auto answer = f.ask(control_command::skip, "0");
@@ -675,8 +670,7 @@ TEST_CASE("what depends on a phase that is tried again does not start in that mo
 TEST_CASE("a cancelled run proposes nothing for what it cancels itself") {
   trigger_fixture f{chain()};
   f.start(1);
-  f.hear(phase_started, "0");
-  f.say(atom::release_v, 0u);
+  f.run_tasks(0);
   f.hear(phase_waiting, "0", R"({"reason":"people"})");
   CHECK(f.decide(control_command::cancel).starts_with("the run is cancelled: 0 phases"));
   CHECK(kinds(f.store->events, "1") == std::vector{phase_cancelled});
@@ -686,8 +680,7 @@ TEST_CASE("a cancelled run proposes nothing for what it cancels itself") {
 TEST_CASE("a block that is refused, for a person was first, is looked at again") {
   trigger_fixture f{chain()};
   f.start(1);
-  f.hear(phase_started, "0");
-  f.say(atom::release_v, 0u);
+  f.run_tasks(0);
   f.store->at_once = false;
   CHECK(f.hear(phase_failed, "0") == lines{"phase_blocked 1", "phase_blocked 2"});
   CHECK_FALSE(f.close());
@@ -712,8 +705,7 @@ TEST_CASE("a block that is refused, for a person was first, is looked at again")
 TEST_CASE("a phase behind one that is shut is not retried, and what is reset there is blocked") {
   trigger_fixture f{chain()};
   f.start(1);
-  f.hear(phase_started, "0");
-  f.say(atom::release_v, 0u);
+  f.run_tasks(0);
   f.hear(phase_failed, "0");
   f.hear(phase_skipped, "1");
   CHECK(f.decide(control_command::retry, "1")
@@ -724,8 +716,7 @@ TEST_CASE("a phase behind one that is shut is not retried, and what is reset the
 TEST_CASE("an actor that has not said its last word goes when a person has") {
   trigger_fixture f{make_plan(make_phase("0"))};
   f.start(1);
-  f.hear(phase_started, "0");
-  f.say(atom::release_v, 0u);
+  f.run_tasks(0);
   f.hear(phase_completed, "0");
   auto old = f.phases["0"];
   f.self->monitor(old);
@@ -737,8 +728,7 @@ TEST_CASE("an actor that has not said its last word goes when a person has") {
 TEST_CASE("the run is closed when nothing has come to do since its end was reported") {
   trigger_fixture f{make_plan(make_phase("0"))};
   f.start(1);
-  f.hear(phase_started, "0");
-  f.say(atom::release_v, 0u);
+  f.run_tasks(0);
   CHECK_FALSE(f.close());
   CHECK(f.hear(phase_failed, "0") == lines{"done"});
   SECTION("then nothing is decided any more") {
@@ -766,8 +756,7 @@ TEST_CASE("the run is closed when nothing has come to do since its end was repor
 TEST_CASE("a phase that is unblocked twice runs once") {
   trigger_fixture f{chain()};
   f.start(1);
-  f.hear(phase_started, "0");
-  f.say(atom::release_v, 0u);
+  f.run_tasks(0);
   f.hear(phase_failed, "0");
   f.hear(phase_skipped, "0");
   CHECK(f.hear(phase_unblocked, "1") == lines{"spawn 1", "start 1"});
@@ -779,8 +768,7 @@ TEST_CASE("a phase that is unblocked twice runs once") {
 TEST_CASE("what waits behind a skipped phase alone is not blocked by what that waited for") {
   trigger_fixture f{chain()};
   f.start(1);
-  f.hear(phase_started, "0");
-  f.say(atom::release_v, 0u);
+  f.run_tasks(0);
   CHECK(f.hear(phase_failed, "0") == lines{"phase_blocked 1", "phase_blocked 2", "done"});
   CHECK(f.hear(phase_skipped, "1") == lines{"phase_unblocked 2", "done"});
   CHECK(f.hear(phase_unblocked, "2") == lines{"spawn 2", "start 2"});
@@ -798,8 +786,7 @@ TEST_CASE("a phase that has just been started is not blocked") {
 TEST_CASE("after whatever kept a run open its end is reported again") {
   trigger_fixture f{make_plan(make_phase("0"))};
   f.start(1);
-  f.hear(phase_started, "0");
-  f.say(atom::release_v, 0u);
+  f.run_tasks(0);
   f.hear(phase_failed, "0");
   f.store->at_once = false;
   auto answer = f.ask(control_command::pause);
@@ -813,8 +800,7 @@ TEST_CASE("after whatever kept a run open its end is reported again") {
 TEST_CASE("a closed run starts nothing, whatever is approved still") {
   trigger_fixture f{make_plan(make_phase("0"), make_phase("1", {0}))};
   f.start(1);
-  f.hear(phase_started, "0");
-  f.say(atom::release_v, 0u);
+  f.run_tasks(0);
   f.hear(phase_waiting, "0", R"({"reason":"people"})");
   CHECK(f.close());
   CHECK(f.hear(phase_approved, "0").empty());
