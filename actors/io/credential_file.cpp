@@ -87,12 +87,9 @@ std::string take_members(const json& document, credential& to) {
     return "\"token\" is missing or no token";
   if (!expires || *expires > std::numeric_limits<std::int64_t>::max())
     return "\"expires_us\" is missing or no time";
-  if (!describe_certificate(to.authority))
-    return "\"authority\" is missing or no certificate";
   to.role = *role;
   to.expires_us = static_cast<std::int64_t>(*expires);
-  const auto flaw = flaw_of(to.identity);
-  return flaw.empty() ? flaw : "of \"certificate\" and \"key\", " + flaw;
+  return {};
 }
 
 /// 0 or an errno.
@@ -145,6 +142,14 @@ caf::expected<credential> read_credential(const std::filesystem::path& file) {
   return result;
 }
 
+caf::error check_certificates(const std::filesystem::path& file, const credential& x) {
+  if (!describe_certificate(x.authority))
+    return damaged_credential(file, "\"authority\" is missing or no certificate");
+  if (const auto flaw = flaw_of(x.identity); !flaw.empty())
+    return damaged_credential(file, "of \"certificate\" and \"key\", " + flaw);
+  return {};
+}
+
 caf::error write_credential(const std::filesystem::path& file, const credential& x) {
   constexpr auto mode = S_IRUSR | S_IWUSR;
   const unique_fd fd{::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)};
@@ -174,6 +179,8 @@ caf::expected<credential> open_local_credential(const std::filesystem::path& wor
   if (!held && held.error() != ec::not_found)
     return held;
   if (held) {
+    if (auto err = check_certificates(file, *held))
+      return err;
     const auto known = book.find(held->token, now_us + local_margin_us);
     if (!known)
       return known.error();

@@ -28,8 +28,12 @@ struct credential {
 /// Letters, digits and . _ @ -; at most 64.
 bool is_credential_name(std::string_view);
 
-/// Errors name the file, what is wrong and what to do. ec::not_found: there is none.
+/// Errors name the file, what is wrong and what to do. ec::not_found: there is none. Certificates
+/// and key are looked at by who uses them: tls_context::of_credential, or check_certificates.
 caf::expected<credential> read_credential(const std::filesystem::path& file);
+/// ec::corrupt_state: a certificate or key of what was read from that file is none, or they do not
+/// belong together; says which, and what to do.
+caf::error check_certificates(const std::filesystem::path& file, const credential&);
 /// Refuses to replace a file; 0600 from the start.
 caf::error write_credential(const std::filesystem::path& file, const credential&);
 

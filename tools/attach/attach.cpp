@@ -85,12 +85,15 @@ caf::expected<std::unique_ptr<node>> node::attach(caf::actor_system& system, con
   auto where = place_of(to);
   if (!where)
     return where.error();
-  auto credential = io::read_credential(credential_file(to));
+  const auto file = credential_file(to);
+  auto credential = io::read_credential(file);
   if (!credential)
     return credential.error();
   auto tls = io::tls_context::of_credential(*credential);
-  if (!tls)
-    return tls.error();
+  if (!tls) {
+    auto flaw = io::check_certificates(file, *credential);
+    return flaw ? std::move(flaw) : tls.error();
+  }
   auto result = std::unique_ptr<node>{new node{system}};
   result->credential_ = std::move(*credential);
   result->address_ = where->host + ":" + std::to_string(where->port);

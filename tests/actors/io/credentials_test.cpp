@@ -369,6 +369,7 @@ TEST_CASE("a credential comes back from its file, which is private from the star
   CHECK(read_bytes(file).find(nlohmann::json(book_authority().key).dump()) == std::string::npos);
   const auto back = io::read_credential(file);
   REQUIRE(back);
+  CHECK_FALSE(io::check_certificates(file, *back));
   CHECK(back->name == held.name);
   CHECK(back->role == held.role);
   CHECK(back->token == held.token);
@@ -404,12 +405,13 @@ TEST_CASE("a credential file that is no good is named, without its secrets") {
   const auto refused = [&](const std::string& text) {
     write_bytes(file, text);
     const auto result = io::read_credential(file);
-    REQUIRE_FALSE(result);
-    CHECK(says(result.error(), file.string()));
-    CHECK_FALSE(says(result.error(), held.token));
-    CHECK_FALSE(says(result.error(), "PRIVATE KEY"));
+    const auto err = result ? io::check_certificates(file, *result) : result.error();
+    REQUIRE(err);
+    CHECK(says(err, file.string()));
+    CHECK_FALSE(says(err, held.token));
+    CHECK_FALSE(says(err, "PRIVATE KEY"));
     CHECK(read_bytes(file) == text);
-    return result.error();
+    return err;
   };
   CHECK(refused("") == ec::corrupt_state);
   CHECK(refused(good.substr(0, good.size() - 3)) == ec::corrupt_state);
