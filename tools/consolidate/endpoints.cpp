@@ -1,5 +1,6 @@
 #include "tools/consolidate/endpoints.hpp"
 
+#include "tools/consolidate/comment_lines.hpp"
 #include "tools/consolidate/evidence.hpp"
 #include "tools/consolidate/functions.hpp"
 #include "tools/consolidate/parallel.hpp"
@@ -68,6 +69,7 @@ struct code_file {
   std::size_t file = 0;
   std::string text;
   line_list lines;
+  std::vector<bool> comments; ///< Which lines are such, parallel to `lines`.
   std::vector<function_extent> functions;
 };
 
@@ -107,13 +109,15 @@ private:
       if (file.source == source_ && file.facts.size <= largest_code
           && finder_.knows(file.facts.language) && is_readable_text(all_, file)
           && !is_excluded(context_, all_, file) && is_production(context_, all_.tracked(file).path))
-        code_.push_back({f, {}, {}, {}});
+        code_.push_back({f, {}, {}, {}, {}});
     }
     for_each_parallel(code_.size(), [&](std::size_t c) {
       auto& item = code_[c];
       const auto& file = all_.files[item.file];
       item.text = read_content(all_, file);
       item.lines = split(item.text, '\n');
+      item.comments = comment_lines(item.text, language_by_name(file.facts.language));
+      item.comments.resize(item.lines.size());
       item.functions = finder_.find(file.facts.language, item.lines);
     });
     for (std::size_t c = 0; c < code_.size(); ++c) {
@@ -236,10 +240,10 @@ private:
 
   /// The first line of a region that the expression matches; 0 if none.
   std::uint32_t region_line(const region& part, const std::unique_ptr<re2::RE2>& expression) const {
-    const auto* lang = language_by_name(all_.files[code_[part.code].file].facts.language);
+    const auto& code = code_[part.code];
     for (auto line = part.first; line <= part.last; ++line) {
-      const auto text = code_[part.code].lines[line - 1];
-      if (!is_comment_line(text, lang) && has(expression, text) && !has(guards_.not_guards, text))
+      const auto text = code.lines[line - 1];
+      if (!code.comments[line - 1] && has(expression, text) && !has(guards_.not_guards, text))
         return line;
     }
     return 0;
@@ -255,12 +259,10 @@ private:
       const auto end = parts.size();
       for (; begin < end; ++begin) {
         const auto part = parts[begin];
-        const auto* lang = language_by_name(all_.files[code_[part.code].file].facts.language);
         for (auto line = part.first; line <= part.last; ++line) {
-          const auto text = code_[part.code].lines[line - 1];
-          if (is_comment_line(text, lang))
+          if (code_[part.code].comments[line - 1])
             continue; // a comment names what it does not call
-          each_identifier(text, [&](std::string_view name) {
+          each_identifier(code_[part.code].lines[line - 1], [&](std::string_view name) {
             const auto found = by_name_.find(std::string(name));
             // A name with many definitions (`get`, `run`) tells nothing.
             if (found == by_name_.end() || found->second.size() > 3)
@@ -308,10 +310,8 @@ private:
       return middleware_;
     middleware_known_ = true;
     for (std::size_t c = 0; c < code_.size(); ++c) {
-      const auto* lang = language_by_name(all_.files[code_[c].file].facts.language);
       for (std::uint32_t line = 1; line <= code_[c].lines.size(); ++line) {
-        const auto text = code_[c].lines[line - 1];
-        if (!is_comment_line(text, lang) && has(guards_.middleware, text))
+        if (!code_[c].comments[line - 1] && has(guards_.middleware, code_[c].lines[line - 1]))
           middleware_.push_back({c, line, line});
       }
     }

@@ -1,10 +1,11 @@
 #include "tools/consolidate/line_checks.hpp"
 
+#include "tools/consolidate/comment_lines.hpp"
 #include "tools/consolidate/digest.hpp"
-#include "tools/consolidate/language.hpp"
 #include "tools/consolidate/paths.hpp"
 
 #include <algorithm>
+#include <optional>
 
 namespace aeo::consolidate {
 
@@ -53,11 +54,11 @@ bool line_checker::applies(std::size_t index, std::string_view path,
 std::vector<check_hit> line_checker::search(std::string_view path, std::string_view language,
                                             std::string_view text) const {
   std::vector<check_hit> hits;
-  const auto* lang = language_by_name(language);
+  std::optional<std::vector<bool>> comments;
   std::size_t counted = 0;
   std::uint32_t number = 1;
   engine_->search(text, [&](std::size_t index, std::string_view line, std::size_t offset) {
-    if (!applies(index, path, language) || is_comment_line(line, lang))
+    if (!applies(index, path, language))
       return;
     if (index < checks_.size() && unless_[index] != nullptr
         && re2::RE2::PartialMatch({line.data(), line.size()}, *unless_[index]))
@@ -67,6 +68,10 @@ std::vector<check_hit> line_checker::search(std::string_view path, std::string_v
           static_cast<std::uint32_t>(std::count(text.data() + counted, text.data() + offset, '\n'));
       counted = offset;
     }
+    if (!comments)
+      comments = comment_lines(text, language_by_name(language));
+    if ((*comments)[number - 1])
+      return;
     if (hits.empty() || hits.back().line != number || hits.back().rule != index)
       hits.push_back({static_cast<std::uint32_t>(index), number});
   });

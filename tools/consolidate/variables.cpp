@@ -1,8 +1,8 @@
 #include "tools/consolidate/variables.hpp"
 
+#include "tools/consolidate/comment_lines.hpp"
 #include "tools/consolidate/digest.hpp"
 #include "tools/consolidate/failure.hpp"
-#include "tools/consolidate/language.hpp"
 #include "tools/consolidate/paths.hpp"
 
 #include <algorithm>
@@ -105,7 +105,7 @@ bool variable_finder::judge(const idiom& item, std::string_view before, std::str
   return true;
 }
 
-void variable_finder::find_idiom(const idiom& item, const language* lang, std::string_view text,
+void variable_finder::find_idiom(const idiom& item, std::string_view text,
                                  std::vector<found>& out) {
   const re2::StringPiece piece(text.data(), text.size());
   const bool named = item.pattern->NumberOfCapturingGroups() > 0;
@@ -118,8 +118,12 @@ void variable_finder::find_idiom(const idiom& item, const language* lang, std::s
                                 named ? 2 : 1)) {
     const auto at = static_cast<std::size_t>(match[0].data() - text.data());
     position = at + std::max<std::size_t>(1, match[0].size());
-    line += static_cast<std::uint32_t>(std::count(text.data() + counted, text.data() + at, '\n'));
-    counted = at;
+    // What comes before a name may be the end of the line above.
+    const bool has_name = named && match[1].data() != nullptr;
+    const auto where = static_cast<std::size_t>(match[has_name ? 1 : 0].data() - text.data());
+    line +=
+        static_cast<std::uint32_t>(std::count(text.data() + counted, text.data() + where, '\n'));
+    counted = where;
     const auto newline = at == 0 ? std::string_view::npos : text.rfind('\n', at - 1);
     const auto begin = std::max(newline == std::string_view::npos ? 0 : newline + 1,
                                 at > around_bytes ? at - around_bytes : 0);
@@ -128,8 +132,7 @@ void variable_finder::find_idiom(const idiom& item, const language* lang, std::s
     use.use.line = line;
     if (named)
       use.use.name = printable({match[1].data(), match[1].size()}, 200);
-    if (!is_comment_line(before, lang)
-        && judge(item, before, text.substr(position, around_bytes), use))
+    if (judge(item, before, text.substr(position, around_bytes), use))
       out.push_back(std::move(use));
   }
 }
@@ -137,7 +140,6 @@ void variable_finder::find_idiom(const idiom& item, const language* lang, std::s
 std::vector<variable_use> variable_finder::find(std::string_view path, std::string_view language,
                                                 std::string_view text) const {
   std::vector<found> seen;
-  const auto* lang = language_by_name(language);
   for (const auto& item : idioms_) {
     const auto& rule = item.rule;
     const bool applies = (rule.languages.empty() || contains(rule.languages, language))
@@ -145,10 +147,12 @@ std::vector<variable_use> variable_finder::find(std::string_view path, std::stri
     if (applies && std::any_of(rule.hints.begin(), rule.hints.end(), [&](const auto& hint) {
           return text.find(hint) != std::string_view::npos;
         }))
-      find_idiom(item, lang, text, seen);
+      find_idiom(item, text, seen);
   }
   if (seen.empty())
     return {};
+  const auto comments = comment_lines(text, language_by_name(language));
+  std::erase_if(seen, [&](const found& item) { return comments[item.use.line - 1]; });
   const auto own = assigned(language, text);
   std::set<std::string> guarded;
   for (const auto& item : seen) {

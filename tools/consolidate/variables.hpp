@@ -49,8 +49,7 @@ private:
     bool guard = false;
   };
   static bool judge(const idiom& item, std::string_view before, std::string_view after, found& use);
-  static void find_idiom(const idiom& item, const language* lang, std::string_view text,
-                         std::vector<found>& out);
+  static void find_idiom(const idiom& item, std::string_view text, std::vector<found>& out);
 
   std::vector<idiom> idioms_;
   std::vector<assignment> assignments_;

@@ -80,6 +80,9 @@ TEST_CASE("assignments, comments and quoted dollars are no uses, unwritten names
   CHECK(uses_in("a.py", "Python", "os.environ['KEY_A'] = '1'\n").empty());
   CHECK(uses_in("a.py", "Python", "# os.environ['KEY_A']\n").empty());
   CHECK(uses_in("a.js", "JavaScript", "process.env.KEY_A = 1;\n// process.env.KEY_B\n").empty());
+  CHECK(uses_in("a.js", "JavaScript", "/*\n  process.env.KEY_A\n*/ process.env.KEY_B;\n")
+        == "KEY_B!");
+  CHECK(uses_in("a.py", "Python", "def f():\n  \"\"\"\n  os.environ['KEY_A']\n  \"\"\"\n").empty());
   CHECK(uses_in("a.sh", "Shell", "KEY_A=1\necho $KEY_A '$KEY_B' \\$KEY_C\n").empty());
   CHECK(uses_in("a.sh", "Shell", "KEY_A=${KEY_A:-1}\n") == "KEY_A?");
   CHECK(uses_in("Dockerfile", "Dockerfile", "ARG KEY_A\nRUN echo ${KEY_A} ${KEY_B}\n") == "KEY_B!");

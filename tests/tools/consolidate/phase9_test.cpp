@@ -208,6 +208,24 @@ TEST_CASE("a guard of the same name in another language guards nothing") {
   CHECK(auth["endpoints"][0]["authentication"]["through"] == "handler");
 }
 
+TEST_CASE("what a comment of several lines says is neither a call nor a guard") {
+  temporary_workspace ws;
+  ws.start("app");
+  ws.write("app/a.py", "@app.route('/orders', methods=['POST'])\ndef add():\n"
+                       "    \"\"\"Takes an order.\n\n    Callers should check_token(order) first:\n"
+                       "    >>> eval(order)\n    \"\"\"\n    save(order)\n");
+  ws.write("app/b.js", "/*\n  app.get('/old', requireAuth, f);\n  eval(f);\n*/\n"
+                       "app.get('/new', f);\n");
+  ws.commit("app", "first");
+  const auto auth = run_security(ws, "auth-implementation");
+  CHECK(auth["endpoints_total"] == 2);
+  CHECK(auth["unprotected"] == 2);
+  run_all(ws);
+  const auto audit = run_security(ws, "security-audit-report");
+  CHECK(audit["sources"][0]["source"] == "risky calls");
+  CHECK(audit["sources"][0]["findings"] == 0);
+}
+
 TEST_CASE("the report holds every finding of its parts, and the summary counts them") {
   temporary_workspace ws;
   ws.start("app");
