@@ -199,6 +199,26 @@ conflict_report find_conflicts(const survey& all, const std::vector<manifest>& m
   return report;
 }
 
+/// What "isolate" leaves open: whether it stays so.
+ordered open_decisions(const ordered& conflicts) {
+  ordered list = ordered::array();
+  for (const auto& item : conflicts) {
+    const auto name = item["ecosystem"].get<std::string>() + " " + item["name"].get<std::string>();
+    const auto& best = item["align_on"];
+    std::string uses;
+    for (const auto& use : item["uses"])
+      uses += (uses.empty() ? "" : ", ") + use["repository"].get<std::string>() + "/"
+              + use["path"].get<std::string>() + ":" + std::to_string(use["line"].get<int>())
+              + " asks for " + use["constraint"].get<std::string>();
+    list.push_back(
+        {{"what", best.is_null() ? name + ": one version for all, or each its own as it is now?"
+                                 : name + ": all on " + best.get<std::string>()
+                                       + " or later, or each its own as it is now?"},
+         {"reason", uses}});
+  }
+  return list;
+}
+
 std::size_t without_strategy(const ordered& list) {
   return static_cast<std::size_t>(std::count_if(list.begin(), list.end(), [](const ordered& item) {
     return item.value("strategy", "").empty();
@@ -243,6 +263,7 @@ step_result merge_strategy(const step_context& context) {
                    {"constraints_compared", conflicts.compared},
                    {"constraints_not_comparable_total", conflicts.not_comparable.size()},
                    {"heads", mapping["heads"]},
+                   {"decisions", open_decisions(conflicts.conflicts)},
                    {"collisions", list},
                    {"case_collisions", case_collisions(all, map)},
                    {"version_conflicts", conflicts.conflicts},

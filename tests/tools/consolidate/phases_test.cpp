@@ -176,6 +176,27 @@ TEST_CASE("work that someone did in the monorepo is kept beside the new one") {
   CHECK(ws.read("consolidation/monorepo.previous/mine.txt") == "mine\n");
 }
 
+TEST_CASE("versions without a common one are a decision for a person, with every place") {
+  temporary_workspace ws;
+  for (const auto* name : {"one", "two"}) {
+    ws.start(name);
+    const auto* range = name[0] == 'o' ? "^17.0.0" : "^18.2.0";
+    ws.write(std::string(name) + "/package.json",
+             "{\n  \"name\": \"" + std::string(name)
+                 + "\",\n  \"dependencies\": {\n    \"react\": \"" + range
+                 + "\",\n    \"left-pad\": \"^1.3.0\"\n  }\n}\n");
+    ws.commit(name, "first");
+  }
+  ws.run("component-mapping", "reports/component_mapping.json");
+  const auto strategy = ws.run("merge-strategy", "repository_consolidation/merge_strategy.json");
+  CHECK(strategy["version_conflicts_total"] == 1);
+  REQUIRE(strategy["decisions"].size() == 1);
+  CHECK(strategy["decisions"][0]["what"]
+        == "npm react: all on 18.2.0 or later, or each its own as it is now?");
+  CHECK(strategy["decisions"][0]["reason"]
+        == "one/package.json:4 asks for ^17.0.0, two/package.json:4 asks for ^18.2.0");
+}
+
 TEST_CASE("a strategy made for other commits is refused") {
   temporary_workspace ws;
   fill(ws);
