@@ -26,6 +26,7 @@ bool is_configuration_error(const event& e) {
 } // namespace
 
 void trigger_state::restore(const core::execution_state& initial) {
+  paused = initial.overall == overall_status::paused;
   status.reserve(initial.phases.size());
   queued.resize(initial.phases.size());
   for (phase_index i = 0; i < initial.phases.size(); ++i) {

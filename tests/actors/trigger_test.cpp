@@ -567,6 +567,15 @@ TEST_CASE("while the run is paused nothing starts, and the end is not reported")
   CHECK(f.log->take() == lines{"spawn 1", "start 1"});
 }
 
+TEST_CASE("a run that was paused before this node began stays so") {
+  trigger_fixture f{chain()};
+  f.initial->overall = overall_status::paused;
+  CHECK(f.start(1).empty());
+  CHECK(f.decide(control_command::pause) == "refused: the run is paused already");
+  CHECK(f.decide(control_command::resume) == "the run goes on");
+  CHECK(f.log->take() == lines{"spawn 0", "start 0"});
+}
+
 TEST_CASE("the end is reported again after a person has changed something") {
   trigger_fixture f{make_plan(make_phase("0"))};
   f.start(1);

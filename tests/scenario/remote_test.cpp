@@ -3,6 +3,7 @@
 #include "tests/fixtures/scenario.hpp"
 
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 
 #include <csignal>
 
@@ -284,6 +285,47 @@ TEST_CASE(
   n.node.signal(SIGINT);
   n.node.wait();
   CHECK(statuses(w)["a"] == "cancelled");
+}
+
+TEST_CASE("a paused run stays paused when its node is killed or stopped, and says so") {
+  temp_workspace w;
+  write_plan(w, {{"a", shell_phase({}, "true", manual)}, {"b", shell_phase({"a"}, "touch ran")}});
+  watched_node n{w};
+  n.wait_for(event_kind::phase_waiting, "a");
+  CHECK(control(w, {"pause"}).exit_code == 0);
+  n.node.signal(GENERATE(SIGKILL, SIGINT));
+  n.node.wait();
+  watched_node again{w, {"--resume"}};
+  wait_for_text(again.node.output_file(), "the run is still paused");
+  again.wait_for(event_kind::phase_waiting, "a");
+  CHECK(control(w, {"approve", "a"}).exit_code == 0);
+  CHECK(contains(control(w, {"why", "b"}).output, "the run is paused"));
+  CHECK_FALSE(std::filesystem::exists(w.path() / "ran"));
+  CHECK(control(w, {"resume"}).exit_code == 0);
+  CHECK(again.node.wait().exit_code == 0);
+  CHECK(std::filesystem::exists(w.path() / "ran"));
+}
+
+TEST_CASE("a paused run stays paused when only its state file is left") {
+  temp_workspace w;
+  write_plan(w, {{"a", shell_phase({}, "true", manual)}, {"b", shell_phase({}, "test -e go")}});
+  watched_node n{w};
+  n.wait_for(event_kind::phase_failed, "b");
+  CHECK(control(w, {"pause"}).exit_code == 0);
+  wait_for_text(w.path() / "consolidation/execution_state.json", "\"paused\"");
+  n.node.signal(SIGKILL);
+  n.node.wait();
+  for (const auto* end : {"", "-wal", "-shm"})
+    std::filesystem::remove(w.path() / ("consolidation/execution.db" + std::string{end}));
+  w.write("go", "");
+  watched_node again{w, {"--resume"}};
+  wait_for_text(again.node.output_file(), "the run is still paused");
+  wait_for_text(again.monitor.output_file(), "execution_paused");
+  CHECK(contains(control(w, {"why", "b"}).output, "the run is paused"));
+  CHECK(control(w, {"resume"}).exit_code == 0);
+  again.wait_for(event_kind::phase_approved, "b");
+  again.node.signal(SIGINT);
+  again.node.wait();
 }
 
 TEST_CASE("a deadline is absolute: it passes while no node runs") {

@@ -24,6 +24,16 @@ void note_attempt(replay& r, phase_index i, const event& e) {
   }
 }
 
+void note_pause(replay& r, const event& e) {
+  const auto is_over =
+      r.state.overall == overall_status::completed || r.state.overall == overall_status::cancelled;
+  if (e.kind == event_kind::execution_paused)
+    r.paused = e;
+  else if (e.kind == event_kind::execution_continued
+           || (e.kind == event_kind::execution_ended && is_over))
+    r.paused.reset();
+}
+
 std::shared_ptr<const core::execution_state> nothing_yet() {
   return nullptr;
 }
@@ -62,6 +72,7 @@ caf::error replay_events(io::event_store& store, const core::phase_lookup& looku
     }
     if (i != core::phase_lookup::npos)
       note_attempt(r, i, e);
+    note_pause(r, e);
     if (history)
       history->add(e);
     return true;

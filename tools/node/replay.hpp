@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 
 namespace aeo::node {
 
@@ -22,6 +23,7 @@ struct replay {
   core::execution_state state;
   std::map<phase_index, phase_origin> attempts; ///< Tasks of the attempt that was under way.
   std::size_t unknown = 0;                      ///< Events of phases that the plan does not have.
+  std::optional<event> paused; ///< By a person, and nobody has said since that it goes on.
 
   /// Nothing is left for a --resume.
   bool is_finished() const;

@@ -276,7 +276,16 @@ private:
              {"mode", to_string(the_plan().options.mode)},
              {"user", who()}}
             .dump());
+    if (replay_.paused)
+      stay_paused(replay_.paused->data, core::format_time(replay_.paused->time_us));
     return take_up();
+  }
+
+  /// Who paused the run decides, and not that a node ended meanwhile.
+  void stay_paused(std::string data, const std::string& since) {
+    add(event_kind::execution_paused, {}, std::move(data));
+    notes_.push_back("the run is still paused, as it is since " + since
+                     + ": nothing is started until aeo-control resume");
   }
 
   caf::error check_plan_change() {
@@ -327,6 +336,9 @@ private:
              {"imported", true},
              {"user", who()}}
             .dump());
+    if (imported.state.overall == overall_status::paused)
+      stay_paused(core::decision_data(file.filename().string(), "it says so"),
+                  core::format_time(imported.state.updated_us));
     if (auto err = apply_pending())
       return err;
     return take_up();

@@ -17,14 +17,14 @@ struct replay_fixture {
 
   replay_fixture() { the_plan.phases.emplace_back().id = "0"; }
 
-  void happened(event_kind kind, const std::string& phase) {
+  void happened(event_kind kind, const std::string& phase, std::string data = "{}") {
     disk->events.push_back({.seq = disk->events.size() + 1,
                             .time_us = 1,
                             .kind = kind,
                             .phase = phase,
                             .task = {},
                             .attempt = 1,
-                            .data = "{}"});
+                            .data = std::move(data)});
   }
   caf::error read() {
     memory_store store{disk};
@@ -54,6 +54,27 @@ TEST_CASE("notes and audits of phases that the plan has no more change nothing")
   CHECK_FALSE(f.read());
   CHECK(f.result.unknown == 0);
   CHECK(f.result.state.last_seq == 3);
+}
+
+TEST_CASE("a pause outlives nodes until somebody lets the run go on, or it is over") {
+  replay_fixture f;
+  f.happened(event_kind::execution_started, "");
+  f.happened(event_kind::execution_paused, "");
+  f.happened(event_kind::execution_ended, "", R"({"status":"interrupted"})");
+  f.happened(event_kind::execution_resumed, "");
+  CHECK_FALSE(f.read());
+  REQUIRE(f.result.paused);
+  CHECK(f.result.paused->seq == 2);
+
+  SECTION("somebody did") {
+    f.happened(event_kind::execution_continued, "");
+  }
+  SECTION("it is over") {
+    f.happened(event_kind::execution_ended, "", R"({"status":"cancelled"})");
+  }
+  f.result = {};
+  CHECK_FALSE(f.read());
+  CHECK_FALSE(f.result.paused);
 }
 
 TEST_CASE("an execution whose node was killed before its first event has begun all the same") {
