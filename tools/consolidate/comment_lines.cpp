@@ -43,12 +43,14 @@ bool begins_body(std::string_view line) {
 } // namespace
 
 std::vector<bool> comment_lines(std::string_view text, const language* lang) {
+  static const language none{"", "", "", "", "", ""};
+  const auto& rules = lang != nullptr ? *lang : none;
   std::vector<bool> result;
   bool may_document = true;
   for (std::size_t at = 0; at < text.size();) {
     const auto line = line_at(text, at);
     const auto trimmed = trim(line);
-    const auto block = lang != nullptr ? opened_by(trimmed, *lang, may_document) : bracket{};
+    const auto block = opened_by(trimmed, rules, may_document);
     auto close = text.npos;
     if (!block.open.empty()) {
       const auto indent = static_cast<std::size_t>(trimmed.data() - line.data());
@@ -66,7 +68,7 @@ std::vector<bool> comment_lines(std::string_view text, const language* lang) {
     const auto rest = line_at(text, after);
     result.insert(result.end(), std::count(text.data() + at, text.data() + after, '\n'), true);
     result.push_back(trim(rest).empty());
-    may_document = may_document && result.back() && block.open == lang->block_open;
+    may_document = may_document && result.back() && block.open == rules.block_open;
     at = after + rest.size() + 1;
   }
   return result;
