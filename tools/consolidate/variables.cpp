@@ -152,7 +152,9 @@ std::vector<variable_use> variable_finder::find(std::string_view path, std::stri
   if (seen.empty())
     return {};
   const auto comments = comment_lines(text, language_by_name(language));
-  std::erase_if(seen, [&](const found& item) { return comments[item.use.line - 1]; });
+  std::erase_if(seen, [&](const found& item) {
+    return item.use.line <= comments.size() && comments[item.use.line - 1];
+  });
   const auto own = assigned(language, text);
   std::set<std::string> guarded;
   for (const auto& item : seen) {

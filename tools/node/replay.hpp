@@ -23,7 +23,7 @@ struct replay {
   core::execution_state state;
   std::map<phase_index, phase_origin> attempts; ///< Tasks of the attempt that was under way.
   std::size_t unknown = 0;                      ///< Events of phases that the plan does not have.
-  std::optional<event> paused; ///< By a person, and nobody has said since that it goes on.
+  std::optional<event> paused; ///< When a person paused it and nobody let it go on since.
 
   /// Nothing is left for a --resume.
   bool is_finished() const;

@@ -62,6 +62,7 @@ TEST_CASE("a pause outlives nodes until somebody lets the run go on, or it is ov
   f.happened(event_kind::execution_paused, "");
   f.happened(event_kind::execution_ended, "", R"({"status":"interrupted"})");
   f.happened(event_kind::execution_resumed, "");
+  f.happened(event_kind::execution_paused, "");
   CHECK_FALSE(f.read());
   REQUIRE(f.result.paused);
   CHECK(f.result.paused->seq == 2);
