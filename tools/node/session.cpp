@@ -277,15 +277,15 @@ private:
              {"user", who()}}
             .dump());
     if (replay_.paused)
-      stay_paused(replay_.paused->data, core::format_time(replay_.paused->time_us));
+      stay_paused(replay_.paused->data, "since " + core::format_time(replay_.paused->time_us));
     return take_up();
   }
 
   /// Who paused the run decides, and not that a node ended meanwhile.
-  void stay_paused(std::string data, const std::string& since) {
+  void stay_paused(std::string data, const std::string& source) {
     add(event_kind::execution_paused, {}, std::move(data));
-    notes_.push_back("the run is still paused, as it is since " + since
-                     + ": nothing is started until aeo-control resume");
+    notes_.push_back("the run is still paused (" + source
+                     + "): nothing is started until aeo-control resume");
   }
 
   caf::error check_plan_change() {
@@ -338,7 +338,7 @@ private:
             .dump());
     if (imported.state.overall == overall_status::paused)
       stay_paused(core::decision_data(file.filename().string(), "it says so"),
-                  core::format_time(imported.state.updated_us));
+                  file.filename().string() + " says so");
     if (auto err = apply_pending())
       return err;
     return take_up();
