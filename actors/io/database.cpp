@@ -23,6 +23,7 @@ namespace {
 
 constexpr int busy_timeout_ms = 2000;
 constexpr off_t header_size = 100;
+constexpr off_t log_header_size = 32;
 
 int pragma(SQLite::Database& db, const char* text) {
   return db.execAndGet(text).getInt();
@@ -99,9 +100,11 @@ fs::path beside(const fs::path& file, const char* suffix) {
   return result;
 }
 
+// A log of its header alone, of a program that was killed just then, holds nothing; SQLite would
+// look for its index for ten seconds when it must not write one.
 bool has_log(const fs::path& file) {
   const auto info = look_at(beside(file, "-wal"));
-  return info && info->st_size > 0;
+  return info && info->st_size > log_header_size;
 }
 
 // Makes an empty file where there is none, so that it has its permissions from the beginning;

@@ -334,6 +334,20 @@ TEST_CASE("reading only writes nothing at all") {
     read_all(f.file, 10);
     CHECK(store_fixture::read(*f.open()).size() == 10);
   }
+  SECTION("after a node was killed when its log had no more than a header") {
+    f.fill(10);
+    in_dying_process([&] {
+      auto* store = f.open().release();
+      auto batch = make_events(1);
+      if (store->append("e1", batch))
+        _exit(1);
+    });
+    fs::resize_file(f.file.string() + "-wal", 32);
+    read_all(f.file, 10);
+    fs::remove(f.file.string() + "-shm");
+    read_all(f.file, 10);
+    CHECK(store_fixture::read(*f.open()).size() == 10);
+  }
   SECTION("of a file with signs in its name that mean something in an URI") {
     f.fill(10);
     const auto odd = f.dir / "a?b#c%41 d.db";
