@@ -11,7 +11,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
+#include <cstdint>
+#include <fstream>
 #include <mutex>
 #include <optional>
 
@@ -105,6 +108,32 @@ fs::path beside(const fs::path& file, const char* suffix) {
 bool has_log(const fs::path& file) {
   const auto info = look_at(beside(file, "-wal"));
   return info && info->st_size > log_header_size;
+}
+
+// SQLite takes a log with another header for an empty one when it may write, and looks for ten
+// seconds for a better one when it may not. The header ends with a sum of its first 24 bytes.
+bool has_sound_log(const fs::path& file) {
+  std::array<unsigned char, log_header_size> header{};
+  std::ifstream in(beside(file, "-wal"), std::ios::binary);
+  if (!in.read(reinterpret_cast<char*>(header.data()), log_header_size))
+    return false;
+  const auto word = [&header](std::size_t i, bool big_endian) {
+    std::uint32_t result = 0;
+    for (std::size_t k = 0; k < 4; ++k)
+      result = result << 8 | header[4 * i + (big_endian ? k : 3 - k)];
+    return result;
+  };
+  constexpr std::uint32_t signature = 0x377f0682; // The lowest bit: sums are of big-endian words.
+  if ((word(0, true) & ~1U) != signature)
+    return false;
+  const auto big = (word(0, true) & 1U) != 0;
+  std::uint32_t a = 0;
+  std::uint32_t b = 0;
+  for (std::size_t i = 0; i < 6; i += 2) {
+    a += word(i, big) + b;
+    b += word(i + 1, big) + a;
+  }
+  return word(6, true) == a && word(7, true) == b;
 }
 
 // Makes an empty file where there is none, so that it has its permissions from the beginning;
@@ -260,6 +289,11 @@ open_database_read_only(const fs::path& file, std::span<const char* const> wante
     return damaged(file, "it is missing or empty, but its log has something in it");
   if (!info || info->st_size == 0)
     return caf::make_error(ec::not_found, "there is no database " + file.string());
+  if (has_log(file) && !has_sound_log(file))
+    return caf::make_error(ec::corrupt_state,
+                           "the header of " + beside(file, "-wal").string()
+                               + " is damaged, so that the newest events cannot be read; the next "
+                                 "start of the node with --resume tells whether any are lost");
   try {
     auto db = connect_read_only(file);
     db->exec(small_cache);

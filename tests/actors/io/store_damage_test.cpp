@@ -203,3 +203,23 @@ TEST_CASE("a damaged log loses whole batches at its end at most") {
     REQUIRE(std::equal(result->begin(), result->end(), sent.begin()));
   }
 }
+
+TEST_CASE("who only reads a log whose header is damaged is told so, whatever byte it is") {
+  const auto [db, log] = killed_with_log(10);
+  store_fixture f;
+  std::mt19937 random(815);
+  for (std::size_t at = 0; at < 32; ++at) {
+    remove_companions(f.file);
+    write_bytes(f.file, db);
+    auto bad = log;
+    flip_a_bit(bad, at, random);
+    write_bytes(f.file.string() + "-wal", bad);
+    const auto store = io::open_store_read_only(f.file);
+    INFO("byte " << at);
+    REQUIRE_FALSE(store);
+    CHECK(store.error() == ec::corrupt_state);
+    CHECK(message_of(store.error()).find(f.file.string() + "-wal") != std::string::npos);
+  }
+  write_bytes(f.file.string() + "-wal", log);
+  CHECK(io::open_store_read_only(f.file));
+}
