@@ -3,6 +3,8 @@
 // call, for all three; else what comes once is tried for one of the three, the rest for all, in
 // turn.
 
+#include "actors/io/store.hpp"
+#include "messages/actors.hpp"
 #include "tests/fixtures/faults.hpp"
 #include "tests/fixtures/github_server.hpp"
 #include "tests/fixtures/scenario.hpp"
@@ -87,6 +89,14 @@ void check_history(const temp_workspace& w, bool launcher_lived) {
   check_nothing_left(w);
 }
 
+/// Whoever looks at what was left behind sees it, before anything mends it.
+void check_readable(const temp_workspace& w) {
+  [[maybe_unused]] static const bool errors_have_words = (init_messages(), true);
+  const auto store = io::open_store_read_only(w.path() / database);
+  INFO((store ? std::string{} : message_of(store.error())));
+  CHECK((store || store.error() == ec::not_found));
+}
+
 /// False: the call did not come for the n-th time.
 bool try_point(const fault_point& point, const char* when, const std::string& victim) {
   const temp_workspace w;
@@ -104,6 +114,7 @@ bool try_point(const fault_point& point, const char* when, const std::string& vi
   if (!hit)
     REQUIRE(result.exit_code == 0);
   if (result.exit_code != 0) {
+    check_readable(w);
     std::vector<std::string> options{"--quiet"};
     if (w.has(database))
       options.emplace_back("--resume");
