@@ -82,6 +82,13 @@ manifest parse_manifest(std::string_view path, const std::string& text) {
   } catch (const std::exception& error) {
     out.error = printable(error.what(), 300);
   }
+  const auto nameless = std::ranges::find(out.dependencies, "", &dependency::name);
+  if (nameless != out.dependencies.end()) {
+    if (out.error.empty())
+      out.error = (nameless->line > 0 ? "line " + std::to_string(nameless->line) + ": " : "")
+                  + "a dependency has no name";
+    std::erase_if(out.dependencies, [](const dependency& item) { return item.name.empty(); });
+  }
   return out;
 }
 

@@ -74,6 +74,14 @@ TEST_CASE("a manifest that cannot be parsed says where, and does not throw") {
   CHECK(parse_manifest("Dockerfile", "# x\nFROM :1\n").error == "line 2: names no image");
 }
 
+TEST_CASE("a dependency without a name is the manifest's mistake, the others are kept") {
+  const auto read = parse_manifest(
+      "package.json", "{\n \"dependencies\": {\n  \"a\": \"1\",\n  \"\": \"2\"\n }\n}\n");
+  CHECK(read.error.ends_with("a dependency has no name"));
+  REQUIRE(read.dependencies.size() == 1);
+  CHECK(read.dependencies[0].name == "a");
+}
+
 TEST_CASE("YAML that goes on after a document with what begins none is refused") {
   for (const char* text : {"{a: b}, c", "{\"a\":b\"},\"c\":{", "[1]]\n"}) {
     CHECK_FALSE(check_syntax("yaml", text).message.empty());
