@@ -43,8 +43,7 @@ bool begins_body(std::string_view line) {
 } // namespace
 
 std::vector<bool> comment_lines(std::string_view text, const language* lang) {
-  static const language none{"", "", "", "", "", ""};
-  const auto& rules = lang != nullptr ? *lang : none;
+  const auto& rules = or_plain(lang);
   std::vector<bool> result;
   bool may_document = true;
   for (std::size_t at = 0; at < text.size();) {

@@ -340,6 +340,11 @@ const language* language_by_name(std::string_view name) {
   return found != languages.end() && found->name == name ? &*found : nullptr;
 }
 
+const language& or_plain(const language* lang) {
+  static const language plain{"", "", "", "", "", ""};
+  return lang == nullptr ? plain : *lang;
+}
+
 const language* find_language(std::string_view path, std::string_view head) {
   const auto name = lower(base_name(path));
   if (const auto it = file_names().find(name); it != file_names().end())
@@ -377,8 +382,7 @@ line_counts& line_counts::operator+=(const line_counts& other) {
 
 line_counts count_lines(std::string_view text, const language* lang) {
   line_counts counts;
-  static const language none{"", "", "", "", "", ""};
-  line_scanner scanner(lang == nullptr ? none : *lang);
+  line_scanner scanner(or_plain(lang));
   while (!text.empty()) {
     const auto end = text.find('\n');
     const auto line = text.substr(0, end);

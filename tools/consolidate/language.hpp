@@ -19,6 +19,8 @@ struct language {
 /// By file name and extension, else by the `#!` line of `head`; nullptr if it is none we know.
 const language* find_language(std::string_view path, std::string_view head);
 const language* language_by_name(std::string_view name);
+/// The language itself, or one in which nothing is a comment where `lang` is nullptr.
+const language& or_plain(const language* lang);
 
 /// True if the text, a line or its beginning, starts as a comment does.
 bool is_comment_line(std::string_view line, const language* lang);

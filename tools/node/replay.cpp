@@ -25,12 +25,11 @@ void note_attempt(replay& r, phase_index i, const event& e) {
 }
 
 void note_pause(replay& r, const event& e) {
-  const auto is_over =
-      r.state.overall == overall_status::completed || r.state.overall == overall_status::cancelled;
+  const auto now = r.state.overall;
   if (e.kind == event_kind::execution_paused && !r.paused)
     r.paused = e; // A resume says it again.
-  else if (e.kind == event_kind::execution_continued
-           || (e.kind == event_kind::execution_ended && is_over))
+  else if (e.kind == event_kind::execution_continued || now == overall_status::completed
+           || now == overall_status::cancelled)
     r.paused.reset();
 }
 
