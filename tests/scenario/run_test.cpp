@@ -4,6 +4,7 @@
 #include "tests/fixtures/scenario.hpp"
 
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 
 #include <algorithm>
 #include <regex>
@@ -43,6 +44,14 @@ std::size_t most_at_once(const std::vector<std::string>& ledger) {
 }
 
 } // namespace
+
+TEST_CASE("every program tells its version, with exit code 0") {
+  const auto* name =
+      GENERATE("aeo-node", "aeo-launcher", "aeo-consolidate", "aeo-control", "aeo-monitor");
+  const auto told = run_program({name, "--version"});
+  CHECK(told.exit_code == 0);
+  CHECK(std::regex_match(told.output, std::regex{name + std::string{" \\d+\\.\\d+\\.\\d+\n"}}));
+}
 
 TEST_CASE("a plan of five phases runs to 0 and leaves evidence of each step") {
   temp_workspace w;

@@ -63,6 +63,7 @@ int run(const step& chosen, const arguments& given) {
 
 int main(int argc, char** argv) {
   CLI::App app{"Consolidates repositories into one, step by step; every number is measured"};
+  app.set_version_flag("--version", "aeo-consolidate " AEO_VERSION);
   app.require_subcommand(1);
   arguments given;
   const step* chosen = nullptr;

@@ -13,6 +13,7 @@ using namespace aeo::launcher;
 int main(int argc, char** argv) {
   CLI::App app{"Starts and watches the tasks of one workspace for aeo-node, which starts it.",
                "aeo-launcher"};
+  app.set_version_flag("--version", "aeo-launcher " AEO_VERSION);
   std::string workspace;
   std::string execution;
   int ready_fd = -1;
