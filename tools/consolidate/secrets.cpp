@@ -228,9 +228,8 @@ private:
 };
 
 secret_scanner::secret_scanner(const secret_policy& policy, std::string key)
-    : rules_(policy.rules), allow_paths_(policy.allow_paths),
-      allow_values_(any_of(policy.allow_values)), allow_lines_(any_of(policy.allow_lines)),
-      key_(std::move(key)) {
+    : rules_(policy.rules), allow_paths_(policy.allow_paths), any_(policy.any),
+      generic_(policy.generic), key_(std::move(key)) {
   if (rules_.empty())
     return;
   if (key_.empty())
@@ -247,22 +246,30 @@ secret_scanner::secret_scanner(const secret_policy& policy, std::string key)
     note(rule.keywords);
     note(rule.paths);
     note({rule.id, rule.pattern, std::to_string(rule.entropy), rule.mixed ? "mixed" : "",
-          rule.block ? "block" : ""});
+          rule.block ? "block" : "", rule.generic ? "generic" : ""});
   }
-  note(policy.allow_values);
-  note(policy.allow_lines);
+  for (const auto* allowed : {&policy.any, &policy.generic}) {
+    note(allowed->values);
+    note(allowed->lines);
+  }
   note(policy.allow_paths);
   engine_ = std::make_unique<line_engine>(patterns);
   digest_ = sha256_hex(all);
 }
+
+secret_scanner::allowance::allowance(const secret_allowance& from)
+    : values(any_of(from.values)), lines(any_of(from.lines)) {}
 
 bool secret_scanner::allowed(const secret_rule& rule, std::string_view secret,
                              std::string_view line) const {
   const auto matches = [](const std::unique_ptr<re2::RE2>& expression, std::string_view text) {
     return expression != nullptr && re2::RE2::PartialMatch({text.data(), text.size()}, *expression);
   };
-  // A body of armour is not a word that could be a placeholder.
-  return (!rule.block && matches(allow_values_, secret)) || matches(allow_lines_, line);
+  const auto covers = [&](const allowance& x) {
+    // A body of armour is not a word that could be a placeholder.
+    return (!rule.block && matches(x.values, secret)) || matches(x.lines, line);
+  };
+  return covers(any_) || (rule.generic && covers(generic_));
 }
 
 std::string secret_scanner::fingerprint(std::string_view secret) const {

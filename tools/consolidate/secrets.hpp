@@ -39,13 +39,20 @@ public:
 private:
   friend class secret_search;
 
+  /// A secret_allowance, compiled; null: allows nothing.
+  struct allowance {
+    explicit allowance(const secret_allowance& from);
+    std::unique_ptr<re2::RE2> values;
+    std::unique_ptr<re2::RE2> lines;
+  };
+
   bool allowed(const secret_rule& rule, std::string_view secret, std::string_view line) const;
   std::string fingerprint(std::string_view secret) const;
 
   std::vector<secret_rule> rules_;
   std::vector<std::string> allow_paths_;
-  std::unique_ptr<re2::RE2> allow_values_;
-  std::unique_ptr<re2::RE2> allow_lines_;
+  allowance any_;
+  allowance generic_;
   std::string key_;
   std::string digest_;
   std::unique_ptr<line_engine> engine_;

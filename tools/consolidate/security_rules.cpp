@@ -21,7 +21,7 @@ void read_secret_rules(const cursor& secrets, secret_policy& out) {
   std::set<std::string> ids;
   secrets.at("rules").each([&](const cursor& at) {
     if (!at.object({"id", "title", "severity", "keywords", "pattern", "paths", "entropy", "mixed",
-                    "block", "advice"},
+                    "block", "generic", "advice"},
                    {"id", "severity", "keywords", "pattern", "advice"}))
       return;
     secret_rule rule;
@@ -36,6 +36,7 @@ void read_secret_rules(const cursor& secrets, secret_policy& out) {
     read_number(at, "entropy", rule.entropy);
     at.read("mixed", rule.mixed);
     at.read("block", rule.block);
+    at.read("generic", rule.generic);
     at.read("advice", rule.advice);
     if (!ids.insert(rule.id).second)
       at.wrong("has the id \"" + rule.id + "\" a second time, expected unique ids");
@@ -43,13 +44,21 @@ void read_secret_rules(const cursor& secrets, secret_policy& out) {
   });
 }
 
+void read_allowance(const cursor& at, secret_allowance& out) {
+  read_expressions(at, "allow_values", out.values);
+  read_expressions(at, "allow_lines", out.lines);
+}
+
 void read_secrets(const cursor& root, security_rules& out) {
   const auto secrets = root.at("secrets");
-  if (!secrets.object({"rules", "allow_values", "allow_lines", "allow_paths"}, {"rules"}))
+  if (!secrets.object({"rules", "allow_values", "allow_lines", "generic", "allow_paths"},
+                      {"rules"}))
     return;
   read_secret_rules(secrets, out.secrets);
-  read_expressions(secrets, "allow_values", out.secrets.allow_values);
-  read_expressions(secrets, "allow_lines", out.secrets.allow_lines);
+  read_allowance(secrets, out.secrets.any);
+  if (const auto generic = secrets.at("generic");
+      secrets.has("generic") && generic.object({"allow_values", "allow_lines"}, {}))
+    read_allowance(generic, out.secrets.generic);
   secrets.read("allow_paths", out.secrets.allow_paths);
 }
 

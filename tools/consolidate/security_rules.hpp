@@ -16,6 +16,7 @@ struct secret_rule {
   double entropy = 0;                ///< bits per character that the secret has at least
   bool mixed = false;                ///< the secret has letters and digits
   bool block = false;                ///< the secret is the armoured text after the match
+  bool generic = false;              ///< only a name tells it: what `generic` allows is none
   std::string advice;
 };
 
@@ -34,11 +35,17 @@ struct accepted_finding {
   std::string reason;
 };
 
+/// What looks like a secret and is none.
+struct secret_allowance {
+  std::vector<std::string> values; ///< RE2 on the secret
+  std::vector<std::string> lines;  ///< RE2 on its line
+};
+
 struct secret_policy {
   std::vector<secret_rule> rules;
-  std::vector<std::string> allow_values; ///< RE2 on the secret: placeholders and examples
-  std::vector<std::string> allow_lines;  ///< RE2 on its line
-  std::vector<std::string> allow_paths;  ///< globs
+  secret_allowance any;                 ///< of every rule: placeholders and examples
+  secret_allowance generic;             ///< of generic rules as well: names, paths, digests
+  std::vector<std::string> allow_paths; ///< globs
 };
 
 /// A line that has to be looked at.

@@ -82,6 +82,49 @@ TEST_CASE("placeholders, names and hashes are no secrets") {
   }
 }
 
+TEST_CASE("random secrets are found whatever shape chance gives them") {
+  struct kind {
+    std::string before;
+    std::string alphabet;
+    std::size_t length;
+    std::string after;
+    std::string path;
+  };
+  const std::string alnum = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+  const std::vector<kind> kinds{
+      {"API_TOKEN = \"", alnum, 32, "\"", "a.py"},
+      {"DB_PASSWORD=", alnum, 16, "", ".env"},
+      {"aws_secret_access_key = ", alnum + "/+", 40, "", "credentials"},
+      {"{\"checksum\": \"ab\", \"t\": \"gh"
+       "p_",
+       alnum, 36, "\"}", "release.json"},
+      {"SECRET_KEY = '", "abcdefghijklmnopqrstuvwxyz0123456789!@#$%^&*(-_=+)", 50, "'",
+       "settings.py"},
+  };
+  std::mt19937 random(7);
+  for (const auto& item : kinds) {
+    constexpr int rounds = 500;
+    int found = 0;
+    for (int i = 0; i < rounds; ++i) {
+      std::string value;
+      for (std::size_t k = 0; k < item.length; ++k)
+        value += item.alphabet[random() % item.alphabet.size()];
+      found += shipped().search(item.path, item.before + value + item.after + "\n").empty() ? 0 : 1;
+    }
+    // Chance may leave out all digits, or end like a call.
+    INFO(item.before << ": " << found << " of " << rounds);
+    CHECK(found >= rounds * 9 / 10);
+  }
+}
+
+TEST_CASE("names in code are no secrets") {
+  CHECK(rules_found("a.ts", "const accessToken = \"sessionStorageAccessTokenName2\";\n").empty());
+  CHECK(rules_found("a.py", "token = \"get_current_token_of_user(request)\"\n").empty());
+  CHECK(rules_found("a.java", "String secretKey = \"sha256DigestOfTokenValue\";\n").empty());
+  CHECK(rules_found("lock.json", "\"checksum\": \"secret=\", \"token\": \"b7e1f0a9c5d24e68a1b3\"\n")
+            .empty());
+}
+
 TEST_CASE("secrets in base64 are found, wrapped, joined to text and twice encoded too") {
   const auto key = "aws_access_key_id = " + access_key() + "\n";
   CHECK(rules_found("a.txt", "x\ndata: " + base64(access_key()) + "\n")
