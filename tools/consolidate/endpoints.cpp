@@ -85,6 +85,53 @@ struct region {
   std::uint32_t last = 0;
 };
 
+/// A line that puts a guard before endpoints that it does not name.
+struct shared_guard {
+  region at;
+  std::string receiver; ///< What the endpoints have to be registered with; empty: anything.
+  std::string prefix;   ///< What routes of the same file have to begin with.
+  bool router = false;  ///< It guards its own routes only, not those of the application.
+  bool ordered = false; ///< In its file it guards what comes after it.
+};
+
+shared_guard read_shared_guard(region at, std::string_view line, std::string_view family) {
+  static const re2::RE2 use("(\\w+)\\.[uU]se\\(\\s*(?:[\"'`](/[^\"'`]*)[\"'`])?");
+  static const re2::RE2 made("^\\s*(?:(?:const|let|var)\\s+)?(\\w+)\\b[^=]*=\\s*(?:\\w+\\.)*(?:"
+                             "APIRouter|Blueprint|Router)\\(");
+  static const re2::RE2 hook("^\\s*@(\\w+)\\.before_request\\b");
+  static const re2::RE2 of_router("(?i)router|blueprint|\\bbp\\b|_bp\\b|group|routes");
+  shared_guard guard;
+  guard.at = at;
+  const re2::StringPiece text(line.data(), line.size());
+  if (re2::RE2::PartialMatch(text, use, &guard.receiver, &guard.prefix))
+    guard.ordered = family == "JavaScript" || family == "Go";
+  else if (re2::RE2::PartialMatch(text, made, &guard.receiver))
+    guard.router = true;
+  else
+    re2::RE2::PartialMatch(text, hook, &guard.receiver);
+  guard.router = guard.router || re2::RE2::PartialMatch(guard.receiver, of_router);
+  return guard;
+}
+
+/// The line without its texts, which name no function; `views.show` and the like may.
+std::string without_texts(std::string_view line) {
+  static const re2::RE2 text(R"("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`(?:[^`\\]|\\.)*`)");
+  static const re2::RE2 name(R"(.\w+(?:[.#@\\]|::)[\w.#@:\\]+.)");
+  std::string out;
+  re2::StringPiece rest(line.data(), line.size());
+  re2::StringPiece found;
+  const re2::RE2 next("(" + text.pattern() + ")");
+  const char* from = rest.data();
+  while (re2::RE2::FindAndConsume(&rest, next, &found)) {
+    out.append(from, found.data());
+    if (re2::RE2::FullMatch(found, name))
+      out.append(found.data(), found.size());
+    from = rest.data();
+  }
+  out.append(from, line.data() + line.size());
+  return out;
+}
+
 /// Everything about the endpoints of one repository.
 class repository_endpoints {
 public:
@@ -226,16 +273,32 @@ private:
       if (hit.rule >= rules_.checks().first_route() && hit.line > line)
         last = std::min(last, hit.line - 1);
     }
+    const auto indent = item.lines[line - 1].find_first_not_of(" \t");
+    for (auto next = line + 1; next <= last; ++next) {
+      const auto text = item.lines[next - 1];
+      if (text.find_first_not_of(" \t") <= indent && has(guards_.middleware, text))
+        last = next - 1; // It guards what comes after it.
+    }
     const bool decorator = trim(item.lines[line - 1]).starts_with('@');
     for (const auto& function : item.functions) {
       if (function.first <= line)
         continue;
       if (decorator && function.first <= line + 10)
-        return {{c, line, std::min(function.last, function.first + 200)}};
+        return {{c, first_attribute(c, line), std::min(function.last, function.first + 200)}};
       last = std::min(last, function.first - 1);
       break;
     }
     return {{c, line, std::max(line, last)}};
+  }
+
+  /// In Java and TypeScript the annotations above a route belong to it; in Python what stands above
+  /// a route is not what is registered.
+  std::uint32_t first_attribute(std::size_t c, std::uint32_t line) const {
+    if (family(c) == "Python")
+      return line;
+    while (line > 1 && trim(code_[c].lines[line - 2]).starts_with('@'))
+      --line;
+    return line;
   }
 
   /// The first line of a region that the expression matches; 0 if none.
@@ -262,7 +325,8 @@ private:
         for (auto line = part.first; line <= part.last; ++line) {
           if (code_[part.code].comments[line - 1])
             continue; // a comment names what it does not call
-          each_identifier(code_[part.code].lines[line - 1], [&](std::string_view name) {
+          const auto text = without_texts(code_[part.code].lines[line - 1]);
+          each_identifier(text, [&](std::string_view name) {
             const auto found = by_name_.find(std::string(name));
             // A name with many definitions (`get`, `run`) tells nothing.
             if (found == by_name_.end() || found->second.size() > 3)
@@ -304,23 +368,42 @@ private:
     return {};
   }
 
-  /// Lines that put a guard before all endpoints, with what they name.
-  const std::vector<region>& middleware() {
+  const std::vector<shared_guard>& middleware() {
     if (middleware_known_)
       return middleware_;
     middleware_known_ = true;
     for (std::size_t c = 0; c < code_.size(); ++c) {
       for (std::uint32_t line = 1; line <= code_[c].lines.size(); ++line) {
-        if (!code_[c].comments[line - 1] && has(guards_.middleware, code_[c].lines[line - 1]))
-          middleware_.push_back({c, line, line});
+        const auto text = code_[c].lines[line - 1];
+        if (!code_[c].comments[line - 1] && has(guards_.middleware, text))
+          middleware_.push_back(read_shared_guard({c, line, line}, text, family(c)));
       }
     }
     return middleware_;
   }
 
+  /// As far as the lines tell: a router that another file mounts below a prefix is not followed.
+  bool covers(const shared_guard& guard, const endpoint& item, std::size_t c) const {
+    if (family(guard.at.code) != family(c))
+      return false;
+    const bool same_file = guard.at.code == c;
+    if (guard.router && !same_file)
+      return false;
+    if (!same_file)
+      return true;
+    const auto line = code_[c].lines[item.line - 1];
+    if (guard.router && line.find(guard.receiver + ".") == std::string_view::npos)
+      return false;
+    return item.route.starts_with(guard.prefix) && (!guard.ordered || guard.at.first < item.line);
+  }
+
   void judge(endpoint& item) {
-    const auto parts = closure(regions_[{item.file, item.line}]);
-    const auto& shared = middleware();
+    const auto& own_lines = regions_[{item.file, item.line}];
+    const auto parts = closure(own_lines);
+    std::vector<region> shared;
+    for (const auto& guard : middleware())
+      if (covers(guard, item, own_lines.front().code))
+        shared.push_back(guard.at);
     const auto& hooks = context_.config.security.webhooks;
     if (!item.webhook.empty()) {
       auto own = parts; // a signature is checked in the handler, or for all of its file
@@ -363,7 +446,7 @@ private:
   std::vector<code_file> code_;
   std::unordered_map<std::string, std::vector<function_id>> by_name_;
   std::map<std::pair<std::size_t, std::uint32_t>, std::vector<region>> regions_;
-  std::vector<region> middleware_;
+  std::vector<shared_guard> middleware_;
   bool middleware_known_ = false;
 };
 

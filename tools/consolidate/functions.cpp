@@ -14,6 +14,12 @@ std::size_t indent_of(std::string_view line) {
   return n == std::string_view::npos ? line.size() : n;
 }
 
+/// A decorator of Python and TypeScript, an annotation of Java, an attribute of Rust and PHP.
+bool is_attribute(std::string_view line) {
+  const auto text = line.substr(std::min(indent_of(line), line.size()));
+  return text.starts_with('@') || text.starts_with("#[");
+}
+
 /// Words that look like a method's name before a parenthesis.
 bool is_keyword(const std::string& name) {
   static const std::set<std::string> words{"if",     "for",   "while", "switch", "catch",
@@ -60,6 +66,11 @@ function_finder::find(std::string_view language, const std::vector<std::string_v
         found[i].last = found[j].first - 1;
         break;
       }
+    }
+    // What stands before the next one, as decorators and annotations do, is not this one's.
+    for (auto line = found[i].first + 1; line <= found[i].last; ++line) {
+      if (indent_of(lines[line - 1]) <= own && is_attribute(lines[line - 1]))
+        found[i].last = line - 1;
     }
   }
   return found;

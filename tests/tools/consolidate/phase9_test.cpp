@@ -185,8 +185,8 @@ TEST_CASE("express, flask and n8n workflows are judged too") {
   CHECK(cors["permissive"] == 1);
   CHECK(cors["findings"][0]["line"] == 6);
   const auto limits = run_security(ws, "rate-limiting");
-  CHECK(limits["unprotected"] == 0);
-  CHECK(limits["protected_by_middleware"] == limits["endpoints_total"]);
+  CHECK(limits["unprotected"] == 1); // That of flask: a limit of express is none for it.
+  CHECK(limits["protected_by_middleware"] == 2);
   CHECK(limits["endpoints"][0]["rate_limit"]["through"] == "middleware");
   CHECK(limits["not_measured"].size() == 1);
   const auto auth = run_security(ws, "auth-implementation");
@@ -206,6 +206,63 @@ TEST_CASE("a guard of the same name in another language guards nothing") {
   const auto auth = run_security(ws, "auth-implementation");
   CHECK(auth["unprotected"] == 0);
   CHECK(auth["endpoints"][0]["authentication"]["through"] == "handler");
+}
+
+TEST_CASE("what guards the next endpoint, or is only text, guards none before it") {
+  temporary_workspace ws;
+  ws.start("app");
+  ws.write("app/a.py", "@app.post('/transfer')\ndef transfer(amount):\n    return amount\n\n"
+                       "@app.get('/admin')\n@limiter.limit('5/minute')\n"
+                       "def admin(user=Depends(get_current_user)):\n    return user\n\n"
+                       "def transfer_text():\n    return 'authorization failed'\n");
+  ws.write("app/b.py", "@app.route('/pay', methods=['POST'])\ndef take():\n    return 1\n\n"
+                       "def pay():\n    return 'authorization failed'\n");
+  ws.write("app/C.java", "class C {\n  @GetMapping(\"/open\")\n  public String open() {\n"
+                         "    return text;\n  }\n\n  @PreAuthorize(\"isAuthenticated()\")\n"
+                         "  @GetMapping(\"/closed\")\n  public String closed() {\n"
+                         "    return text;\n  }\n}\n");
+  ws.commit("app", "first");
+  const auto auth = run_security(ws, "auth-implementation");
+  std::map<std::string, bool> guarded;
+  for (const auto& item : auth["endpoints"])
+    guarded[item["route"]] = item["authentication"].contains("line");
+  const std::map<std::string, bool> expected{
+      {"/transfer", false}, {"/admin", true}, {"/pay", false}, {"/open", false}, {"/closed", true}};
+  CHECK(guarded == expected);
+  CHECK(run_security(ws, "rate-limiting")["protected"] == 1);
+}
+
+TEST_CASE("a middleware guards what it is put before, no other language or router") {
+  temporary_workspace ws;
+  ws.start("app");
+  ws.write("app/a.py", "@app.route('/wipe', methods=['POST'])\ndef wipe():\n    return 1\n");
+  ws.write("app/site.js",
+           "app.post('/early', f);\napp.use('/private', passport.authenticate('jwt'));\n"
+           "app.post('/private/x', f);\napp.post('/open', f);\n");
+  ws.write("app/r.py", "closed = APIRouter(dependencies=[Depends(get_current_user)])\n"
+                       "other = APIRouter()\n\n@closed.post('/in')\ndef a():\n    return 1\n\n"
+                       "@other.post('/out')\ndef b():\n    return 1\n");
+  ws.commit("app", "first");
+  const auto auth = run_security(ws, "auth-implementation");
+  std::map<std::string, bool> guarded;
+  for (const auto& item : auth["endpoints"])
+    guarded[item["route"]] = item["authentication"].contains("line");
+  const std::map<std::string, bool> expected{{"/wipe", false},     {"/early", false},
+                                             {"/private/x", true}, {"/open", false},
+                                             {"/in", true},        {"/out", false}};
+  CHECK(guarded == expected);
+}
+
+TEST_CASE("a webhook that only reads the signature does not check it") {
+  temporary_workspace ws;
+  ws.start("app");
+  ws.write("app/a.py",
+           "@app.post('/whatsapp/webhook')\ndef hook(request):\n"
+           "    sig = request.headers.get('X-Hub-Signature-256')\n    return use(request)\n");
+  ws.commit("app", "first");
+  const auto found = run_security(ws, "webhook-validation-whatsapp");
+  CHECK(found["validated"] == 0);
+  CHECK(found["findings"][0]["severity"] == "critical");
 }
 
 TEST_CASE("what a comment of several lines says is neither a call nor a guard") {
