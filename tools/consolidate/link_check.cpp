@@ -88,8 +88,9 @@ link_verdict check_link(link_tree& tree, const std::string& from, const std::str
   if (has_scheme(target))
     return {link_state::external, ""};
   const auto hash = target.find('#');
-  const auto fragment =
-      hash == std::string::npos ? std::string{} : lower(percent_decoded(target.substr(hash + 1)));
+  const auto fragment = hash == std::string::npos
+                            ? std::string{}
+                            : lower_text(percent_decoded(target.substr(hash + 1)));
   const auto place = target.substr(0, hash);
   const auto path = percent_decoded(place.substr(0, place.find('?')));
   const auto file = path.empty()            ? std::optional<std::string>(from)

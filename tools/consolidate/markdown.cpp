@@ -2,11 +2,17 @@
 
 #include "tools/consolidate/paths.hpp"
 
+#include <climits>
+
 #include <cmark.h>
+#include <locale.h>
 #include <re2/re2.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
+#include <cwchar>
+#include <cwctype>
 #include <map>
 #include <memory>
 
@@ -106,7 +112,7 @@ private:
             {value,
              line + static_cast<std::uint32_t>(std::count(before.begin(), before.end(), '\n'))});
       else
-        out_.anchors.insert(lower(value));
+        out_.anchors.insert(lower_text(value));
     }
   }
 
@@ -128,9 +134,40 @@ markdown_document parse_markdown(const std::string& text) {
   return markdown_reader(text).run();
 }
 
+std::string lower_text(std::string_view text) {
+  struct locale_deleter {
+    void operator()(locale_t x) const { ::freelocale(x); }
+  };
+  using locale_ptr = std::unique_ptr<std::remove_pointer_t<locale_t>, locale_deleter>;
+  static const locale_ptr unicode{::newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr)};
+  if (unicode == nullptr)
+    return lower(text);
+  const auto before = ::uselocale(unicode.get()); // Of this thread.
+  std::string out;
+  std::mbstate_t reading{};
+  std::mbstate_t writing{};
+  while (!text.empty()) {
+    wchar_t letter = 0;
+    auto size = std::mbrtowc(&letter, text.data(), text.size(), &reading);
+    if (size == 0 || size > text.size()) { // NUL, or no UTF-8: the byte as it is.
+      out += text.front();
+      reading = {};
+      size = 1;
+    } else {
+      std::array<char, MB_LEN_MAX> bytes{};
+      const auto made =
+          std::wcrtomb(bytes.data(), static_cast<wchar_t>(std::towlower(letter)), &writing);
+      out.append(bytes.data(), made == static_cast<std::size_t>(-1) ? 0 : made);
+    }
+    text.remove_prefix(size);
+  }
+  ::uselocale(before);
+  return out;
+}
+
 std::string heading_anchor(std::string_view text) {
   std::string anchor;
-  for (const char c : lower(trim(text))) {
+  for (const char c : lower_text(trim(text))) {
     const auto byte = static_cast<unsigned char>(c);
     if (c == ' ')
       anchor += '-';

@@ -24,6 +24,9 @@ struct markdown_document {
 /// Parses CommonMark.
 markdown_document parse_markdown(const std::string& text);
 
+/// In lower case, letters beyond ASCII too; what is no UTF-8 stays as it is.
+std::string lower_text(std::string_view text);
+
 /// GitHub's anchor for a heading's plain text, without the number that makes it unique.
 std::string heading_anchor(std::string_view text);
 

@@ -71,15 +71,19 @@ std::string test_target(const std::string& makefile) {
   return {};
 }
 
-/// A recipe that calls a runner whose suites are here already would count them twice.
-std::string called_runner(const suite_search& search, const std::string& recipe) {
+/// A recipe that calls a runner whose suites are here already, above or below its directory, would
+/// count them twice: that runner, else empty.
+std::string called_runner(const suite_search& search, const std::string& directory,
+                          const std::string& recipe) {
   static const std::map<std::string, std::string> words{
       {"pytest", "pytest"},    {"unittest", "unittest"}, {"npm ", "npm"},
       {"node --test", "node"}, {"go test", "go"},        {"cargo test", "cargo"},
       {"mvn ", "maven"},       {"ctest", "ctest"},       {"$(GO) test", "go"}};
   for (const auto& [word, runner] : words) {
-    const bool found = std::ranges::any_of(
-        search.suites, [&, name = runner](const auto& suite) { return suite.runner == name; });
+    const bool found = std::ranges::any_of(search.suites, [&, name = runner](const auto& suite) {
+      return suite.runner == name
+             && (is_below(suite.directory, directory) || is_below(directory, suite.directory));
+    });
     if (found && recipe.find(word) != std::string::npos)
       return runner;
   }
@@ -133,7 +137,7 @@ void find_makefiles(suite_search& search, std::map<std::string, test_suite>& fou
     const auto target = test_target(text);
     if (target.empty())
       continue;
-    const auto runner = called_runner(search, recipe_of(text, target));
+    const auto runner = called_runner(search, std::string(dir_name(path)), recipe_of(text, target));
     if (!runner.empty())
       search.pass_over(path, "its target " + target + " calls " + runner
                                  + ", whose suites are run themselves");

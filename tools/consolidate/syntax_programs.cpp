@@ -32,7 +32,7 @@ parse_outcome judged_by_exit(const process_result& said) {
   if (said.exit_code == 0)
     return {outcome_kind::parsed, 0, ""};
   const auto text = trim(said.err).empty() ? said.out : said.err;
-  static const re2::RE2 place(R"((?::|\bline )(\d+)\b)");
+  static const re2::RE2 place(R"((?::|: |\bline )(\d+)\b)");
   parse_outcome out{outcome_kind::failed, 0, ""};
   re2::RE2::PartialMatch(text, place, &out.line);
   const auto shown = trim(text);

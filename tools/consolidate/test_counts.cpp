@@ -56,9 +56,7 @@ constexpr std::array formats{
                    R"((?m)^# fail +(\d+)$)", ""},
     summary_format{"pytest",
                    R"((?m)^=* ?(?:\d+ \w+, )*\d+ (?:passed|failed|errors?|skipped).* in [\d.]+s)",
-                   "", R"((?m)(\d+) (?:passed|xfailed|xpassed)(?:,.*)? in [\d.]+s)",
-                   R"((?m)(\d+) (?:failed|errors?)(?:,.*)? in [\d.]+s)",
-                   R"((?m)(\d+) skipped(?:,.*)? in [\d.]+s)"},
+                   "", "", "", ""}, // its numbers: see pytest_sum
 };
 
 /// All matches of the group, added up.
@@ -86,6 +84,25 @@ std::size_t unittest_sum(const std::string& text, std::initializer_list<std::str
       for (const auto name : names) {
         if (equal != std::string_view::npos && trim(part.substr(0, equal)) == name)
           sum += std::stoul(std::string(part.substr(equal + 1)));
+      }
+    }
+  }
+  return sum;
+}
+
+/// `=== 1 failed, 2 passed, 1 xfailed, 2 errors in 0.10s ===`
+std::size_t pytest_sum(const std::string& text, std::initializer_list<std::string_view> names) {
+  static const re2::RE2 line(R"((?m)^=* ?((?:\d+ \w+, )*\d+ \w+) in [\d.]+s)");
+  std::size_t sum = 0;
+  re2::StringPiece input(text);
+  std::string inside;
+  while (re2::RE2::FindAndConsume(&input, line, &inside)) {
+    for (const auto part : split(inside, ',')) {
+      const auto words = trim(part);
+      const auto space = words.find(' ');
+      for (const auto name : names) {
+        if (words.substr(space + 1) == name)
+          sum += std::stoul(std::string(words.substr(0, space)));
       }
     }
   }
@@ -210,6 +227,13 @@ std::optional<test_counts> count_summary(std::string_view output) {
     if (std::string_view(format.runner) == "unittest") {
       counts.failed = unittest_sum(text, {"failures", "errors", "unexpected successes"});
       counts.skipped = unittest_sum(text, {"skipped"});
+    }
+    if (std::string_view(format.runner) == "pytest") {
+      counts.failed = pytest_sum(text, {"failed", "error", "errors"});
+      counts.skipped = pytest_sum(text, {"skipped"});
+      counts.run =
+          counts.failed + counts.skipped + pytest_sum(text, {"passed", "xfailed", "xpassed"});
+      return counts;
     }
     counts.run = *format.run != '\0' ? sum_of(format.run, text)
                                      : sum_of(format.passed, text) + counts.failed + counts.skipped;

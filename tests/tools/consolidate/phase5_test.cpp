@@ -67,6 +67,8 @@ TEST_CASE("the counts are those of the runner's summary") {
   CHECK(counts("5 specs, 2 failures\n") == test_counts{5, 2, 0});
   CHECK(counts("1..3\nok 1 - a\nnot ok 2 - b\nok 3 - c # SKIP no\n") == test_counts{3, 1, 1});
   CHECK(counts("==== 5 failed, 2 passed, 1 skipped in 0.35s ====\n") == test_counts{8, 5, 1});
+  CHECK(counts("= 1 failed, 1 passed, 1 xfailed, 3 warnings, 2 errors in 0.10s =\n")
+        == test_counts{5, 3, 0});
   CHECK_FALSE(count_summary("all good\n").has_value());
 }
 
@@ -366,6 +368,7 @@ TEST_CASE("a recipe that calls a runner is not counted a second time") {
   ws.write("m/sub/go.mod", "module example.com/m\n\ngo 1.20\n");
   ws.write("m/sub/a_test.go", "package m\n");
   ws.write("m/native/Makefile", "all:\n\ntest: all\n\t./run-tests\n");
+  ws.write("m/alone/Makefile", "test:\n\tgo test ./cmd\n"); // Runs what no other suite does.
   ws.write("m/web/package.json",
            "{\"scripts\": {\"test\": \"echo \\\"Error: no test specified\\\" && exit 1\"}}");
   ws.commit("m", "first");
@@ -377,6 +380,7 @@ TEST_CASE("a recipe that calls a runner is not counted a second time") {
   std::vector<std::string> ids;
   for (const auto& suite : search.suites)
     ids.push_back(suite.id);
-  CHECK(ids == std::vector<std::string>{"go libs/m/sub", "make libs/m/native"});
+  CHECK(ids
+        == std::vector<std::string>{"go libs/m/sub", "make libs/m/alone", "make libs/m/native"});
   CHECK(search.others.size() == 2);
 }

@@ -90,6 +90,8 @@ TEST_CASE("headings get the anchors that GitHub gives them") {
   CHECK(heading_anchor("Two words") == "two-words");
   CHECK(heading_anchor("What's new in 1.2?") == "whats-new-in-12");
   CHECK(heading_anchor("snake_case & more") == "snake_case--more");
+  CHECK(heading_anchor("Índice de Ñandúes") == "índice-de-ñandúes");
+  CHECK(lower_text("ÄÖ\xFFÜ") == "äö\xFFü");
 }
 
 TEST_CASE("plain text stays plain in a page, whatever characters it has") {

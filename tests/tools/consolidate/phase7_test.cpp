@@ -47,12 +47,14 @@ TEST_CASE("a file that its parser refuses is found with its line, in every langu
                                    {"d.yaml", "a: 1\nb: [1\nc: 2\n"},
                                    {"e.toml", "a = 1\nb = \n"},
                                    {"f.xml", "<a>\n<b></a>\n"},
-                                   {"g.sh", "echo\nif true; then\n"}});
+                                   {"g.sh", "echo\nif true; then\n"},
+                                   {"h.sh", "#!/bin/sh\nx=1\na=(1 2)\n"}});
   CHECK(integration_findings(result).find("syntax a.py:2\nsyntax b.js:2\nsyntax c.json:3\n") == 0);
   CHECK(integration_findings(result).find("syntax e.toml:2\nsyntax f.xml:2\n")
         != std::string::npos);
-  CHECK(result["files_failed"] == 7);
-  CHECK(result["failed"] == 7);
+  CHECK(integration_findings(result).find("syntax h.sh:3\n") != std::string::npos);
+  CHECK(result["files_failed"] == 8);
+  CHECK(result["failed"] == 8);
 }
 
 TEST_CASE("files that their parsers accept pass, each in its own dialect") {
