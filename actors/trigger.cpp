@@ -95,6 +95,7 @@ void trigger_state::hear(const event& e) {
   auto i = (*context->lookup)(e.phase);
   if (i == core::phase_lookup::npos)
     return;
+  unblocking.erase(i);
   if (e.kind == event_kind::phase_unblocked && status[i] != phase_status::blocked)
     return; // Known already, and perhaps running.
   auto from = std::exchange(status[i], *to);
@@ -150,12 +151,16 @@ void trigger_state::unblock(const std::vector<phase_index>& candidates, const st
       for (auto d : held_by(i))
         held[d] = true;
   event_batch batch;
+  std::vector<phase_index> freed;
   const auto data = core::decision_data("node", why);
   for (auto d : candidates)
     if (status[d] == phase_status::blocked && !held[d] && !self_blocked.contains(d)
-        && !deciding.contains(d))
+        && !deciding.contains(d)) {
       batch.push_back(context->event_of(event_kind::phase_unblocked, d, data));
-  propose(std::move(batch));
+      unblocking.insert(d);
+      freed.push_back(d);
+    }
+  propose(std::move(batch), {}, std::move(freed));
 }
 
 /// All that waits for it, directly or not: not what is open, nor what waits behind that alone.
@@ -178,8 +183,9 @@ std::vector<phase_index> trigger_state::held_by(phase_index culprit) const {
 
 /// Somebody may have decided otherwise in the same moment. Then it is refused, and looked at again:
 /// at once, for that decision may have become durable meanwhile, else when it does. `blocked`:
-/// whose status shows it already.
-void trigger_state::propose(event_batch&& batch, std::vector<phase_index> blocked) {
+/// whose status shows it already; `freed`: who are in `unblocking` for it.
+void trigger_state::propose(event_batch&& batch, std::vector<phase_index> blocked,
+                            std::vector<phase_index> freed) {
   if (batch.empty())
     return;
   ++asked;
@@ -189,12 +195,14 @@ void trigger_state::propose(event_batch&& batch, std::vector<phase_index> blocke
             --asked;
             proceed();
           },
-          [this, blocked = std::move(blocked)](const caf::error& err) {
+          [this, blocked = std::move(blocked), freed = std::move(freed)](const caf::error& err) {
             if (err != ec::wrong_state) {
               self->quit(err);
               return;
             }
             --asked;
+            for (auto i : freed)
+              unblocking.erase(i);
             for (auto i : blocked)
               if (status[i] == phase_status::blocked)
                 status[i] = phase_status::pending; // It was not to be.
@@ -222,7 +230,8 @@ void trigger_state::settle_blocks() {
 /// npos: none.
 phase_index trigger_state::shut_dependency(phase_index i) const {
   const auto& needed = context->phase(i).dependencies;
-  const auto found = std::ranges::find_if(needed, [this](auto d) { return is_shut(status[d]); });
+  const auto found = std::ranges::find_if(
+      needed, [this](auto d) { return is_shut(status[d]) && !unblocking.contains(d); });
   return found == needed.end() ? core::phase_lookup::npos : *found;
 }
 
@@ -530,8 +539,7 @@ caf::result<std::string> trigger_state::skip(phase_index i, const operator_decis
                                                 + ": it cannot be skipped"
                                                 + (running.contains(i) ? "; cancel it first" : ""));
   // Skipping opens the gate, too.
-  if (const auto* policy = context->phase(i).approval.get();
-      policy != nullptr && policy->mode == approval_mode::manual)
+  if (const auto* policy = context->phase(i).approval.get(); policy != nullptr)
     if (auto why = core::why_not_alone(*policy, decision, context->started_by); !why.empty())
       return caf::make_error(ec::not_permitted, why);
   event_batch batch;

@@ -46,6 +46,7 @@ struct trigger_state {
   std::size_t waiting = 0;             ///< Of `live`: wait for a person.
   std::vector<std::uint32_t> attempts; ///< By phase, so far.
   std::unordered_set<phase_index> self_blocked; ///< By what they lack, not by a dependency.
+  std::unordered_set<phase_index> unblocking;   ///< Still blocked; that they are not is proposed.
   /// Who waits to hear that a running phase is cancelled.
   std::unordered_multimap<phase_index, caf::typed_response_promise<std::string>> cancelling;
   bool started = false;
@@ -83,7 +84,8 @@ private:
   void report_if_done();
   void hear_of_run(const event&);
   void unblock(const std::vector<phase_index>& candidates, const std::string& why);
-  void propose(event_batch&&, std::vector<phase_index> blocked = {});
+  void propose(event_batch&&, std::vector<phase_index> blocked,
+               std::vector<phase_index> freed = {});
   void settle_blocks();
   void block_behind(phase_index);
   std::vector<phase_index> held_by(phase_index culprit) const;

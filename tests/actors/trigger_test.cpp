@@ -450,6 +450,21 @@ TEST_CASE("a retry with what is downstream runs all of it again") {
   CHECK(f.approve(1) == lines{"spawn 2 after 1", "start 2"});
 }
 
+TEST_CASE("what is reset behind a phase that is being unblocked waits, and is not blocked") {
+  trigger_fixture f{chain()};
+  f.start(4);
+  f.hear(phase_skipped, "2");
+  f.run_tasks(0);
+  f.hear(phase_rejected, "0");
+  f.hear(phase_blocked, "1", R"({"by":"0"})");
+  f.decide(control_command::retry, "0", "again", true);
+  CHECK(kinds(f.store->events, "2") == std::vector{phase_reset});
+  f.approve(0);
+  f.approve(1);
+  CHECK(f.log->take().empty());
+  CHECK(f.phases.contains("2")); // It runs.
+}
+
 TEST_CASE("what is to run again waits for what it depends on, whatever the ids") {
   trigger_fixture f{make_plan(make_phase("0", {2}), make_phase("1"), make_phase("2", {1}))};
   f.start(4);

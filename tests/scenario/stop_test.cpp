@@ -153,6 +153,25 @@ TEST_CASE("--only runs the named phases, --resume the rest") {
   CHECK(count_lines(w.read("ledger"), "d") == 1);
 }
 
+TEST_CASE("--only of a resume leaves what failed outside of it as it is") {
+  temp_workspace w;
+  const auto phase = [](const char* script, json needs = json::array()) {
+    return json{{"dependencies", std::move(needs)},
+                {"tasks", {{{"id", "t"}, {"command", {"sh", "-c", script}}}}}};
+  };
+  write_plan(w, {{"a", phase("echo a >> ledger")}, {"x", phase("false")}, {"y", phase(":", {"x"})}},
+             {{"max_retries", 0}});
+  CHECK(run_node(w).exit_code == 1);
+  CHECK(statuses(w)["x"] == "failed");
+  const auto r = run_node(w, {"--resume", "--only", "a"});
+  INFO(r.output);
+  CHECK(r.exit_code == 1);
+  CHECK(count_lines(w.read("ledger"), "a") == 2);
+  CHECK(statuses(w)["a"] == "approved");
+  CHECK(statuses(w)["x"] == "failed");
+  CHECK(statuses(w)["y"] == "blocked");
+}
+
 TEST_CASE("--from runs a phase and its dependants, again when resumed") {
   temp_workspace w;
   write_plan(w, chain);

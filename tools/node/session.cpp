@@ -2,6 +2,7 @@
 
 #include "actors/core/event_data.hpp"
 #include "actors/core/graph.hpp"
+#include "actors/core/lenient_json.hpp"
 #include "actors/core/text.hpp"
 #include "actors/core/timestamp.hpp"
 #include "actors/io/host.hpp"
@@ -356,12 +357,17 @@ private:
     return {};
   }
 
-  /// A person resumes: what failed is tried again, what it held up waits for it again.
+  /// A person resumes: what failed is tried again, what it held up waits for it again. With a
+  /// selection the rest stays as it is.
   caf::error take_up() {
     for (phase_index i = 0; i < the_plan().phases.size(); ++i) {
       auto s = replay_.state.phases[i].status;
-      auto again = !selected_.empty() && selected_[i] && s != phase_status::pending
-                   && s != phase_status::in_progress;
+      if (!selected_.empty() && !selected_[i])
+        continue;
+      auto again =
+          !selected_.empty() && s != phase_status::pending && s != phase_status::in_progress;
+      if (s == phase_status::cancelled)
+        tell_cancelled(i);
       if (again || s == phase_status::failed || s == phase_status::cancelled)
         add(event_kind::phase_reset, the_plan().phases[i].id,
             core::decision_data(who(),
@@ -375,11 +381,20 @@ private:
     return check_selected_can_run();
   }
 
+  /// Somebody did not want it to go on, and may not know of this resume.
+  void tell_cancelled(phase_index i) {
+    const auto said = core::lenient::object(replay_.state.phases[i].detail);
+    const auto reason = said.value("reason", "");
+    notes_.push_back("phase " + the_plan().phases[i].id + " was cancelled by "
+                     + said.value("by", "somebody") + (reason.empty() ? "" : " (" + reason + ")")
+                     + " and is tried again");
+  }
+
   void unblock() {
     std::vector<bool> held(the_plan().phases.size());
     core::ready_graph graph{the_plan()};
     for (phase_index i = 0; i < held.size(); ++i)
-      if (replay_.state.phases[i].status == phase_status::rejected)
+      if (const auto s = replay_.state.phases[i].status; is_shut(s) && s != phase_status::blocked)
         for (auto d : graph.downstream(i))
           held[d] = true;
     for (phase_index i = 0; i < held.size(); ++i)
