@@ -240,8 +240,12 @@ private:
                   + where);
     if (id)
       select.bindNoCopy(1, *id);
-    if (!select.executeStep())
+    if (!select.executeStep()) {
+      SQLite::Statement events(*db_, "SELECT EXISTS(SELECT 1 FROM events)");
+      if (id == nullptr && events.executeStep() && events.getColumn(0).getInt() != 0)
+        return damaged(file_, "the record of its execution is gone, and its events are there");
       return std::optional<execution_row>{};
+    }
     execution_row row{select.getColumn(0).getString(), select.getColumn(1).getInt64(),
                       select.getColumn(2).getString(), select.getColumn(3).getString(),
                       select.getColumn(4).getString()};

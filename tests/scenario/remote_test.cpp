@@ -197,6 +197,10 @@ TEST_CASE("a revoked credential and one of another workspace are turned away at 
   CHECK(contains(log, "olga may attach as operator until"));
   CHECK(contains(log, "olga may attach no more"));
   CHECK(contains(log, "the credential of olga was revoked"));
+  // The credentials of another node than the workspace's own are not managed from here.
+  r = control_as(w, olga, {"credential", "revoke", "olga"});
+  CHECK(r.exit_code == 2);
+  CHECK(contains(r.output, "run it where the node runs"));
   const auto stranger = issue(other, "olga", "operator");
   r = control_as(w, stranger, {"status"});
   CHECK(r.exit_code == 77);

@@ -94,6 +94,12 @@ int revoke(const options& o) {
 } // namespace
 
 int manage_credentials(const options& o) {
+  if (!o.target.address.empty() || !o.target.credential.empty()) {
+    std::cerr << "aeo-control: " << o.command
+              << ": works on the files of a workspace, not through a node: run it where the node "
+                 "runs, with --workspace and without --attach or --credential\n";
+    return exit_code::usage;
+  }
   if (o.command == "credential issue")
     return issue(o);
   return o.command == "credential list" ? list(o) : revoke(o);

@@ -2,6 +2,7 @@
 
 #include "actors/core/lenient_json.hpp"
 #include "actors/core/text.hpp"
+#include "tools/attach/log_text.hpp"
 #include "tools/attach/stored_run.hpp"
 #include "tools/control/answers.hpp"
 #include "tools/control/completion.hpp"
@@ -141,7 +142,7 @@ private:
       auto page = from_.read(request);
       if (!page)
         return fail(o_, page.error());
-      std::cout << page->text << std::flush;
+      attach::print_log(page->text);
       const auto nothing_new = page->next == request.offset;
       request = {o_.phase, page->task, page->attempt, page->next};
       // Without a node nothing more will come.

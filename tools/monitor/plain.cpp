@@ -3,6 +3,7 @@
 #include "actors/core/event_json.hpp"
 #include "actors/core/execution_state.hpp"
 #include "actors/io/host.hpp"
+#include "tools/attach/log_text.hpp"
 #include "tools/monitor/picture.hpp"
 #include "tools/monitor/watcher.hpp"
 
@@ -114,7 +115,7 @@ private:
     end_if_read();
   }
 
-  void hear(const log_page& page) { std::cout << page.text << std::flush; }
+  void hear(const log_page& page) { attach::print_log(page.text); }
   void hear(const log_idle& x) {
     idle_ = x.is;
     end_if_read();

@@ -102,6 +102,19 @@ TEST_CASE("a database of another program is refused and kept") {
   check_refused(f, read_bytes(f.file));
 }
 
+TEST_CASE("events without the record of their execution are damage, not a new beginning") {
+  store_fixture f;
+  f.fill(20);
+  {
+    SQLite::Database db(f.file.string(), SQLite::OPEN_READWRITE);
+    db.exec("DELETE FROM executions");
+  }
+  caf::error reason;
+  CHECK_FALSE(resume(f.file, &reason));
+  CHECK(reason == ec::corrupt_state);
+  CHECK(message_of(reason).find("the record of its execution is gone") != std::string::npos);
+}
+
 TEST_CASE("a truncated database is refused and kept") {
   const auto good = database_of(500);
   store_fixture f;
