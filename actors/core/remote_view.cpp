@@ -55,6 +55,12 @@ std::string decided_by(const ordered_json& data) {
   return "by " + by + (reason.empty() ? "" : ": ") + reason;
 }
 
+/// Of an approval: that its criteria were not met is to be seen wherever it is looked at.
+std::string overridden_by(const ordered_json& data) {
+  return lenient::flag(data, "override") ? "criteria overridden " + decided_by(data)
+                                         : std::string{};
+}
+
 } // namespace
 
 std::string reason_of(phase_status status, std::string_view data) {
@@ -74,6 +80,10 @@ std::string reason_of(phase_status status, std::string_view data) {
   case phase_status::skipped:
   case phase_status::cancelled:
     text = decided_by(lenient::object(data));
+    break;
+  case phase_status::approved:
+    if (data.find("\"override\"") != data.npos) // Most have none, and a plan may be large.
+      text = overridden_by(lenient::object(data));
     break;
   default:
     break;

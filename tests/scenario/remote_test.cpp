@@ -263,6 +263,7 @@ TEST_CASE(
   CHECK(seen["b"] == "skipped");
   CHECK(seen["d"] == "approved");
   CHECK(contains(w.read("consolidation/reports/final_report.md"), "override"));
+  CHECK(contains(control(w, {"status"}).output, "criteria overridden by"));
   for (const auto* command : {"retry", "skip", "approve"})
     CHECK_FALSE(audit_of(w, command).empty());
 }
