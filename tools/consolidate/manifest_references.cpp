@@ -2,6 +2,7 @@
 #include "tools/consolidate/local_references.hpp"
 #include "tools/consolidate/manifest.hpp"
 #include "tools/consolidate/paths.hpp"
+#include "tools/consolidate/piece.hpp"
 
 #include <pugixml.hpp>
 #include <toml++/toml.h>
@@ -132,7 +133,8 @@ private:
         R"(^\s*(?:(?:-e|--editable)[ =]+)?(\.{1,2}(?:/[^\s#\[;]*)?)(?:[\s\[;#].*)?$)");
     each_line([&](std::string_view line, std::uint32_t number) {
       std::string target;
-      if (re2::RE2::FullMatch(line, include, &target) || re2::RE2::FullMatch(line, local, &target))
+      if (re2::RE2::FullMatch(piece(line), include, &target)
+          || re2::RE2::FullMatch(piece(line), local, &target))
         if (!has_variable(target))
           add(number, "requirements-path", target);
     });
@@ -181,7 +183,7 @@ private:
         R"(^\s*(?:replace\s+)?\S+(?:\s+v\S+)?\s+=>\s+(\.{1,2}/\S*|\.\.?)\s*(?://.*)?$)");
     each_line([&](std::string_view line, std::uint32_t number) {
       std::string target;
-      if (re2::RE2::FullMatch(line, replace, &target))
+      if (re2::RE2::FullMatch(piece(line), replace, &target))
         add(number, "go-replace", target, {"go.mod"});
     });
   }
@@ -204,7 +206,7 @@ private:
     static const re2::RE2 directory(R"((?i)^\s*add_subdirectory\s*\(\s*"?([^\s")]+))");
     each_line([&](std::string_view line, std::uint32_t number) {
       std::string target;
-      if (re2::RE2::PartialMatch(line, directory, &target) && !has_variable(target)
+      if (re2::RE2::PartialMatch(piece(line), directory, &target) && !has_variable(target)
           && !target.starts_with('/'))
         add(number, "cmake-subdirectory", target, {"CMakeLists.txt"});
     });
@@ -307,7 +309,7 @@ private:
     static const re2::RE2 uses(R"re(^\s*-?\s*uses:\s*["']?\./([^\s"'#]*))re");
     each_line([&](std::string_view line, std::uint32_t number) {
       std::string target;
-      if (!re2::RE2::PartialMatch(line, uses, &target))
+      if (!re2::RE2::PartialMatch(piece(line), uses, &target))
         return;
       local_reference item{path_, number, "workflow-uses", "./" + target, {}, false};
       if (target.ends_with(".yml") || target.ends_with(".yaml"))

@@ -4,6 +4,7 @@
 #include "tools/consolidate/language.hpp"
 #include "tools/consolidate/manifest.hpp"
 #include "tools/consolidate/paths.hpp"
+#include "tools/consolidate/piece.hpp"
 #include "tools/consolidate/supervised.hpp"
 
 #include <re2/re2.h>
@@ -92,7 +93,7 @@ private:
       ++number;
       std::string verb;
       std::string rest;
-      if (!re2::RE2::FullMatch(line, form, &verb, &rest))
+      if (!re2::RE2::FullMatch(piece(line), form, &verb, &rest))
         continue;
       (lower(verb) == "cmd" ? command : entry) = rest;
       line_number = number;
@@ -197,7 +198,7 @@ private:
       for (const auto line : split(text, '\n')) {
         ++number;
         std::string place;
-        if (re2::RE2::PartialMatch(line, quoted, &place))
+        if (re2::RE2::PartialMatch(piece(line), quoted, &place))
           found.emplace(place, std::pair(path, number));
       }
     }

@@ -1,6 +1,7 @@
 // Programs that parse files of their language, one at a start or many.
 
 #include "tools/consolidate/paths.hpp"
+#include "tools/consolidate/piece.hpp"
 #include "tools/consolidate/process.hpp"
 #include "tools/consolidate/supervised.hpp"
 #include "tools/consolidate/syntax.hpp"
@@ -60,7 +61,7 @@ std::set<std::string> paths_of_rust_errors(const scratch_checkout& checkout,
   std::set<std::string> paths;
   for (const auto line : split(text, '\n')) {
     std::string path;
-    if (!re2::RE2::FullMatch(line, place, &path))
+    if (!re2::RE2::FullMatch(piece(line), place, &path))
       continue;
     for (const std::string_view prefix : {std::string_view(top), std::string_view("./")})
       path.erase(0, path.starts_with(prefix) ? prefix.size() : 0);
@@ -123,7 +124,7 @@ std::vector<parse_outcome> parse_go_files(const scratch_checkout& checkout,
     std::string path;
     std::string text;
     std::uint32_t number = 0;
-    if (!re2::RE2::FullMatch(line, message, &path, &number, &text))
+    if (!re2::RE2::FullMatch(piece(line), message, &path, &number, &text))
       continue;
     const auto found = std::ranges::find_if(
         files, [&](const std::string& file) { return file == path || "./" + file == path; });

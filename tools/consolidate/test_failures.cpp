@@ -1,6 +1,7 @@
 #include "tools/consolidate/test_failures.hpp"
 
 #include "tools/consolidate/paths.hpp"
+#include "tools/consolidate/piece.hpp"
 
 #include <nlohmann/json.hpp>
 #include <pugixml.hpp>
@@ -75,19 +76,19 @@ private:
     std::string name;
     std::string path;
     std::uint32_t number = 0;
-    if (re2::RE2::FullMatch(line, unittest, &name)) {
+    if (re2::RE2::FullMatch(piece(line), unittest, &name)) {
       add(name);
-    } else if (re2::RE2::PartialMatch(line, traceback, &path, &number)
-               || re2::RE2::FullMatch(line, location, &path, &number)) {
+    } else if (re2::RE2::PartialMatch(piece(line), traceback, &path, &number)
+               || re2::RE2::FullMatch(piece(line), location, &path, &number)) {
       if (open_ && !found_.empty())
         set_place(path, number, found_.back());
-    } else if (re2::RE2::FullMatch(line, tap, &name)) {
+    } else if (re2::RE2::FullMatch(piece(line), tap, &name)) {
       if (name.find("# TODO") == std::string::npos && name.find("# SKIP") == std::string::npos)
         add(name);
     } else if (line.find("'subtestsFailed'") != std::string_view::npos) {
       if (open_ && !found_.empty())
         found_.pop_back(); // the test inside is on the list
-    } else if (re2::RE2::PartialMatch(line, panic, &name, &path, &number)) {
+    } else if (re2::RE2::PartialMatch(piece(line), panic, &name, &path, &number)) {
       add(name);
       set_place(path, number, found_.back());
     } else if (trim(line) == "..." || line.starts_with("---------")) {
