@@ -290,6 +290,11 @@ TEST_CASE(
   n.node.signal(SIGINT);
   n.node.wait();
   CHECK(statuses(w)["a"] == "cancelled");
+  watched_node again{w, {"--resume"}};
+  wait_for_text(again.node.output_file(), "(too slow) and now tried again: a");
+  again.wait_for(event_kind::phase_started, "a", 2);
+  again.node.signal(SIGINT);
+  again.node.wait();
 }
 
 TEST_CASE("a paused run stays paused when its node is killed or stopped, and says so") {

@@ -115,12 +115,11 @@ shared_guard read_shared_guard(region at, std::string_view line, std::string_vie
 
 /// The line without its texts, which name no function; `views.show` and the like may.
 std::string without_texts(std::string_view line) {
-  static const re2::RE2 text(R"("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`(?:[^`\\]|\\.)*`)");
+  static const re2::RE2 next(R"(("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`(?:[^`\\]|\\.)*`))");
   static const re2::RE2 name(R"(.\w+(?:[.#@\\]|::)[\w.#@:\\]+.)");
   std::string out;
   re2::StringPiece rest(line.data(), line.size());
   re2::StringPiece found;
-  const re2::RE2 next("(" + text.pattern() + ")");
   const char* from = rest.data();
   while (re2::RE2::FindAndConsume(&rest, next, &found)) {
     out.append(from, found.data());

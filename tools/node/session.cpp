@@ -20,6 +20,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <map>
 #include <random>
 #include <set>
 
@@ -360,6 +361,7 @@ private:
   /// A person resumes: what failed is tried again, what it held up waits for it again. With a
   /// selection the rest stays as it is.
   caf::error take_up() {
+    std::vector<phase_index> cancelled;
     for (phase_index i = 0; i < the_plan().phases.size(); ++i) {
       auto s = replay_.state.phases[i].status;
       if (!selected_.empty() && !selected_[i])
@@ -367,12 +369,13 @@ private:
       auto again =
           !selected_.empty() && s != phase_status::pending && s != phase_status::in_progress;
       if (s == phase_status::cancelled)
-        tell_cancelled(i);
+        cancelled.push_back(i);
       if (again || s == phase_status::failed || s == phase_status::cancelled)
         add(event_kind::phase_reset, the_plan().phases[i].id,
             core::decision_data(who(),
                                 again ? selection_text(options_) + " --resume" : "--resume"));
     }
+    tell_cancelled(cancelled);
     if (auto err = apply_pending())
       return err;
     unblock();
@@ -381,13 +384,23 @@ private:
     return check_selected_can_run();
   }
 
-  /// Somebody did not want it to go on, and may not know of this resume.
-  void tell_cancelled(phase_index i) {
-    const auto said = core::lenient::object(replay_.state.phases[i].detail);
-    const auto reason = said.value("reason", "");
-    notes_.push_back("phase " + the_plan().phases[i].id + " was cancelled by "
-                     + said.value("by", "somebody") + (reason.empty() ? "" : " (" + reason + ")")
-                     + " and is tried again");
+  /// Somebody did not want them to go on, and may not know of this resume.
+  void tell_cancelled(const std::vector<phase_index>& cancelled) {
+    std::map<std::string, std::pair<std::string, std::size_t>> ids; // By who and why.
+    constexpr std::size_t most_named = 5;
+    for (auto i : cancelled) {
+      const auto said = core::lenient::object(replay_.state.phases[i].detail);
+      const auto reason = core::lenient::text(said, "reason");
+      auto& [names, count] =
+          ids[core::lenient::text(said, "by") + (reason.empty() ? "" : " (" + reason + ")")];
+      if (count++ < most_named)
+        names += (names.empty() ? "" : ", ") + the_plan().phases[i].id;
+    }
+    for (const auto& [who, what] : ids)
+      notes_.push_back("cancelled by " + who + " and now tried again: " + what.first
+                       + (what.second > most_named
+                              ? " and " + std::to_string(what.second - most_named) + " more"
+                              : ""));
   }
 
   void unblock() {

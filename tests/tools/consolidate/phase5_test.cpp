@@ -69,6 +69,7 @@ TEST_CASE("the counts are those of the runner's summary") {
   CHECK(counts("==== 5 failed, 2 passed, 1 skipped in 0.35s ====\n") == test_counts{8, 5, 1});
   CHECK(counts("= 1 failed, 1 passed, 1 xfailed, 3 warnings, 2 errors in 0.10s =\n")
         == test_counts{5, 3, 0});
+  CHECK(counts("5 passed, 2 subtests passed in 61.20s (0:01:01)\n") == test_counts{5, 0, 0});
   CHECK_FALSE(count_summary("all good\n").has_value());
 }
 
