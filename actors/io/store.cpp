@@ -241,8 +241,7 @@ private:
     if (id)
       select.bindNoCopy(1, *id);
     if (!select.executeStep()) {
-      SQLite::Statement events(*db_, "SELECT EXISTS(SELECT 1 FROM events)");
-      if (id == nullptr && events.executeStep() && events.getColumn(0).getInt() != 0)
+      if (id == nullptr && db_->execAndGet("SELECT EXISTS(SELECT 1 FROM events)").getInt() != 0)
         return damaged(file_, "the record of its execution is gone, and its events are there");
       return std::optional<execution_row>{};
     }

@@ -522,15 +522,20 @@ TEST_CASE("one person does not skip what several, or others, must approve") {
   other.approval = std::make_unique<approval_policy>();
   other.approval->mode = approval_mode::manual;
   other.approval->from = {"bob"};
-  trigger_fixture f{make_plan(std::move(phase), std::move(other))};
+  auto by_itself = make_phase("2"); // Its gate opens by itself when its criteria are met.
+  by_itself.approval = std::make_unique<approval_policy>();
+  by_itself.approval->mode = approval_mode::automatic;
+  by_itself.approval->required = 2;
+  trigger_fixture f{make_plan(std::move(phase), std::move(other), std::move(by_itself))};
   f.start(4);
-  for (const auto* id : {"0", "1"})
+  for (const auto* id : {"0", "1", "2"})
     f.hear(phase_started, id);
-  for (phase_index i : {0u, 1u})
+  for (phase_index i : {0u, 1u, 2u})
     f.say(atom::release_v, i);
-  for (const auto* id : {"0", "1"})
+  for (const auto* id : {"0", "1", "2"})
     f.hear(phase_failed, id);
   CHECK(f.decide(control_command::skip, "0").starts_with("refused: the plan wants 2 people"));
+  CHECK(f.decide(control_command::skip, "2").starts_with("refused: the plan wants 2 people"));
   CHECK(f.decide(control_command::skip, "1").starts_with("refused: the plan leaves this"));
 }
 

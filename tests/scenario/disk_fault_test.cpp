@@ -93,3 +93,14 @@ TEST_CASE("a disk that takes its time is waited for") {
   CHECK_FALSE(contains(r.output, "storage fails"));
   check_whole(w);
 }
+
+TEST_CASE(
+    "at the limit of a file's size the node says what it could not store, and ends in order") {
+  temp_workspace w;
+  write_plan(w, {{"a", {{"tasks", {{{"id", "t"}, {"command", {"true"}}}}}}}});
+  const auto r = run_program({"/bin/sh", "-c", "ulimit -f 16; exec \"$@\"", "sh",
+                              AEO_BIN_DIR "/aeo-node", "--workspace", w.path().string()});
+  INFO(r.output);
+  CHECK(r.exit_code == 78);
+  CHECK(contains(r.output, "execution.db"));
+}

@@ -5,6 +5,7 @@
 #include "tools/consolidate/functions.hpp"
 #include "tools/consolidate/parallel.hpp"
 #include "tools/consolidate/paths.hpp"
+#include "tools/consolidate/piece.hpp"
 #include "tools/consolidate/variable_table.hpp"
 
 #include <algorithm>
@@ -102,7 +103,7 @@ shared_guard read_shared_guard(region at, std::string_view line, std::string_vie
   static const re2::RE2 of_router("(?i)router|blueprint|\\bbp\\b|_bp\\b|group|routes");
   shared_guard guard;
   guard.at = at;
-  const re2::StringPiece text(line.data(), line.size());
+  const auto text = piece(line);
   if (re2::RE2::PartialMatch(text, use, &guard.receiver, &guard.prefix))
     guard.ordered = family == "JavaScript" || family == "Go";
   else if (re2::RE2::PartialMatch(text, made, &guard.receiver))
@@ -118,7 +119,7 @@ std::string without_texts(std::string_view line) {
   static const re2::RE2 next(R"(("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`(?:[^`\\]|\\.)*`))");
   static const re2::RE2 name(R"(.\w+(?:[.#@\\]|::)[\w.#@:\\]+.)");
   std::string out;
-  re2::StringPiece rest(line.data(), line.size());
+  auto rest = piece(line);
   re2::StringPiece found;
   const char* from = rest.data();
   while (re2::RE2::FindAndConsume(&rest, next, &found)) {

@@ -1,12 +1,14 @@
 #include "tools/consolidate/test_counts.hpp"
 
 #include "tools/consolidate/paths.hpp"
+#include "tools/consolidate/piece.hpp"
 
 #include <nlohmann/json.hpp>
 #include <pugixml.hpp>
 
 #include <re2/re2.h>
 
+#include <algorithm>
 #include <array>
 
 namespace aeo::consolidate {
@@ -72,41 +74,39 @@ std::size_t sum_of(const char* pattern, const std::string& text) {
   return sum;
 }
 
-/// `FAILED (failures=4, skipped=1, expected failures=1, unexpected successes=1)`
-std::size_t unittest_sum(const std::string& text, std::initializer_list<std::string_view> names) {
+/// Of lists as `failures=4, skipped=1` and `1 failed, 2 passed, 3 errors`, which group 1 of `line`
+/// is: the numbers of these names, added up.
+std::size_t sum_of_listed(const re2::RE2& line, const std::string& text,
+                          std::initializer_list<std::string_view> names) {
+  static const re2::RE2 item(R"((\d+) ([^=]+)|([^=]+)=(\d+))");
   std::size_t sum = 0;
   re2::StringPiece input(text);
-  static const re2::RE2 line(R"((?m)^(?:OK|FAILED) \((.*)\)$)");
   std::string inside;
   while (re2::RE2::FindAndConsume(&input, line, &inside)) {
     for (const auto part : split(inside, ',')) {
-      const auto equal = part.find('=');
-      for (const auto name : names) {
-        if (equal != std::string_view::npos && trim(part.substr(0, equal)) == name)
-          sum += std::stoul(std::string(part.substr(equal + 1)));
-      }
+      std::string before;
+      std::string after;
+      std::string name;
+      std::string number;
+      if (!re2::RE2::FullMatch(piece(trim(part)), item, &before, &after, &name, &number))
+        continue;
+      if (std::find(names.begin(), names.end(), name + after) != names.end())
+        sum += std::stoul(before + number);
     }
   }
   return sum;
 }
 
+/// `FAILED (failures=4, skipped=1, expected failures=1, unexpected successes=1)`
+std::size_t unittest_sum(const std::string& text, std::initializer_list<std::string_view> names) {
+  static const re2::RE2 line(R"((?m)^(?:OK|FAILED) \((.*)\)$)");
+  return sum_of_listed(line, text, names);
+}
+
 /// `=== 1 failed, 2 passed, 1 xfailed, 2 errors in 0.10s ===`
 std::size_t pytest_sum(const std::string& text, std::initializer_list<std::string_view> names) {
   static const re2::RE2 line(R"((?m)^=* ?(\d+ [a-z][a-z0-9, ]*) in [\d.]+s)");
-  std::size_t sum = 0;
-  re2::StringPiece input(text);
-  std::string inside;
-  while (re2::RE2::FindAndConsume(&input, line, &inside)) {
-    for (const auto part : split(inside, ',')) {
-      const auto words = trim(part);
-      const auto space = words.find(' ');
-      for (const auto name : names) {
-        if (words.substr(space + 1) == name)
-          sum += std::stoul(std::string(words.substr(0, space)));
-      }
-    }
-  }
-  return sum;
+  return sum_of_listed(line, text, names);
 }
 
 /// `ok 1 - name`, `not ok 2 - name # TODO`; the last resort, for producers without a summary.

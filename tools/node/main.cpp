@@ -7,6 +7,7 @@
 #include "tools/node/init.hpp"
 #include "tools/node/run.hpp"
 
+#include <csignal>
 #include <cstdio>
 
 using namespace aeo;
@@ -46,6 +47,7 @@ int run(const options& o) {
 
 int main(int argc, char** argv) {
   io::keep_memory_private();
+  std::signal(SIGXFSZ, SIG_IGN); // A file at its size limit is an error of write(), not our end.
   go_on_below_init();
   init_messages(); // Errors are messages too: before anything can fail.
   io::init_remote();

@@ -47,7 +47,6 @@ public:
     sigaddset(&signals_, SIGUSR1);
     pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
     std::signal(SIGPIPE, SIG_IGN);
-    std::signal(SIGXFSZ, SIG_IGN); // A file at its size limit is an error of write().
   }
 
   void start(supervisor_actor boss) {
