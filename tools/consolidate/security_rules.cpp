@@ -56,9 +56,11 @@ void read_secrets(const cursor& root, security_rules& out) {
     return;
   read_secret_rules(secrets, out.secrets);
   read_allowance(secrets, out.secrets.any);
-  if (const auto generic = secrets.at("generic");
-      secrets.has("generic") && generic.object({"allow_values", "allow_lines"}, {}))
-    read_allowance(generic, out.secrets.generic);
+  if (secrets.has("generic")) {
+    const auto generic = secrets.at("generic");
+    if (generic.object({"allow_values", "allow_lines"}, {}))
+      read_allowance(generic, out.secrets.generic);
+  }
   secrets.read("allow_paths", out.secrets.allow_paths);
 }
 

@@ -1,9 +1,12 @@
+#include "tests/tools/consolidate/temporary_workspace.hpp"
 #include "tools/consolidate/failure.hpp"
 #include "tools/consolidate/secrets.hpp"
 
 #include <catch2/catch_test_macros.hpp>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <fstream>
 #include <random>
 
 using namespace aeo::consolidate;
@@ -115,6 +118,17 @@ TEST_CASE("random secrets are found whatever shape chance gives them") {
     INFO(item.before << ": " << found << " of " << rounds);
     CHECK(found >= rounds * 9 / 10);
   }
+}
+
+TEST_CASE("rules of a workspace's own need no list of what generic rules pass over") {
+  test::temporary_workspace ws;
+  std::ifstream shipped_file{AEO_SOURCE_DIR "/config/security_rules.json"};
+  auto rules = nlohmann::json::parse(shipped_file);
+  rules["secrets"].erase("generic");
+  ws.write("config/security_rules.json", rules.dump());
+  const auto read = load_security_rules(ws.root + "/config");
+  CHECK(read.secrets.generic.values.empty());
+  CHECK_FALSE(read.secrets.any.values.empty());
 }
 
 TEST_CASE("names in code are no secrets") {
