@@ -86,7 +86,10 @@ TEST_CASE("what is flipped or cut off in the stored state is named, or harmless"
       if (r.exit_code == 0) {
         CHECK(ledger == "a\nb\nb\nc\n");
         CHECK(state_file(w)["overall_status"] == "completed");
-        CHECK(chain_is_intact(w));
+        // A number of SQLite's own that nothing needed here is named by `verify` alone.
+        const auto fault = chain_fault_of(w);
+        INFO(fault);
+        CHECK((fault.empty() || contains(fault, "execution.db is damaged")));
       } else {
         check_refusal(r);
         CHECK(ledger == "a\nb\n");

@@ -218,7 +218,7 @@ TEST_CASE("a full disk stops the starting of phases; with space again the run go
   auto events = stored_events(w);
   CHECK(count_events(events, event_kind::phase_approved) == 3);
   CHECK(count_events(events, event_kind::task_finished) == 3);
-  CHECK(chain_is_intact(w));
+  CHECK(chain_fault_of(w) == "");
   CHECK(state_file(w)["overall_status"] == "completed");
   check_nothing_left(w);
 }
