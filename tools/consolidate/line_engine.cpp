@@ -24,17 +24,24 @@ line_engine::line_engine(const std::vector<pattern>& patterns) {
   for (const auto& item : patterns) {
     for (const auto& keyword : item.keywords)
       all.insert(re2::RE2::QuoteMeta(keyword));
-    expressions_.push_back(std::make_unique<re2::RE2>(item.expression, options()));
-    if (!expressions_.back()->ok())
-      throw failure(exit_status::configuration, "\"" + item.expression + "\" does not compile: "
-                                                    + expressions_.back()->error());
-    which_->Add(item.expression, nullptr);
+    expressions_.emplace_back(item.expression);
+    std::string error;
+    if (which_->Add(item.expression, &error) < 0)
+      throw failure(exit_status::configuration,
+                    "\"" + item.expression + "\" does not compile: " + error);
   }
   which_->Compile();
   std::string any;
   for (const auto& keyword : all)
     any += (any.empty() ? "(?i:" : "|") + keyword;
   keywords_ = std::make_unique<re2::RE2>(any + ")", options());
+}
+
+const re2::RE2& line_engine::expression(std::size_t index) const {
+  auto& item = expressions_[index];
+  std::call_once(item.once,
+                 [&] { item.compiled = std::make_unique<re2::RE2>(item.text, options()); });
+  return *item.compiled;
 }
 
 void line_engine::search(

@@ -3,8 +3,10 @@
 #include <re2/re2.h>
 #include <re2/set.h>
 
+#include <deque>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,7 +30,8 @@ public:
   void search(std::string_view text,
               const std::function<void(std::size_t, std::string_view, std::size_t)>& visit) const;
 
-  const re2::RE2& expression(std::size_t index) const { return *expressions_[index]; }
+  /// Compiled at the first call: most rules are met by no line.
+  const re2::RE2& expression(std::size_t index) const;
 
   /// A piece of a line without an end reaches so far to each side of a keyword.
   static constexpr std::size_t reach = 2048;
@@ -36,8 +39,15 @@ public:
   static re2::RE2::Options options();
 
 private:
+  struct late_expression {
+    explicit late_expression(std::string from) : text(std::move(from)) {}
+    std::string text;
+    std::once_flag once;
+    std::unique_ptr<re2::RE2> compiled;
+  };
+
   std::unique_ptr<re2::RE2> keywords_; ///< nullptr: nothing to look for
-  std::vector<std::unique_ptr<re2::RE2>> expressions_;
+  mutable std::deque<late_expression> expressions_;
   std::unique_ptr<re2::RE2::Set> which_;
 };
 

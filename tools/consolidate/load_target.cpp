@@ -1,6 +1,7 @@
 #include "tools/consolidate/load_target.hpp"
 
 #include "tools/consolidate/failure.hpp"
+#include "tools/consolidate/masking.hpp"
 #include "tools/consolidate/paths.hpp"
 #include "tools/consolidate/test_counts.hpp"
 
@@ -124,6 +125,7 @@ target_result target_runner::run(const load_target& target) {
       interrupt_guard::check(); // ended from outside: not a fact about the target
       out.reason = error.what();
     }
+    mask_log(context_, rules.log_file);
   } else {
     out.reason = service.missing;
   }

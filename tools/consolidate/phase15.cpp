@@ -1,6 +1,7 @@
 #include "tools/consolidate/phase15.hpp"
 
 #include "tools/consolidate/execution_record.hpp"
+#include "tools/consolidate/masking.hpp"
 #include "tools/consolidate/paths.hpp"
 #include "tools/consolidate/readiness.hpp"
 #include "tools/consolidate/scratch.hpp"
@@ -84,6 +85,7 @@ private:
     for (const auto& [variable, value] : command.env)
       rules.environment.push_back(variable + "=" + value);
     const auto end = run_supervised(command.argv, rules);
+    mask_log(context_, rules.log_file);
     const bool ok = end.exit_code == 0 && !end.timed_out;
     list_.push_back({{"name", command.name},
                      {"program", command.argv.front()},

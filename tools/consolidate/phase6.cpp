@@ -206,7 +206,9 @@ step_result documentation(const step_context& context) {
   const auto root = context.consolidation();
   link_tree tree([&](const std::string& path) { return read_below(root, path); });
   const auto model = read_docs_model(context, rules, tree);
-  const auto pages = write_pages(model);
+  auto pages = write_pages(model);
+  for (auto& page : pages)
+    page.text = rules.secrets().masked(page.text);
   install_pages(context, pages);
   ordered document;
   ordered findings = ordered::array();

@@ -2,6 +2,7 @@
 
 #include "tools/consolidate/failure.hpp"
 #include "tools/consolidate/local_references.hpp"
+#include "tools/consolidate/masking.hpp"
 #include "tools/consolidate/paths.hpp"
 #include "tools/consolidate/suite_run.hpp"
 #include "tools/consolidate/supervised.hpp"
@@ -110,6 +111,7 @@ command_totals run_commands(const step_context& context, const scratch_checkout&
         std::chrono::seconds(item.timeout > 0 ? item.timeout : context.config.run.suite_timeout);
     rules.writable = checkout.writable();
     const auto end = run_supervised(item.argv, rules);
+    mask_log(context, rules.log_file);
     const bool passed = end.exit_code == 0 && !end.timed_out;
     out.failed += passed ? 0 : 1;
     entry["status"] = passed ? "passed" : end.timed_out ? "timed_out" : "failed";

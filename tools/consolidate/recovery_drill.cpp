@@ -1,6 +1,7 @@
 #include "tools/consolidate/recovery_drill.hpp"
 
 #include "tools/consolidate/failure.hpp"
+#include "tools/consolidate/masking.hpp"
 #include "tools/consolidate/supervised.hpp"
 
 #include <fcntl.h>
@@ -144,6 +145,7 @@ private:
         rules.environment.push_back(name + "=" + value);
       fs::create_directories(root_ + "/disaster_recovery");
       const auto end = run_supervised(command.argv, rules);
+      mask_log(context_, rules.log_file);
       const bool ok = end.exit_code == 0 && !end.timed_out;
       result_.commands_failed += ok ? 0 : 1;
       result_.carried = result_.carried || (ok && !fetches);

@@ -80,22 +80,41 @@ public:
       : scanner_(scanner), path_(path), text_(text), encoding_(encoding), depth_(depth) {}
 
   std::vector<secret_hit> run() {
-    search_encoded();
-    scanner_.engine_->search(text_,
-                             [this](std::size_t rule, std::string_view line, std::size_t offset) {
-                               if (scanner_.rules_[rule].paths.empty()
-                                   || any_glob_matches(scanner_.rules_[rule].paths, path_))
-                                 search_line(rule, line, offset);
-                             });
+    search();
     count_lines_of_hits(text_, hits_);
     return std::move(hits_);
   }
 
+  std::string masked(std::string_view marker) {
+    any_path_ = true;
+    search();
+    std::sort(spans_.begin(), spans_.end(),
+              [](const span& a, const span& b) { return a.begin < b.begin; });
+    std::string result;
+    std::size_t position = 0;
+    for (const auto& item : spans_) {
+      result.append(text_.substr(position, item.begin - position)).append(marker);
+      position = item.end;
+    }
+    return result.append(text_.substr(position));
+  }
+
 private:
+  /// Of a secret, or of text that encodes some. No two overlap.
   struct span {
     std::size_t begin = 0;
     std::size_t end = 0;
   };
+
+  void search() {
+    search_encoded();
+    scanner_.engine_->search(text_,
+                             [this](std::size_t rule, std::string_view line, std::size_t offset) {
+                               const auto& paths = scanner_.rules_[rule].paths;
+                               if (any_path_ || paths.empty() || any_glob_matches(paths, path_))
+                                 search_line(rule, line, offset);
+                             });
+  }
 
   bool taken(std::size_t begin, std::size_t end) const {
     return std::any_of(spans_.rbegin(), spans_.rend(),
@@ -223,6 +242,7 @@ private:
   std::string_view text_;
   std::string_view encoding_;
   int depth_;
+  bool any_path_ = false;
   std::vector<span> spans_;
   std::vector<secret_hit> hits_;
 };
@@ -296,6 +316,11 @@ std::vector<secret_hit> secret_scanner::search(std::string_view path,
   std::copy_if(bytes.begin() + 2, bytes.end(), std::back_inserter(narrow),
                [](char c) { return c != '\0'; });
   return secret_search(*this, path, narrow, "utf-16", 0).run();
+}
+
+std::string secret_scanner::masked(std::string_view text, std::string_view marker) const {
+  return rules_.empty() ? std::string(text)
+                        : secret_search(*this, "", text, "plain", 0).masked(marker);
 }
 
 void secret_stream::add(std::string_view bytes) {

@@ -31,6 +31,10 @@ public:
   /// Hits in order of their offsets.
   std::vector<secret_hit> search(std::string_view path, std::string_view bytes) const;
 
+  /// The text with `marker` in each secret's place, and in that of whatever encodes one. All rules
+  /// are asked, whatever paths they are for.
+  std::string masked(std::string_view text, std::string_view marker = "[secret]") const;
+
   bool empty() const { return rules_.empty(); }
   const secret_rule& rule(std::size_t index) const { return rules_[index]; }
   /// Changes when a rule, an exception or the key changes.

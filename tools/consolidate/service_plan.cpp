@@ -3,6 +3,7 @@
 #include "tools/consolidate/component_targets.hpp"
 #include "tools/consolidate/compose_model.hpp"
 #include "tools/consolidate/compose_moves.hpp"
+#include "tools/consolidate/masking.hpp"
 #include "tools/consolidate/paths.hpp"
 #include "tools/consolidate/service_signals.hpp"
 
@@ -45,9 +46,9 @@ std::string base_image(const dockerfile& file) {
 class service_planner {
 public:
   service_planner(const step_context& within, const survey& all, const rule_set& rules,
-                  const iac_files& infrastructure)
+                  const iac_files& infrastructure, const secret_scanner& secrets)
       : within_(within), all_(all), iac_(infrastructure), components_(within),
-        signals_(within, all, rules) {
+        signals_(within, all, rules), secrets_(secrets) {
     for (const auto& item : iac_.files) {
       if (item.kind == iac_kind::dockerfile && item.problems.empty())
         dockerfiles_[item.path] = &item.docker;
@@ -314,6 +315,28 @@ private:
           environment[i] = yaml_quoted(variable.name + "=" + asked);
       }
     }
+    auto name = item.name + "_SECRET";
+    std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) {
+      return c == '-' ? '_' : static_cast<char>(std::toupper(c));
+    });
+    if (hide_known_secrets("", item.definition, "${" + name + ":?}"))
+      note(item.name + " " + name, "is asked from the environment: a secret stood in its place");
+  }
+
+  /// Wherever else a rule knows one, in a command or a label. True if there was any.
+  bool hide_known_secrets(const std::string& key, YAML::Node node, const std::string& asked) const {
+    bool any = false;
+    if (node.IsScalar()) {
+      const auto hidden = masked_value(key, node.Scalar(), secrets_, asked);
+      any = hidden != node.Scalar();
+      if (any)
+        node = yaml_quoted(hidden);
+    }
+    for (std::size_t i = 0; node.IsSequence() && i < node.size(); ++i)
+      any = hide_known_secrets(key, node[i], asked) || any;
+    for (const auto& name : yaml_keys(node))
+      any = hide_known_secrets(name, node[name], asked) || any;
+    return any;
   }
 
   void add_health_check(planned_service& item) {
@@ -349,6 +372,7 @@ private:
   const iac_files& iac_;
   component_targets components_;
   service_signals signals_;
+  const secret_scanner& secrets_;
   std::map<std::string, const dockerfile*> dockerfiles_;
   std::set<std::string> used_dockerfiles_;
   std::set<std::string> names_;
@@ -360,8 +384,8 @@ private:
 } // namespace
 
 service_plan plan_services(const step_context& within, const survey& all, const rule_set& rules,
-                           const iac_files& infrastructure) {
-  return service_planner(within, all, rules, infrastructure).run();
+                           const iac_files& infrastructure, const secret_scanner& secrets) {
+  return service_planner(within, all, rules, infrastructure, secrets).run();
 }
 
 std::string compose_text(const service_plan& plan) {

@@ -46,9 +46,10 @@ struct service_plan {
   std::vector<plan_note> left_out; ///< components of kind service and compose files without a part
 };
 
-/// Reads component_mapping.json for who owns what.
+/// Reads component_mapping.json for who owns what. Wherever `secrets` knows one, its service asks
+/// for it from the environment.
 service_plan plan_services(const step_context& within, const survey& all, const rule_set& rules,
-                           const iac_files& infrastructure);
+                           const iac_files& infrastructure, const secret_scanner& secrets);
 
 /// The compose file of all services, ready to be committed at the top of the monorepo.
 std::string compose_text(const service_plan& plan);

@@ -1,6 +1,7 @@
 #include "tools/consolidate/step.hpp"
 
 #include "tools/consolidate/failure.hpp"
+#include "tools/consolidate/masking.hpp"
 #include "tools/consolidate/paths.hpp"
 
 #include <fcntl.h>
@@ -132,10 +133,24 @@ void list_not_measured(const ordered& value, const std::string& place, ordered& 
   }
 }
 
+/// What goes wrong may quote what it was given.
+step_result run_masked(const step& chosen, const step_context& context,
+                       const secret_scanner& scanner) {
+  try {
+    auto result = chosen.run(context);
+    mask_secrets(result.document, scanner);
+    result.summary = scanner.masked(result.summary);
+    return result;
+  } catch (const failure& error) {
+    throw failure(error.status(), scanner.masked(error.what()));
+  }
+}
+
 } // namespace
 
 std::string run_step(const step& chosen, const step_context& context, const std::string& out) {
-  auto result = chosen.run(context);
+  const secret_scanner scanner(context.config.security.secrets, context.config.fingerprint_key);
+  auto result = run_masked(chosen, context, scanner);
   ordered document{{"step", chosen.name}, {"phase", chosen.phase}, {"format", 1}};
   document["summary"] = result.summary;
   ordered gaps = ordered::array();

@@ -1,6 +1,7 @@
 #include "tools/consolidate/suite_run.hpp"
 
 #include "tools/consolidate/failure.hpp"
+#include "tools/consolidate/masking.hpp"
 #include "tools/consolidate/paths.hpp"
 #include "tools/consolidate/supervised.hpp"
 
@@ -208,9 +209,11 @@ suite_result suite_runner::run(const test_suite& suite) {
     out.reason = error.what();
     out.exit_code = 127;
   }
+  const auto kept = logs_ + "/" + name + ".xml";
   std::error_code ec;
-  if (fs::exists(report, ec))
-    fs::copy_file(report, logs_ + "/" + name + ".xml", ec);
+  if (fs::exists(report, ec) && fs::copy_file(report, kept, ec))
+    mask_log(context_, kept);
+  mask_log(context_, rules.log_file);
   return out;
 }
 
