@@ -15,7 +15,7 @@ namespace aeo::consolidate {
 
 namespace {
 
-constexpr std::string_view magic = "aeo-scan 5\n";
+constexpr std::string_view magic = "aeo-scan 6\n";
 
 /// Appends what `cache_reader` reads.
 class cache_writer {

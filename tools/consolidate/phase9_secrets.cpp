@@ -15,11 +15,17 @@ namespace {
 
 struct secret_place {
   secret_hit hit;
-  std::string found_in; ///< tree, history, commit message or tag message
+  std::string found_in; ///< tree, file name, link target, history, commit message, ...
   std::string path;
   std::string commit;
   std::string object;
   bool binary = false;
+
+  /// What HEAD or the work tree has; else only the history has it.
+  bool of_head() const {
+    return found_in == "tree" || found_in == "link target"
+           || (found_in == "file name" && object.empty());
+  }
 };
 
 /// The same secret at the same path is one finding, however many versions of the file have it.
@@ -32,7 +38,7 @@ ordered secret_place_json(const secret_place& item) {
   // Lines of what has none, or is decoded as a whole, would lead nowhere.
   if (item.binary)
     place["offset"] = item.hit.offset;
-  else
+  else if (item.hit.line > 0)
     place["line"] = item.hit.line;
   if (!item.commit.empty())
     place["commit"] = item.commit;
@@ -70,8 +76,11 @@ public:
 private:
   void add_tree(const scanned_file& file) {
     const auto& tracked = all_.tracked(file);
-    if (tracked.is_symlink() || tracked.is_submodule())
-      return;
+    add_name(file, tracked.path, "file name");
+    if (tracked.is_symlink())
+      return add_name(file, read_link(all_, file), "link target");
+    if (tracked.is_submodule())
+      return not_scanned(file, "a submodule: its content is in another repository");
     const auto& facts = file.facts;
     const bool unread = facts.too_large && facts.from_git;
     if (!facts.problem.empty() || facts.lfs_pointer)
@@ -85,6 +94,15 @@ private:
     for (const auto& hit : facts.secrets)
       found_[{file.source, hit.rule, hit.fingerprint, tracked.path}].push_back(
           {hit, "tree", tracked.path, "", "", facts.binary});
+  }
+
+  void add_name(const scanned_file& file, const std::string& text, const char* found_in) {
+    for (auto& hit : rules_.secrets().search("", text)) {
+      hit.line = 0;
+      const auto& path = all_.tracked(file).path;
+      found_[{file.source, hit.rule, hit.fingerprint, path}].push_back(
+          {hit, found_in, path, "", "", false});
+    }
   }
 
   static bool is_compressed(const std::string& path) {
@@ -106,17 +124,17 @@ private:
     std::unordered_set<std::string> known;
     for (const auto& file : all_.files) {
       const auto& facts = file.facts;
-      if (file.source == s && facts.problem.empty() && !(facts.too_large && facts.from_git)
-          && !all_.tracked(file).is_symlink())
-        known.insert(facts.oid);
+      if (file.source == s && facts.problem.empty() && !(facts.too_large && facts.from_git))
+        known.insert(all_.tracked(file).is_symlink() ? all_.tracked(file).oid : facts.oid);
     }
     const auto report = scan_history(context_, from, rules_.secrets(), known);
     for (const auto& item : report.secrets) {
-      const auto in = item.kind == "blob"     ? "history"
-                      : item.kind == "commit" ? "commit message"
-                                              : "tag message";
-      found_[{s, item.hit.rule, item.hit.fingerprint, item.path}].push_back(
-          {item.hit, in, item.path, item.commit, item.object, false});
+      auto& places = found_[{s, item.hit.rule, item.hit.fingerprint, item.path}];
+      const auto same = [&](const secret_place& place) {
+        return place.found_in == item.found_in && item.found_in == "file name";
+      };
+      if (std::none_of(places.begin(), places.end(), same))
+        places.push_back({item.hit, item.found_in, item.path, item.commit, item.object, false});
     }
     for (const auto& problem : report.problems)
       not_scanned_.push_back({{"repository", from.name},
@@ -138,7 +156,7 @@ private:
   void add_finding(std::size_t s, const std::vector<secret_place>& places) {
     const auto& first = places.front();
     const auto& rule = rules_.secrets().rule(first.hit.rule);
-    in_tree_ += first.found_in == "tree" ? 1 : 0;
+    in_tree_ += first.of_head() ? 1 : 0;
     ordered where{{"repository", all_.sources[s].name}};
     where.update(secret_place_json(first));
     where["encoding"] = first.hit.encoding;

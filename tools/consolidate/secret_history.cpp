@@ -5,6 +5,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <charconv>
@@ -104,18 +105,24 @@ private:
     arguments.insert(arguments.end(), head.begin(), head.end());
     arguments.insert(arguments.end(), {"--filter=object:type=blob", "--filter-provided-objects"});
     const auto blobs = repository_.output(arguments);
+    std::unordered_set<std::string_view> names;
     for (const auto line : split(blobs, '\n')) {
       const auto space = line.find(' ');
       std::string oid(line.substr(0, space));
       if (oid.empty())
         continue;
+      const auto path =
+          space == std::string_view::npos ? std::string_view{} : line.substr(space + 1);
+      if (names.insert(path).second)
+        search_name(path, "file name", oid, path);
       if (known.contains(oid))
         ++report_.known;
       else
-        wanted_.push_back({std::move(oid), space == std::string_view::npos
-                                               ? std::string{}
-                                               : std::string(line.substr(space + 1))});
+        wanted_.push_back({std::move(oid), std::string(path)});
     }
+    const auto references = repository_.output({"for-each-ref", "--format=%(refname)"});
+    for (const auto name : split(references, '\n'))
+      search_name(name, "name of a branch or tag", name, ".git");
     auto commits = std::vector<std::string>{"rev-list", "--all"};
     commits.insert(commits.end(), head.begin(), head.end());
     const auto messages =
@@ -124,6 +131,15 @@ private:
     for (const auto line : split(messages, '\n')) {
       if (!line.empty())
         wanted_.push_back({std::string(line), ""});
+    }
+  }
+
+  void search_name(std::string_view name, const char* found_in, std::string_view object,
+                   std::string_view path) {
+    for (auto& hit : scanner_.search("", name)) {
+      hit.line = 0;
+      report_.secrets.push_back(
+          {std::move(hit), std::string(object), found_in, std::string(path), ""});
     }
   }
 
@@ -158,12 +174,17 @@ private:
     std::from_chars(fields[2].data(), fields[2].data() + fields[2].size(), size);
     const std::string kind(fields[1]);
     std::vector<secret_hit> hits;
+    std::uint32_t header_lines = 0; ///< of a commit or tag, with the empty one behind it
     bool whole = true;
     if (size <= whole_bytes) {
       std::string content;
       content.reserve(size);
       whole = in.take(size, [&](std::string_view piece) { content += piece; });
       hits = scanner_.search(wanted.path, content);
+      if (kind != "blob")
+        header_lines = static_cast<std::uint32_t>(std::count(
+            content.begin(),
+            content.begin() + static_cast<std::ptrdiff_t>(content.find("\n\n") + 2), '\n'));
     } else {
       secret_stream stream(scanner_, wanted.path);
       whole = in.take(size, [&](std::string_view piece) { stream.add(piece); });
@@ -175,9 +196,16 @@ private:
       report_.problems.push_back(wanted.oid + ": ends too early");
     report_.bytes += size;
     ++(kind == "blob" ? report_.blobs : report_.messages);
-    for (auto& hit : hits)
-      report_.secrets.push_back({std::move(hit), wanted.oid, kind, wanted.path,
+    for (auto& hit : hits) {
+      std::string found_in = "history";
+      if (kind != "blob") {
+        const bool message = hit.line > header_lines;
+        found_in = kind + (message ? " message" : " header");
+        hit.line -= message ? header_lines : 0;
+      }
+      report_.secrets.push_back({std::move(hit), wanted.oid, std::move(found_in), wanted.path,
                                  kind == "commit" ? wanted.oid : std::string{}});
+    }
   }
 
   void note_problem(std::string what) {
@@ -189,7 +217,7 @@ private:
   void find_commits() {
     std::unordered_map<std::string, std::vector<history_secret*>> open;
     for (auto& item : report_.secrets) {
-      if (item.kind == "blob")
+      if (item.found_in == "history")
         open[item.object].push_back(&item);
     }
     if (open.empty())

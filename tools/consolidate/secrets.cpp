@@ -19,6 +19,7 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 
 namespace aeo::consolidate {
 
@@ -44,8 +45,19 @@ std::unique_ptr<re2::RE2> any_of(const std::vector<std::string>& expressions) {
   return result;
 }
 
-bool is_utf16(std::string_view bytes) {
-  return bytes.starts_with("\xFF\xFE") || bytes.starts_with("\xFE\xFF");
+/// Where the text of UTF-16 begins: behind its mark, or at 0 where nearly every other byte is zero
+/// and the ones between are not. nullopt: it is none.
+std::optional<std::size_t> utf16_begin(std::string_view bytes) {
+  if (bytes.starts_with("\xFF\xFE") || bytes.starts_with("\xFE\xFF"))
+    return 2;
+  const auto sample = bytes.substr(0, std::min<std::size_t>(bytes.size(), 1024) / 2 * 2);
+  std::array<std::size_t, 2> zeros{};
+  for (std::size_t i = 0; i < sample.size(); ++i)
+    zeros[i % 2] += sample[i] == '\0' ? 1 : 0;
+  const auto most = std::max(zeros[0], zeros[1]);
+  if (sample.size() >= 32 && most * 20 >= sample.size() * 9 && std::min(zeros[0], zeros[1]) == 0)
+    return 0;
+  return std::nullopt;
 }
 
 bool is_mixed(std::string_view text) {
@@ -160,7 +172,10 @@ private:
     const auto& rule = scanner_.rules_[index];
     const auto begin = static_cast<std::size_t>(secret.data() - text_.data());
     if (taken(begin, begin + secret.size()) || (rule.mixed && !is_mixed(secret))
-        || entropy(secret) < rule.entropy || scanner_.allowed(rule, secret, line))
+        || entropy(secret) < rule.entropy)
+      return;
+    auto name = variable_before(begin);
+    if (scanner_.allowed(rule, secret, line, name))
       return;
     spans_.push_back({begin, begin + secret.size()});
     secret_hit hit;
@@ -169,11 +184,19 @@ private:
     hit.length = static_cast<std::uint32_t>(secret.size());
     hit.encoding = encoding_;
     hit.fingerprint = scanner_.fingerprint(secret);
-    const auto before =
-        text_.substr(begin - std::min<std::size_t>(begin, 100), std::min<std::size_t>(begin, 100));
-    static const re2::RE2 given("([A-Za-z_][A-Za-z0-9_]{1,60})[\"']?\\s*(?:=>|:=|=|:)\\s*[\"'`]?$");
-    re2::RE2::PartialMatch({before.data(), before.size()}, given, &hit.name);
+    hit.name = std::move(name);
     hits_.push_back(std::move(hit));
+  }
+
+  /// The variable that what begins at `begin` is given to; empty: none.
+  std::string variable_before(std::size_t begin) const {
+    const auto reach = std::min<std::size_t>(begin, 100);
+    const auto before = text_.substr(begin - reach, reach);
+    static const re2::RE2 given(
+        R"(([A-Za-z_][A-Za-z0-9_]{1,60})\\?["']?\s*(?:=>|:=|=|:)\s*\\?["'`]?$)");
+    std::string name;
+    re2::RE2::PartialMatch({before.data(), before.size()}, given, &name);
+    return name;
   }
 
   /// Decodes every run of base64 and looks into it.
@@ -196,7 +219,8 @@ private:
     }
   }
 
-  /// A run goes on over a line end where a line of it is long: encoders break at 64 or 76.
+  /// A run goes on over a line end where a line of it is long: encoders break at 64 or 76. What
+  /// holds it may indent it.
   std::size_t end_of_run(std::size_t begin) const {
     auto line_begin = begin;
     for (auto i = begin;; ++i) {
@@ -205,12 +229,15 @@ private:
       auto next = i;
       if (next < text_.size() && text_[next] == '\r')
         ++next;
-      const bool goes_on = next + 1 < text_.size() && text_[next] == '\n' && i - line_begin >= 60
-                           && is_base64(text_[next + 1]);
-      if (!goes_on)
+      if (next >= text_.size() || text_[next] != '\n' || i - line_begin < 60)
+        return i;
+      do
+        ++next;
+      while (next < text_.size() && (text_[next] == ' ' || text_[next] == '\t'));
+      if (next >= text_.size() || !is_base64(text_[next]))
         return i;
       i = next;
-      line_begin = next + 1;
+      line_begin = next;
     }
   }
 
@@ -271,6 +298,7 @@ secret_scanner::secret_scanner(const secret_policy& policy, std::string key)
   for (const auto* allowed : {&policy.any, &policy.generic}) {
     note(allowed->values);
     note(allowed->lines);
+    note(allowed->names);
   }
   note(policy.allow_paths);
   engine_ = std::make_unique<line_engine>(patterns);
@@ -278,16 +306,17 @@ secret_scanner::secret_scanner(const secret_policy& policy, std::string key)
 }
 
 secret_scanner::allowance::allowance(const secret_allowance& from)
-    : values(any_of(from.values)), lines(any_of(from.lines)) {}
+    : values(any_of(from.values)), lines(any_of(from.lines)), names(any_of(from.names)) {}
 
 bool secret_scanner::allowed(const secret_rule& rule, std::string_view secret,
-                             std::string_view line) const {
+                             std::string_view line, const std::string& name) const {
   const auto matches = [](const std::unique_ptr<re2::RE2>& expression, std::string_view text) {
     return expression != nullptr && re2::RE2::PartialMatch({text.data(), text.size()}, *expression);
   };
   const auto covers = [&](const allowance& x) {
     // A body of armour is not a word that could be a placeholder.
-    return (!rule.block && matches(x.values, secret)) || matches(x.lines, line);
+    return (!rule.block && matches(x.values, secret)) || matches(x.lines, line)
+           || matches(x.names, name);
   };
   return covers(any_) || (rule.generic && covers(generic_));
 }
@@ -310,12 +339,17 @@ std::vector<secret_hit> secret_scanner::search(std::string_view path,
                                                std::string_view bytes) const {
   if (rules_.empty() || any_glob_matches(allow_paths_, path))
     return {};
-  if (!is_utf16(bytes))
+  const auto wide = utf16_begin(bytes);
+  if (!wide)
     return secret_search(*this, path, bytes, "plain", 0).run();
+  // One byte for each unit, so that places in the one lead to places in the other.
   std::string narrow;
-  std::copy_if(bytes.begin() + 2, bytes.end(), std::back_inserter(narrow),
-               [](char c) { return c != '\0'; });
-  return secret_search(*this, path, narrow, "utf-16", 0).run();
+  for (auto i = *wide; i + 1 < bytes.size(); i += 2)
+    narrow += bytes[i] == '\0' ? bytes[i + 1] : bytes[i + 1] == '\0' ? bytes[i] : '?';
+  auto hits = secret_search(*this, path, narrow, "utf-16", 0).run();
+  for (auto& hit : hits)
+    hit.offset = *wide + 2 * hit.offset;
+  return hits;
 }
 
 std::string secret_scanner::masked(std::string_view text, std::string_view marker) const {

@@ -48,9 +48,12 @@ private:
     explicit allowance(const secret_allowance& from);
     std::unique_ptr<re2::RE2> values;
     std::unique_ptr<re2::RE2> lines;
+    std::unique_ptr<re2::RE2> names;
   };
 
-  bool allowed(const secret_rule& rule, std::string_view secret, std::string_view line) const;
+  /// `name`: of the variable that the secret is given to, if one is there.
+  bool allowed(const secret_rule& rule, std::string_view secret, std::string_view line,
+               const std::string& name) const;
   std::string fingerprint(std::string_view secret) const;
 
   std::vector<secret_rule> rules_;

@@ -47,18 +47,20 @@ void read_secret_rules(const cursor& secrets, secret_policy& out) {
 void read_allowance(const cursor& at, secret_allowance& out) {
   read_expressions(at, "allow_values", out.values);
   read_expressions(at, "allow_lines", out.lines);
+  read_expressions(at, "allow_names", out.names);
 }
 
 void read_secrets(const cursor& root, security_rules& out) {
   const auto secrets = root.at("secrets");
-  if (!secrets.object({"rules", "allow_values", "allow_lines", "generic", "allow_paths"},
-                      {"rules"}))
+  if (!secrets.object(
+          {"rules", "allow_values", "allow_lines", "allow_names", "generic", "allow_paths"},
+          {"rules"}))
     return;
   read_secret_rules(secrets, out.secrets);
   read_allowance(secrets, out.secrets.any);
   if (secrets.has("generic")) {
     const auto generic = secrets.at("generic");
-    if (generic.object({"allow_values", "allow_lines"}, {}))
+    if (generic.object({"allow_values", "allow_lines", "allow_names"}, {}))
       read_allowance(generic, out.secrets.generic);
   }
   secrets.read("allow_paths", out.secrets.allow_paths);

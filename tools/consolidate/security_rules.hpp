@@ -39,6 +39,7 @@ struct accepted_finding {
 struct secret_allowance {
   std::vector<std::string> values; ///< RE2 on the secret
   std::vector<std::string> lines;  ///< RE2 on its line
+  std::vector<std::string> names;  ///< RE2 on the variable that it is given to
 };
 
 struct secret_policy {

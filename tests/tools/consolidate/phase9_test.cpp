@@ -110,6 +110,41 @@ TEST_CASE("secrets of the tree, of every reference and of messages are found, ne
     CHECK(written.find(planted(number)) == std::string::npos);
 }
 
+TEST_CASE("secrets in names, link targets and the headers of commits are found") {
+  temporary_workspace ws;
+  auto repository = ws.start("app");
+  ws.write("app/" + planted(2) + ".txt", "x\n");
+  ws.write("app/" + planted(3) + ".txt", "y\n");
+  fs::create_symlink("nowhere/" + planted(4), ws.root + "/app/link");
+  ws.commit("app", "first");
+  fs::remove(ws.root + "/app/" + planted(3) + ".txt");
+  ws.commit("app", "second\n\nline 3 has " + planted(5));
+  repository.output({"branch", "-q", "fix-" + planted(6)});
+  repository.set_environment("GIT_AUTHOR_NAME=A " + planted(7));
+  repository.output({"commit", "-q", "--allow-empty", "-m", "by whom"});
+  repository.output({"update-index", "--add", "--cacheinfo",
+                     "160000," + repository.line({"rev-parse", "HEAD"}) + ",sub"});
+  repository.output({"commit", "-q", "-m", "a submodule"});
+  const auto secrets = run_security(ws, "secrets-migration");
+  std::map<std::string, ordered> found;
+  for (const auto& item : secrets["findings"])
+    found[item["found_in"].get<std::string>() + (item.contains("object") ? " once" : "")] = item;
+  CHECK(secrets["secrets_total"] == 6);
+  CHECK(secrets["in_tree"] == 2);
+  CHECK(found.at("file name")["path"] == "[secret].txt");
+  CHECK(found.contains("file name once"));
+  CHECK(found.at("link target")["path"] == "link");
+  CHECK_FALSE(found.at("link target").contains("line"));
+  CHECK(found.at("commit message once")["line"] == 3);
+  CHECK(found.at("commit header once")["line"] == 3);
+  CHECK(found.at("name of a branch or tag once")["object"] == "refs/heads/fix-[secret]");
+  REQUIRE(secrets["not_scanned"].size() == 1);
+  CHECK(secrets["not_scanned"][0]["path"] == "sub");
+  const auto written = secrets.dump();
+  for (int number = 2; number <= 7; ++number)
+    CHECK(written.find(planted(number)) == std::string::npos);
+}
+
 TEST_CASE("versions of a file with the same secret are one finding with all its places") {
   temporary_workspace ws;
   ws.start("app");
