@@ -10,7 +10,7 @@ namespace aeo {
 
 namespace {
 
-constexpr std::array<std::string_view, 14> code_names = {"none",
+constexpr std::array<std::string_view, 16> code_names = {"none",
                                                          "bad_configuration",
                                                          "corrupt_state",
                                                          "newer_schema",
@@ -23,7 +23,9 @@ constexpr std::array<std::string_view, 14> code_names = {"none",
                                                          "wrong_state",
                                                          "internal",
                                                          "not_permitted",
-                                                         "untrusted"};
+                                                         "untrusted",
+                                                         "no_node",
+                                                         "other_workspace"};
 
 } // namespace
 

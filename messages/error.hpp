@@ -38,7 +38,11 @@ enum class ec : std::uint8_t {
   /// The credential does not allow it, or is none; exit 77.
   not_permitted,
   /// Whoever answers cannot be trusted: TLS failed; exit 77.
-  untrusted
+  untrusted,
+  /// No node to talk to; exit 69.
+  no_node,
+  /// No node either: where one is said to be, another workspace's is; exit 69.
+  other_workspace
 };
 
 std::string to_string(ec);

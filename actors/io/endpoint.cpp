@@ -25,7 +25,7 @@ caf::expected<endpoint> read_endpoint(const std::filesystem::path& workspace) {
   const auto file = endpoint_file(workspace);
   std::ifstream in{file, std::ios::binary};
   if (!in)
-    return caf::make_error(ec::not_found, "no node runs in " + workspace.string());
+    return caf::make_error(ec::no_node, "no node runs in " + workspace.string());
   const std::string text{std::istreambuf_iterator<char>{in}, {}};
   const auto json = lenient::object(text);
   endpoint x;

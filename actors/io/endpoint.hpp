@@ -20,7 +20,7 @@ struct endpoint {
 
 std::filesystem::path endpoint_file(const std::filesystem::path& workspace);
 caf::error write_endpoint(const std::filesystem::path& workspace, const endpoint&);
-/// ec::not_found: no node has said where it is. It may be gone without a word.
+/// ec::no_node: no node has said where it is. It may be gone without a word.
 caf::expected<endpoint> read_endpoint(const std::filesystem::path& workspace);
 
 } // namespace aeo::io

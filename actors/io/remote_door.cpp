@@ -463,9 +463,9 @@ caf::error remote_link::explain(const caf::error& err, const std::string& where)
                            "the node at " + where
                                + " does not take this credential any more: it was revoked");
   if (why == tls_session::hung_up) // Who mistrusts us says so before.
-    return caf::make_error(ec::not_found, "the node at " + where
-                                              + " hung up: it may be ending, or as many look on as "
-                                                "it lets in; try again in a moment");
+    return caf::make_error(ec::no_node, "the node at " + where
+                                            + " hung up: it may be ending, or as many look on as "
+                                              "it lets in; try again in a moment");
   if (!why.empty())
     return caf::make_error(ec::untrusted,
                            "the node at " + where + " and this credential do not know each other, "
@@ -473,8 +473,8 @@ caf::error remote_link::explain(const caf::error& err, const std::string& where)
                                  "credential issued (TLS: "
                                + why + ")");
   if (err == caf::sec::request_timeout)
-    return caf::make_error(ec::not_found, "no answer from " + where + " in time");
-  return caf::make_error(ec::not_found, "no node answers at " + where);
+    return caf::make_error(ec::no_node, "no answer from " + where + " in time");
+  return caf::make_error(ec::no_node, "no node answers at " + where);
 }
 
 } // namespace aeo::io

@@ -75,7 +75,7 @@ public:
   remote_link(const remote_link&) = delete;
   remote_link& operator=(const remote_link&) = delete;
 
-  /// Blocking, at most for `patience`. ec::not_found: nobody answers there; ec::wrong_state: who
+  /// Blocking, at most for `patience`. ec::no_node: nobody answers there; ec::wrong_state: who
   /// answers is no node of this version; ec::untrusted: TLS failed: another node's credential,
   /// or an expired one; ec::not_permitted: it was revoked.
   caf::expected<gateway_actor> connect(const std::string& host, std::uint16_t port,

@@ -117,7 +117,7 @@ TEST_CASE("every state of a phase is open, shut or neither, and ended when it is
 
 TEST_CASE("error codes and their names are inverse") {
   std::map<std::string, int> seen;
-  for (std::uint8_t i = 0; i <= static_cast<std::uint8_t>(ec::untrusted); ++i) {
+  for (std::uint8_t i = 0; i <= static_cast<std::uint8_t>(ec::other_workspace); ++i) {
     ec code{};
     REQUIRE(from_integer(i, code));
     auto name = to_string(code);
@@ -126,13 +126,13 @@ TEST_CASE("error codes and their names are inverse") {
     CHECK(from_string(name, back));
     CHECK(back == code);
   }
-  CHECK(seen.size() == static_cast<std::size_t>(ec::untrusted) + 1);
+  CHECK(seen.size() == static_cast<std::size_t>(ec::other_workspace) + 1);
   CHECK(seen["storage_failed"] == 1);
 }
 
 TEST_CASE("error codes that do not exist are refused") {
   ec code{};
-  CHECK_FALSE(from_integer(static_cast<std::uint8_t>(ec::untrusted) + 1, code));
+  CHECK_FALSE(from_integer(static_cast<std::uint8_t>(ec::other_workspace) + 1, code));
   CHECK_FALSE(from_integer(255, code));
   CHECK_FALSE(from_string("no_such_error", code));
   CHECK_FALSE(from_string("", code));

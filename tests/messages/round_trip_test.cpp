@@ -365,7 +365,8 @@ TEST_CASE("a verdict of a kind that does not exist is refused") {
 }
 
 TEST_CASE("an error code that does not exist is refused") {
-  CHECK(arrives_with(ec::none, ec::untrusted, static_cast<std::uint8_t>(ec::internal)));
-  CHECK_FALSE(arrives_with(ec::none, ec::untrusted, static_cast<std::uint8_t>(ec::untrusted) + 1));
+  CHECK(arrives_with(ec::none, ec::untrusted, static_cast<std::uint8_t>(ec::other_workspace)));
+  CHECK_FALSE(
+      arrives_with(ec::none, ec::untrusted, static_cast<std::uint8_t>(ec::other_workspace) + 1));
   CHECK_FALSE(arrives_with(ec::none, ec::internal, 255));
 }

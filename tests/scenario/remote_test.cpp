@@ -454,3 +454,39 @@ TEST_CASE("the shell completes commands, and phases by asking the node") {
   n.node.signal(SIGINT);
   n.node.wait();
 }
+
+TEST_CASE("what is asked about a phase that the plan lacks is refused with 1, node or no node") {
+  temp_workspace w;
+  write_plan(w, {{"a", shell_phase({}, "true", manual)}});
+  watched_node n{w};
+  n.wait_for(event_kind::phase_waiting, "a");
+  const std::vector<std::vector<std::string>> questions{
+      {"why", "nine"}, {"logs", "nine"}, {"approve", "nine"}, {"retry", "nine"}};
+  for (const auto& question : questions) {
+    auto r = control(w, question);
+    INFO(question.front() << ": " << r.output);
+    CHECK(r.exit_code == 1);
+    CHECK(contains(r.output, "the plan has no phase nine"));
+  }
+  n.node.signal(SIGINT);
+  n.node.wait();
+  CHECK(control(w, {"why", "nine"}).exit_code == 1);
+  CHECK(control(w, {"logs", "nine"}).exit_code == 1);
+  CHECK(control(w, {"approve", "nine"}).exit_code == 69);
+}
+
+TEST_CASE(
+    "an address that is none is wrong usage; a log of a newer program is a damaged file's 78") {
+  temp_workspace w;
+  write_plan(w, {{"a", shell_phase({}, "true")}});
+  REQUIRE(run_node(w).exit_code == 0);
+  const auto credential = (w.path() / "consolidation/.aeo/operator.json").string();
+  auto r = control(w, {"--attach", "nowhere", "--credential", credential, "status"});
+  CHECK(r.exit_code == 2);
+  CHECK(contains(r.output, "expected --attach HOST:PORT, got nowhere"));
+  REQUIRE(
+      run_program({"/usr/bin/sqlite3", (w.path() / database).string(), "pragma user_version=99"})
+          .exit_code
+      == 0);
+  CHECK(control(w, {"status"}).exit_code == 78);
+}

@@ -50,9 +50,9 @@ int exit_code_of(const caf::error& err) {
     return exit_code::ok;
   if (err == ec::not_permitted || err == ec::untrusted)
     return exit_code::not_permitted;
-  if (err == ec::not_found)
+  if (err == ec::no_node || err == ec::other_workspace)
     return exit_code::no_node;
-  if (err == ec::bad_configuration || err == ec::corrupt_state)
+  if (err == ec::bad_configuration || err == ec::corrupt_state || err == ec::newer_schema)
     return exit_code::configuration;
   return err == ec::internal ? exit_code::internal : exit_code::failed;
 }
@@ -63,8 +63,12 @@ void add_options(CLI::App& app, target& to) {
                  "needed then")
       ->default_val(".")
       ->check(CLI::ExistingDirectory);
-  auto* address =
-      app.add_option("--attach", to.address, "Where the node listens")->type_name("HOST:PORT");
+  auto* address = app.add_option("--attach", to.address, "Where the node listens")
+                      ->type_name("HOST:PORT")
+                      ->check([](const std::string& text) {
+                        const auto read = parse_address(text);
+                        return read ? std::string{} : message_of(read.error());
+                      });
   app.add_option("--credential", to.credential,
                  "Credential file that aeo-control credential issue made")
       ->check(CLI::ExistingFile);
@@ -87,6 +91,8 @@ caf::expected<std::unique_ptr<node>> node::attach(caf::actor_system& system, con
     return where.error();
   const auto file = credential_file(to);
   auto credential = io::read_credential(file);
+  if (!credential && credential.error() == ec::not_found)
+    return caf::make_error(ec::not_permitted, message_of(credential.error()));
   if (!credential)
     return credential.error();
   auto tls = io::tls_context::of_credential(*credential);
@@ -146,9 +152,9 @@ caf::error node::greet(const std::string& program) {
 caf::error node::explain(caf::error err) const {
   if (err.category() == caf::type_id_v<ec>)
     return err;
-  return caf::make_error(ec::not_found, err == caf::sec::request_timeout
-                                            ? "the node at " + address_ + " does not answer"
-                                            : "the node at " + address_ + " is gone");
+  return caf::make_error(ec::no_node, err == caf::sec::request_timeout
+                                          ? "the node at " + address_ + " does not answer"
+                                          : "the node at " + address_ + " is gone");
 }
 
 } // namespace aeo::attach

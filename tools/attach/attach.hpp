@@ -40,7 +40,8 @@ struct system_config : caf::actor_system_config {
 /// An attached node: asks and waits for the answer.
 class node {
 public:
-  /// Blocking. Errors name the node and what to do; ec::not_found: there is none to talk to.
+  /// Blocking. Errors name the node and what to do; ec::no_node: there is none to talk
+  /// to; ec::other_workspace: neither, for the one that is named there is of another workspace.
   static caf::expected<std::unique_ptr<node>> attach(caf::actor_system&, const target&,
                                                      const std::string& program);
 
@@ -49,7 +50,7 @@ public:
   const std::string& token() const { return credential_.token; }
   const gateway_actor& gateway() const { return gateway_; }
 
-  /// One request; ec::not_found when the node goes or does not answer within `patience`.
+  /// One request; ec::no_node when the node goes or does not answer within `patience`.
   template <class Result, class... Ts>
   caf::expected<Result> ask(std::chrono::milliseconds patience, Ts... words) {
     std::promise<caf::expected<Result>> answer;

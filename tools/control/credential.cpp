@@ -83,10 +83,8 @@ int list(const options& o) {
 
 int revoke(const options& o) {
   io::credential_book book{o.target.workspace};
-  if (auto err = book.revoke(o.name, io::now_us(), io::user_name())) {
-    std::cerr << "aeo-control: " << message_of(err) << '\n';
-    return exit_code::failed;
-  }
+  if (auto err = book.revoke(o.name, io::now_us(), io::user_name()))
+    return fail(err);
   std::cout << "the credential of " << o.name << " is revoked: the node takes it no more\n";
   return exit_code::ok;
 }

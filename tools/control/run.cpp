@@ -98,9 +98,6 @@ private:
     auto request = o_.act;
     request.token = from_.node->token();
     auto answer = from_.node->ask<std::string>(act_patience, atom::act_v, request);
-    // Here the node is there: what is not found is the phase.
-    if (!answer && answer.error() == ec::not_found)
-      return fail(o_, caf::make_error(ec::wrong_state, message_of(answer.error())));
     if (!answer)
       return fail(o_, answer.error());
     if (o_.json)
@@ -184,7 +181,8 @@ int run(const options& o) {
   auto node = attach::node::attach(system, o.target, "aeo-control " AEO_VERSION);
   if (node)
     return session{o, source_of(**node)}.run();
-  const auto may_look = !o.acts && o.target.address.empty() && node.error() == ec::not_found;
+  const auto may_look = !o.acts && o.target.address.empty()
+                        && attach::exit_code_of(node.error()) == exit_code::no_node;
   return may_look ? look_at_database(o, node.error()) : fail(o, node.error());
 }
 

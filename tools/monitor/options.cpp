@@ -20,7 +20,8 @@ std::optional<options> parse_options(int argc, char** argv, int& exit_code) {
   app.set_version_flag("--version", "aeo-monitor " AEO_VERSION);
   app.footer("A lost link is said and made anew; no event is missed. In the live view: arrows\n"
              "select, Enter shows a log, ? explains, q ends.\n"
-             "Exit codes: 0 done, 2 usage, 69 no node to talk to, 77 not permitted.");
+             "Exit codes: 0 done, 1 the plan has no such phase, 2 usage, 69 no node to talk to,\n"
+             "70 internal error, 77 not permitted, 78 a file is damaged.");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -517,7 +517,7 @@ TEST_CASE("where nobody listens, no node is found") {
   }
   door_operator alice;
   CHECK_FALSE(alice.connect(port));
-  CHECK(alice.error == ec::not_found);
+  CHECK(alice.error == ec::no_node);
 }
 
 TEST_CASE("who takes connections and says nothing keeps an operator no longer than asked for") {
@@ -533,14 +533,14 @@ TEST_CASE("who takes connections and says nothing keeps an operator no longer th
   {
     door_operator alice;
     CHECK_FALSE(alice.connect(ntohs(at.sin_port), milliseconds{100}));
-    CHECK(alice.error == ec::not_found);
+    CHECK(alice.error == ec::no_node);
     // One is in the queue: the next ones do not even get through TCP.
     door_operator bob;
     CHECK_FALSE(bob.connect(ntohs(at.sin_port), milliseconds{100}));
-    CHECK(bob.error == ec::not_found);
+    CHECK(bob.error == ec::no_node);
     door_operator carol;
     CHECK_FALSE(carol.connect(ntohs(at.sin_port), milliseconds{100}));
-    CHECK(carol.error == ec::not_found);
+    CHECK(carol.error == ec::no_node);
   }
   // Also letting go of the links is no matter of TCP's patience, two minutes.
   CHECK(std::chrono::steady_clock::now() - began < door_patience);
@@ -731,7 +731,7 @@ TEST_CASE("connections beyond the limit are turned away until one of them ends")
   door_operator bob;
   CHECK_FALSE(bob.connect(node.port()));
   INFO(message_of(bob.error));
-  CHECK(bob.error == ec::not_found);
+  CHECK(bob.error == ec::no_node);
   CHECK(message_of(bob.error).find("hung up") != std::string::npos);
   CHECK(alice.is_served());
   second.reset();
