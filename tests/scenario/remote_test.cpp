@@ -475,6 +475,34 @@ TEST_CASE("what is asked about a phase that the plan lacks is refused with 1, no
   CHECK(control(w, {"approve", "nine"}).exit_code == 69);
 }
 
+TEST_CASE("a copy of a workspace with a node steers nothing there, and is read from its own log") {
+  temp_workspace w;
+  temp_workspace other;
+  write_plan(w, {{"a", shell_phase({}, "true", manual)}});
+  watched_node n{w};
+  n.wait_for(event_kind::phase_waiting, "a");
+  const auto copy = (other.path() / "copy").string();
+  REQUIRE(run_program({"/bin/cp", "-a", w.path().string(), copy}).exit_code == 0);
+  auto r = run_program({"aeo-control", "--workspace", copy, "approve", "a"});
+  INFO(r.output);
+  CHECK(r.exit_code == 69);
+  CHECK(contains(r.output, "no node runs in " + copy));
+  CHECK(contains(r.output, "--workspace " + w.path().string()));
+  CHECK(contains(r.output, "--attach 127.0.0.1:"));
+  r = run_program({"aeo-control", "--workspace", copy, "status"});
+  INFO(r.output);
+  CHECK(r.exit_code == 0);
+  CHECK(contains(r.output, "the node of " + w.path().string()));
+  CHECK(contains(r.output, "no node runs here"));
+  CHECK(contains(r.output, "waiting_approval"));
+  r = run_program({"aeo-monitor", "--workspace", copy, "--once"});
+  CHECK(r.exit_code == 69);
+  CHECK(contains(r.output, "--workspace " + w.path().string()));
+  CHECK(statuses(w)["a"] == "waiting_approval");
+  CHECK(control(w, {"approve", "a"}).exit_code == 0);
+  CHECK(n.node.wait().exit_code == 0);
+}
+
 TEST_CASE(
     "an address that is none is wrong usage; a log of a newer program is a damaged file's 78") {
   temp_workspace w;

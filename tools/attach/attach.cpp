@@ -1,5 +1,6 @@
 #include "tools/attach/attach.hpp"
 
+#include "actors/core/text.hpp"
 #include "actors/io/endpoint.hpp"
 #include "actors/io/packed.hpp"
 
@@ -34,12 +35,32 @@ std::filesystem::path credential_file(const target& to) {
                                : to.credential;
 }
 
+std::string address_of(const place& x) {
+  return x.host + ":" + std::to_string(x.port);
+}
+
+/// The workspace is a copy of one whose node had said where it is, or stands where that one stood.
+caf::error other_node(const target& to, const io::endpoint& x) {
+  std::error_code error;
+  const auto here = std::filesystem::canonical(to.workspace, error).string();
+  const auto that = x.workspace == here ? "the folder that was there before" : x.workspace;
+  auto text = "no node runs in " + here
+              + ": its endpoint.json is of another workspace and leads to " + "the node of " + that
+              + " (pid " + std::to_string(x.pid) + "). If you mean that one: ";
+  if (x.workspace != here)
+    text += "--workspace " + core::shell_quote(x.workspace) + ", or ";
+  return caf::make_error(ec::other_workspace,
+                         text + "--attach " + address_of({x.host, x.port}) + " --credential FILE");
+}
+
 caf::expected<place> place_of(const target& to) {
   if (!to.address.empty())
     return parse_address(to.address);
   auto found = io::read_endpoint(to.workspace);
   if (!found)
     return found.error();
+  if (!io::is_of_workspace(*found, to.workspace))
+    return other_node(to, *found);
   return place{found->host, found->port};
 }
 
@@ -102,7 +123,7 @@ caf::expected<std::unique_ptr<node>> node::attach(caf::actor_system& system, con
   }
   auto result = std::unique_ptr<node>{new node{system}};
   result->credential_ = std::move(*credential);
-  result->address_ = where->host + ":" + std::to_string(where->port);
+  result->address_ = address_of(*where);
   result->link_ = std::make_unique<io::remote_link>(system, *tls);
   auto gateway = result->link_->connect(where->host, where->port, short_patience);
   if (!gateway)

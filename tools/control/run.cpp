@@ -159,6 +159,8 @@ int look_at_database(const options& o, const caf::error& no_node) {
   auto stored = attach::stored_run::open(o.target.workspace);
   if (!stored)
     return fail(o, stored.error() == ec::not_found ? no_node : stored.error());
+  if (no_node == ec::other_workspace)
+    std::cerr << "aeo-control: " << message_of(no_node) << '\n';
   if (!o.json && o.command != "ids")
     std::cerr << "no node runs here: this is what its log says, up to "
               << core::short_time((*stored)->view().now_us) << '\n';
