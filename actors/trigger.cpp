@@ -496,6 +496,8 @@ caf::result<std::string> trigger_state::retry(phase_index i, const operator_deci
     if (running.contains(p) || (!idle && s != phase_status::pending))
       return caf::make_error(ec::wrong_state, name + " is " + state_of(p)
                                                   + ": cancel it first, or wait for its end");
+    if (p == i && s == phase_status::approved && !decision.request.force)
+      return refuse_approved(i);
     if (p == i && s == phase_status::pending)
       return caf::make_error(ec::wrong_state, name + " is pending: it starts by itself");
     if (p == i && s == phase_status::blocked && !self_blocked.contains(p))
@@ -524,6 +526,19 @@ caf::result<std::string> trigger_state::retry(phase_index i, const operator_deci
                 "phase " + id + " is tried again (attempt " + std::to_string(attempts[i] + 1) + ")"
                     + (others > 0 ? ", and " + std::to_string(others) + " that depend on it" : ""),
                 std::move(about));
+}
+
+/// Two people may have had the same thought: the second one hears that it is done.
+caf::result<std::string> trigger_state::refuse_approved(phase_index i) {
+  auto promise = self->make_response_promise<std::string>();
+  self->request(store, caf::infinite, atom::get_v)
+      .then(
+          [this, i, promise](const snapshot_ptr& s) mutable {
+            promise.deliver(caf::make_error(
+                ec::wrong_state, core::why_not_again(context->phase(i).id, s->phases[i])));
+          },
+          [promise](const caf::error& err) mutable { promise.deliver(err); });
+  return promise;
 }
 
 caf::result<std::string> trigger_state::skip(phase_index i, const operator_decision& decision) {

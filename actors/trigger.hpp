@@ -92,6 +92,7 @@ private:
   phase_index shut_dependency(phase_index) const;
   std::optional<caf::error> why_undecided(phase_index) const;
   caf::result<std::string> retry(phase_index, const operator_decision&);
+  caf::result<std::string> refuse_approved(phase_index);
   caf::result<std::string> skip(phase_index, const operator_decision&);
   caf::result<std::string> cancel(phase_index, const operator_decision&);
   caf::result<std::string> cancel_all(const operator_decision&);

@@ -55,7 +55,8 @@ using trigger_actor = event_listener_actor::extend<
     caf::result<void>(atom::stop, std::string),
     // Storage fails (true) or works again (false): starts nothing meanwhile.
     caf::result<void>(atom::stalled, bool),
-    // retry, skip, cancel, pause or resume; answers what that changed, once it is durable.
+    // retry (of what is approved by force only), skip, cancel, pause or resume; answers what that
+    // changed, once it is durable.
     caf::result<std::string>(atom::act, operator_decision),
     // After `done`: true when nothing has come to do since; then nothing is decided any more.
     caf::result<bool>(atom::finish)>;

@@ -15,7 +15,7 @@
 namespace aeo {
 
 /// Compared before anything else is said.
-inline constexpr std::uint32_t remote_protocol = 3;
+inline constexpr std::uint32_t remote_protocol = 4;
 
 /// What the holder of a credential may do. The numbers never change.
 enum class access_role : std::uint8_t {
@@ -138,14 +138,16 @@ struct control_request {
   std::string digest; ///< approve: of what was reviewed; empty: of what the gate was judged by.
   bool override_criteria = false; ///< approve: although criteria failed.
   bool downstream = false;        ///< retry: also the phases that depend on it.
+  bool force = false;             ///< retry: although the phase is approved.
 };
 
 template <class Inspector>
 bool inspect(Inspector& f, control_request& x) {
-  return f.object(x).fields(
-      f.field("token", x.token), enum_field(f, "command", x.command, control_command::resume),
-      f.field("phase", x.phase), f.field("reason", x.reason), f.field("digest", x.digest),
-      f.field("override", x.override_criteria), f.field("downstream", x.downstream));
+  return f.object(x).fields(f.field("token", x.token),
+                            enum_field(f, "command", x.command, control_command::resume),
+                            f.field("phase", x.phase), f.field("reason", x.reason),
+                            f.field("digest", x.digest), f.field("override", x.override_criteria),
+                            f.field("downstream", x.downstream), f.field("force", x.force));
 }
 
 /// What a named person wants, as the gateway passes it on.

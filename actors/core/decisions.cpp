@@ -1,6 +1,7 @@
 #include "actors/core/decisions.hpp"
 
 #include "actors/core/lenient_json.hpp"
+#include "actors/core/run_history.hpp"
 #include "actors/core/text.hpp"
 #include "config/characters.hpp"
 
@@ -102,6 +103,25 @@ std::string why_not_alone(const approval_policy& policy, const operator_decision
   return why_not_counted(policy, {}, decision, started_by);
 }
 
+std::string who_alone(const approval_policy& policy, std::string_view started_by) {
+  if (policy.required > 1)
+    return {};
+  std::string names;
+  for (const auto& who : policy.from)
+    join(names, who, ", ");
+  if (!policy.allow_self)
+    names.append(", but not ").append(user_of(started_by)).append(" who started the run");
+  return names;
+}
+
+std::string why_not_again(std::string_view phase, const phase_state& p) {
+  const auto by = lenient::text(lenient::object(p.detail), "by");
+  const auto id = std::string{phase};
+  return "phase " + id + " is approved already (by " + (is_person(by) ? by : "its criteria")
+         + " at " + short_time(p.ended_us) + ", attempt " + std::to_string(p.attempt)
+         + "); to run it again all the same: aeo-control retry " + shell_quote(id) + " --force";
+}
+
 std::string approved_by_people(std::string_view waiting_data) {
   auto json = lenient::object(waiting_data);
   const auto gate = read_waiting(waiting_data);
@@ -153,6 +173,8 @@ event make_audit(const operator_decision& decision, bool done, std::string_view 
     data["override"] = true;
   if (asked.downstream)
     data["downstream"] = true;
+  if (asked.force)
+    data["force"] = true;
   if (!known_phase && !asked.phase.empty())
     data["phase"] = asked.phase;
   return {.time_us = now_us,

@@ -47,6 +47,12 @@ std::string why_not_counted(const approval_policy&, const waiting_gate&, const o
 std::string why_not_alone(const approval_policy&, const operator_decision&,
                           std::string_view started_by);
 
+/// Who may, for people to read: "operator", "alice, bob"; empty: nobody, for it takes several.
+std::string who_alone(const approval_policy&, std::string_view started_by);
+
+/// Why an approved phase is not run again just so: who approved it and when.
+std::string why_not_again(std::string_view phase, const phase_state&);
+
 /// phase_approved's data: {"by", "comment", "votes", ...} and the evidence of phase_waiting.
 std::string approved_by_people(std::string_view waiting_data);
 /// phase_approved's data over criteria that failed: {"by", "override": true, "reason", ...}.

@@ -99,6 +99,7 @@ struct supervisor_fixture : actor_fixture {
     operator_decision d;
     d.request.command = control_command::retry;
     d.request.phase = phase;
+    d.request.force = true;
     d.by = "alice";
     d.role = access_role::operator_;
     system.spawn([whom = boss->state.trigger_, d, to = answer](caf::event_based_actor* me) {

@@ -71,12 +71,14 @@ struct trigger_fixture : actor_fixture {
 
   /// What somebody's decision is answered with; what became durable is in `store->events`.
   std::string decide(control_command command, const std::string& phase = {},
-                     const std::string& reason = "because", bool downstream = false) {
+                     const std::string& reason = "because", bool downstream = false,
+                     bool force = false) {
     operator_decision d;
     d.request.command = command;
     d.request.phase = phase;
     d.request.reason = reason;
     d.request.downstream = downstream;
+    d.request.force = force;
     d.by = "alice";
     d.role = access_role::operator_;
     const auto before = store->events.size();
@@ -113,6 +115,7 @@ struct trigger_fixture : actor_fixture {
     d.request.command = command;
     d.request.phase = phase;
     d.request.reason = "because";
+    d.request.force = true;
     d.by = "bob";
     d.role = access_role::operator_;
     auto handle = self->request(uut, caf::infinite, atom::act_v, d);
@@ -444,7 +447,7 @@ TEST_CASE("a retry with what is downstream runs all of it again") {
   f.start(4);
   for (phase_index i : {0u, 1u, 2u})
     f.approve(i);
-  CHECK(f.decide(control_command::retry, "1", "again", true)
+  CHECK(f.decide(control_command::retry, "1", "again", true, true)
         == "phase 1 is tried again (attempt 2), and 1 that depend on it");
   CHECK(f.log->take() == lines{"spawn 1 after 1", "start 1"});
   CHECK(f.approve(1) == lines{"spawn 2 after 1", "start 2"});
@@ -470,7 +473,7 @@ TEST_CASE("what is to run again waits for what it depends on, whatever the ids")
   f.start(4);
   for (phase_index i : {1u, 2u, 0u})
     f.approve(i);
-  f.decide(control_command::retry, "1", "again", true);
+  f.decide(control_command::retry, "1", "again", true, true);
   CHECK(f.log->take() == lines{"spawn 1 after 1", "start 1"});
   CHECK(f.approve(1) == lines{"spawn 2 after 1", "start 2"});
   CHECK(f.approve(2) == lines{"spawn 0 after 1", "start 0"});
@@ -480,7 +483,7 @@ TEST_CASE("a phase in the queue waits again when what it depends on is to run ag
   trigger_fixture f{make_plan(make_phase("0"), make_phase("1", {0}), make_phase("2"))};
   f.start(1);
   CHECK(f.approve(0) == lines{"spawn 2", "start 2"});
-  f.decide(control_command::retry, "0");
+  f.decide(control_command::retry, "0", "again", false, true);
   CHECK(f.approve(2) == lines{"spawn 0 after 1", "start 0"});
   CHECK(f.approve(0) == lines{"spawn 1", "start 1"});
 }
@@ -844,4 +847,43 @@ TEST_CASE("a run that is stopped while it is closed ends when what runs has") {
   f.say(atom::release_v, 0u);
   CHECK(f.hear(phase_reset, "0") == lines{"done interrupted"});
   CHECK(f.close());
+}
+
+TEST_CASE("an approved phase is run again only by force; who asks hears who approved it") {
+  trigger_fixture f{chain()};
+  f.start(4);
+  f.approve(0);
+  auto approved = std::make_shared<core::execution_state>(*f.initial);
+  approved->phases[0].status = phase_status::approved;
+  approved->phases[0].ended_us = 1'700'000'000'000'000;
+  approved->phases[0].attempt = 1;
+  approved->phases[0].detail = R"({"by":"mia"})";
+  f.store->snapshot = approved;
+  CHECK(f.decide(control_command::retry, "0")
+        == "refused: phase 0 is approved already (by mia at 2023-11-14T22:13:20Z, attempt 1); to "
+           "run it again all the same: aeo-control retry 0 --force");
+  CHECK(
+      f.decide(control_command::retry, "0", "again", true).starts_with("refused: phase 0 is app"));
+  CHECK(kinds(f.store->events, "0").empty());
+  CHECK(f.decide(control_command::retry, "0", "again", false, true)
+        == "phase 0 is tried again (attempt 2)");
+  CHECK(nlohmann::json::parse(f.store->last(audit).data)["force"] == true);
+}
+
+TEST_CASE("of two people who retry a phase one after the other the second is refused") {
+  trigger_fixture f{make_plan(make_phase("0"))};
+  f.start(4);
+  f.hear(phase_started, "0");
+  f.hear(phase_failed, "0");
+  CHECK(f.decide(control_command::retry, "0") == "phase 0 is tried again (attempt 2)");
+  f.approve(0);
+  f.store->snapshot = f.initial;
+  CHECK(f.decide(control_command::retry, "0").starts_with("refused: phase 0 is approved already"));
+}
+
+TEST_CASE("what was skipped is run after all without force") {
+  trigger_fixture f{make_plan(make_phase("0"))};
+  f.start(4);
+  f.hear(phase_skipped, "0");
+  CHECK(f.decide(control_command::retry, "0") == "phase 0 is tried again (attempt 1)");
 }

@@ -246,12 +246,13 @@ TEST_CASE("what remote nodes say arrives as it was sent") {
   asked.phase = "1";
   asked.reason = "mended";
   asked.digest = "abc";
-  asked.override_criteria = asked.downstream = true;
+  asked.override_criteria = asked.downstream = asked.force = true;
   auto decision = round_trip(operator_decision{asked, "alice", access_role::operator_, "host:1"});
   CHECK(decision.request.command == control_command::retry);
   CHECK(decision.request.reason == "mended");
   CHECK(decision.request.override_criteria);
   CHECK(decision.request.downstream);
+  CHECK(decision.request.force);
   CHECK(decision.by == "alice");
   CHECK(decision.role == access_role::operator_);
   CHECK(decision.from == "host:1");

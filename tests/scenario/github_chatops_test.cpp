@@ -166,6 +166,10 @@ TEST_CASE_METHOD(chat, "reject, retry, skip and status do what they say") {
   say("mia", "/retry f");
   wait_for_answer("mia");
   CHECK(contains(answer_to("mia"), "Done"));
+  wait_for_text(w.path() / "consolidation/logs/node.log", "phase_approved f");
+  say("mia", "/retry f");
+  wait_for_answer("mia", 2);
+  CHECK(contains(answer_to("mia"), "phase f is approved already (by its criteria"));
   say("ada", "/reject a it is wrong");
   wait_for_answer("ada");
   wait_for_text(w.path() / "consolidation/execution_state.json", "\"rejected\"");

@@ -438,12 +438,12 @@ TEST_CASE("the shell completes commands, and phases by asking the node") {
   write_plan(w, {{"alpha", shell_phase({}, "true", manual)}, {"beta", shell_phase({}, "true")}});
   watched_node n{w};
   n.wait_for(event_kind::phase_waiting, "alpha");
-  auto completed = [&](const std::string& line) {
+  auto completed = [&](const std::string& line, const std::string& word = "\"\"") {
     return run_program({"/bin/bash", "-c",
                         "PATH=" AEO_BIN_DIR ":$PATH; eval \"$(aeo-control completion bash)\"; "
                         "COMP_WORDS=("
-                            + line
-                            + " \"\"); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); "
+                            + line + " " + word
+                            + "); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); "
                               "_aeo_control; echo \"${COMPREPLY[*]}\""})
         .output;
   };
@@ -451,6 +451,7 @@ TEST_CASE("the shell completes commands, and phases by asking the node") {
   CHECK(contains(completed("aeo-control"), "approve"));
   CHECK(completed("aeo-control " + here + " approve") == "alpha beta\n");
   CHECK(completed("aeo-control credential") == "issue list revoke\n");
+  CHECK(completed("aeo-control " + here + " retry alpha", "--f") == "--force\n");
   n.node.signal(SIGINT);
   n.node.wait();
 }
@@ -501,6 +502,27 @@ TEST_CASE("a copy of a workspace with a node steers nothing there, and is read f
   CHECK(statuses(w)["a"] == "waiting_approval");
   CHECK(control(w, {"approve", "a"}).exit_code == 0);
   CHECK(n.node.wait().exit_code == 0);
+}
+
+TEST_CASE("what is approved is not run again by accident, nor by the second of two people") {
+  temp_workspace w;
+  write_plan(
+      w, {{"a", shell_phase({}, "echo ran >> ledger")}, {"b", shell_phase({}, "true", manual)}});
+  watched_node n{w};
+  n.wait_for(event_kind::phase_approved, "a");
+  auto r = control(w, {"retry", "a"});
+  INFO(r.output);
+  CHECK(r.exit_code == 1);
+  CHECK(contains(r.output, "phase a is approved already (by its criteria"));
+  CHECK(contains(r.output, "attempt 1"));
+  CHECK(contains(r.output, "aeo-control retry a --force"));
+  CHECK(w.read("ledger") == "ran\n");
+  CHECK(contains(control(w, {"retry", "a", "--force"}).output, "attempt 2"));
+  n.wait_for(event_kind::phase_approved, "a", 2);
+  CHECK(w.read("ledger") == "ran\nran\n");
+  CHECK(audit_of(w, "retry")["done"] == false);
+  n.node.signal(SIGINT);
+  n.node.wait();
 }
 
 TEST_CASE(

@@ -24,7 +24,7 @@ constexpr const char* bash = R"sh(_aeo_control() {
   case $command in
     "") ;;
     approve) options+=" --comment --digest --override --reason" ;;
-    retry) options+=" --downstream --reason" ;;
+    retry) options+=" --downstream --force --reason" ;;
     reject | skip | cancel | pause | resume) options+=" --reason" ;;
     logs) options+=" --task --attempt --follow" ;;
     graph) options+=" --format" ;;

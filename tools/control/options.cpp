@@ -86,6 +86,7 @@ private:
         ->required();
     auto* retry = add_act(control_command::retry, "Run a phase again", true);
     retry->add_flag("--downstream", o_.act.downstream, "Also all that depend on it");
+    retry->add_flag("--force", o_.act.force, "Although it is approved");
     retry->add_option("--reason", o_.act.reason);
     add_act(control_command::skip, "Let what depends on a phase go on without it", true)
         ->add_option("--reason", o_.act.reason)
