@@ -147,11 +147,21 @@ void read_tasks(const node& where, std::vector<task_def>& tasks) {
 
 /// More people asked for than there are names can never be reached; a role stands for any number.
 void check_quorum(const node& where, const approval_policy& policy) {
-  auto is_role = [](const std::string& x) { return x == "operator" || x == "viewer"; };
   if (policy.required > policy.from.size()
-      && std::none_of(policy.from.begin(), policy.from.end(), is_role))
+      && std::count(policy.from.begin(), policy.from.end(), "operator") == 0)
     where.fail("\"required\" asks for " + std::to_string(policy.required)
                + " people, but \"from\" names only " + std::to_string(policy.from.size()));
+}
+
+void read_approvers(const node& where, std::vector<std::string>& to) {
+  std::vector<std::string> from;
+  if (!read_texts(where, 1, 256, from))
+    return;
+  for (std::size_t i = 0; i < from.size(); ++i)
+    if (from[i] == "viewer")
+      node{where, i, where.value()[i]}.fail(
+          R"("viewer" may look and never approve; expected "operator" or names of people)");
+  to = std::move(from);
 }
 
 void read_approval_object(const node& where, approval_policy& policy) {
@@ -165,11 +175,7 @@ void read_approval_object(const node& where, approval_policy& policy) {
       policy.mode = static_cast<approval_mode>(choice);
   });
   keys.with("required", [&](const node& x) { read_count(x, 1, 1'000, policy.required); });
-  keys.with("from", [&](const node& x) {
-    std::vector<std::string> from;
-    if (read_texts(x, 1, 256, from))
-      policy.from = std::move(from);
-  });
+  keys.with("from", [&](const node& x) { read_approvers(x, policy.from); });
   keys.with("allow_self", [&](const node& x) { read_bool(x, policy.allow_self); });
   keys.with("deadline", [&](const node& x) { read_duration(x, true, policy.deadline); });
   keys.with("on_deadline", [&](const node& x) {

@@ -349,6 +349,13 @@ TEST_CASE("approval rules that can never be met are refused") {
       {{plan_file, "/phases/1/approval/on_deadline", R"(expected "reject" or "keep_waiting")"}});
 }
 
+TEST_CASE("a role that may only look is no approver") {
+  require_problems(
+      bad_phase(R"("approval": {"mode": "manual", "from": ["alice", "viewer"]})"),
+      {{plan_file, "/phases/1/approval/from/1",
+        R"("viewer" may look and never approve; expected "operator" or names of people)"}});
+}
+
 TEST_CASE("retry rules must be possible") {
   require_problems(
       bad_phase(R"("retry": {"max_retries": -1, "backoff_multiplier": 0.5, "jitter": "some"})"),
