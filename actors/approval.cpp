@@ -268,9 +268,9 @@ void approval_state::override_failed(phase_index i, const phase_state& p,
   const auto why = core::why_not_alone(policy_of(i), decision, deps->context->started_by);
   if (!decision.request.override_criteria)
     refuse(i, promise, ec::wrong_state,
-           "phase " + id
-               + " has failed: mend the cause and retry it, or approve it with "
-                 "--override and a --reason");
+           "phase " + id + " has failed: mend the cause and retry it"
+               + (why.empty() ? ", or approve it with --override and a --reason"
+                              : "; you cannot override it: " + why));
   else if (decision.request.reason.empty())
     refuse(i, promise, ec::wrong_state, "an override needs a reason");
   else if (!why.empty())

@@ -1,5 +1,6 @@
 #include "actors/core/remote_view.hpp"
 
+#include "actors/core/decisions.hpp"
 #include "actors/core/lenient_json.hpp"
 #include "actors/core/run_history.hpp"
 #include "actors/core/text.hpp"
@@ -142,6 +143,8 @@ run_view make_run_view(const plan& p, const execution_state& s,
     row.retry_at_us = state.retry_at_us;
     row.typical_ms = i < typical_ms.size() ? typical_ms[i] : 0;
     row.reason = reason_or_error(state);
+    if (state.status == phase_status::failed)
+      row.overrider = who_alone(def.approval ? *def.approval : approval_policy{}, s.started_by);
     row.seq = view.seq;
     bytes += sizeof row / 2 + row.id.size() + row.name.size() + row.reason.size()
              + 4 * row.dependencies.size(); // On the wire, about.

@@ -226,7 +226,9 @@ TEST_CASE("what remote nodes say arrives as it was sent") {
                          .ended_us = 3,
                          .retry_at_us = 4,
                          .typical_ms = 5,
-                         .reason = "waits"});
+                         .worked_us = 6,
+                         .reason = "waits",
+                         .overrider = "operator"});
   view.recent.push_back(
       {.seq = 7, .kind = event_kind::audit, .phase = "1", .task = {}, .data = "{}"});
   auto x = round_trip(view);

@@ -525,6 +525,32 @@ TEST_CASE("what is approved is not run again by accident, nor by the second of t
   n.node.wait();
 }
 
+TEST_CASE("nobody is advised to override what the plan does not leave to one person") {
+  temp_workspace w;
+  write_plan(w, {{"two", shell_phase({}, "false", quorum(2))},
+                 {"named", shell_phase({}, "false", quorum(1, {{"from", {"alice"}}}))},
+                 {"any", shell_phase({}, "false")}});
+  watched_node n{w};
+  for (const auto* id : {"two", "named", "any"})
+    n.wait_for(event_kind::phase_failed, id);
+  auto check_advice = [&] {
+    CHECK(contains(control(w, {"why", "two"}).output, "its approval takes several people"));
+    CHECK_FALSE(contains(control(w, {"why", "two"}).output, "--override"));
+    CHECK(contains(control(w, {"why", "named"}).output,
+                   "which the plan leaves to alice: aeo-control approve named --override"));
+    CHECK(contains(control(w, {"why", "any"}).output,
+                   "or let it pass with aeo-control approve any --override"));
+  };
+  check_advice();
+  auto r = control(w, {"approve", "two"});
+  CHECK(contains(r.output, "the plan wants 2 people"));
+  CHECK_FALSE(contains(r.output, "--override"));
+  CHECK(contains(control(w, {"approve", "any"}).output, "--override"));
+  n.node.signal(SIGINT);
+  n.node.wait();
+  check_advice();
+}
+
 TEST_CASE(
     "an address that is none is wrong usage; a log of a newer program is a damaged file's 78") {
   temp_workspace w;

@@ -26,7 +26,24 @@ namespace fs = std::filesystem;
 using core::lenient::array;
 using core::lenient::text;
 
-/// What the log has of the plan: ids, dependencies and tasks.
+std::unique_ptr<approval_policy> approval_of(const nlohmann::ordered_json& phase) {
+  const auto& from = core::lenient::member(phase, "approval");
+  if (!from.is_object())
+    return nullptr;
+  auto result = std::make_unique<approval_policy>();
+  result->required = static_cast<std::uint32_t>(
+      core::lenient::number(from, "required").value_or(result->required));
+  if (from.contains("from")) {
+    result->from.clear();
+    for (const auto& who : array(from, "from"))
+      if (who.is_string())
+        result->from.push_back(who.get<std::string>());
+  }
+  result->allow_self = !from.contains("allow_self") || core::lenient::flag(from, "allow_self");
+  return result;
+}
+
+/// What the log has of the plan: ids, dependencies, tasks and who approves.
 plan plan_of(const std::string& canonical) {
   plan result;
   const auto document = core::lenient::object(canonical);
@@ -35,6 +52,7 @@ plan plan_of(const std::string& canonical) {
     places.emplace(text(from, "id"), static_cast<phase_index>(result.phases.size()));
     auto& phase = result.phases.emplace_back();
     phase.id = text(from, "id");
+    phase.approval = approval_of(from);
     for (const auto& task : array(from, "tasks"))
       phase.tasks.emplace_back().id = text(task, "id");
   }

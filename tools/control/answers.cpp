@@ -164,6 +164,17 @@ std::string said_by(const ordered_json& data) {
   return core::plain_line(text);
 }
 
+/// Only what the phase's approval policy allows is advised.
+std::string after_failure(const phase_view& p) {
+  const auto mend = "Mend the cause, then aeo-control retry " + p.id;
+  const auto way = "aeo-control approve " + p.id + " --override --reason TEXT.";
+  if (p.overrider.empty())
+    return mend + ". Nobody can let it pass alone: its approval takes several people.";
+  if (p.overrider == to_string(access_role::operator_))
+    return mend + "; or let it pass with " + way;
+  return mend + "; or let it pass, which the plan leaves to " + p.overrider + ": " + way;
+}
+
 std::string what_next(const run_view& v, const phase_view& p) {
   switch (p.status) {
   case phase_status::pending: {
@@ -179,8 +190,7 @@ std::string what_next(const run_view& v, const phase_view& p) {
            + (p.retry_at_us > v.now_us ? " in " + spent(v.now_us, p.retry_at_us) + "."
                                        : " at once.");
   case phase_status::failed:
-    return "Mend the cause, then aeo-control retry " + p.id
-           + "; or let it pass with aeo-control approve " + p.id + " --override --reason TEXT.";
+    return after_failure(p);
   case phase_status::blocked:
     return "It goes on when what blocks it is mended.";
   case phase_status::rejected:
