@@ -87,7 +87,7 @@ enum class event_kind : std::uint8_t {
   state_imported = 17, ///< a phase's state taken from execution_state.json; data: the phase object
   note = 18,           ///< something an operator should find later; data: {text, level}
   audit = 19, ///< what a person asked for; data: {by, role, from, command, outcome, done, ...}
-  execution_paused = 20,   ///< nothing more is started; data: {by, reason}
+  execution_paused = 20,   ///< nothing more is started; data: {by, reason, since_us if earlier}
   execution_continued = 21 ///< after a pause; data: {by, reason}
 };
 std::string_view to_string(event_kind);
@@ -112,6 +112,20 @@ bool inspect(Inspector& f, event& x) {
                             enum_field(f, "kind", x.kind, event_kind::execution_continued),
                             f.field("phase", x.phase), f.field("task", x.task),
                             f.field("attempt", x.attempt), f.field("data", x.data));
+}
+
+/// Who keeps a run from starting anything more.
+struct pause_state {
+  std::int64_t since_us = 0; ///< 0: nobody does.
+  std::string by;
+  std::string reason; ///< May be empty.
+  bool operator==(const pause_state&) const = default;
+};
+
+template <class Inspector>
+bool inspect(Inspector& f, pause_state& x) {
+  return f.object(x).fields(f.field("since_us", x.since_us), f.field("by", x.by),
+                            f.field("reason", x.reason));
 }
 
 /// One recorded error of a phase.

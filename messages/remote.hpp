@@ -84,6 +84,7 @@ struct run_view {
   std::int64_t started_us = 0; ///< Of the execution.
   std::uint64_t seq = 0;       ///< The newest event that is in the picture.
   bool paused = false;         ///< An operator paused the run.
+  pause_state pause;           ///< Then: who, and since when.
   std::string chain_head;      ///< SHA-256 (hex) of the event log's newest row.
   std::uint32_t first = 0;     ///< Place of the first row in the plan.
   std::uint32_t total = 0;     ///< Phases of the plan.
@@ -98,8 +99,9 @@ bool inspect(Inspector& f, run_view& x) {
       f.field("execution", x.execution), f.field("workspace", x.workspace),
       enum_field(f, "overall", x.overall, overall_status::cancelled), f.field("now_us", x.now_us),
       f.field("started_us", x.started_us), f.field("seq", x.seq), f.field("paused", x.paused),
-      f.field("chain_head", x.chain_head), f.field("first", x.first), f.field("total", x.total),
-      f.field("packed", x.packed), f.field("phases", x.phases), f.field("recent", x.recent));
+      f.field("pause", x.pause), f.field("chain_head", x.chain_head), f.field("first", x.first),
+      f.field("total", x.total), f.field("packed", x.packed), f.field("phases", x.phases),
+      f.field("recent", x.recent));
 }
 
 /// The events that an asker lacks, as many as fit. One page is in flight per asker: asking for the

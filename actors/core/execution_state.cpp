@@ -149,7 +149,18 @@ bool apply_to_phase(phase_state& p, const event& e) {
   return true;
 }
 
+/// A resume says a pause again: it goes on since it was asked for.
+pause_state pause_of(const event& e) {
+  const auto data = parse_object(e.data);
+  const auto since = data.find("since_us");
+  const auto known = since != data.end() && since->is_number_integer();
+  return {known ? since->get<std::int64_t>() : e.time_us, text_of(data, "by"),
+          text_of(data, "reason")};
+}
+
 void apply_to_execution(execution_state& s, const event& e) {
+  if (e.kind != event_kind::audit && e.kind != event_kind::note)
+    s.pause = e.kind == event_kind::execution_paused ? pause_of(e) : pause_state{};
   if (e.kind == event_kind::execution_started) {
     const auto data = parse_object(e.data);
     s.started_us = e.time_us;

@@ -21,6 +21,7 @@ struct execution_state {
   std::int64_t started_us = 0;
   std::int64_t updated_us = 0;
   overall_status overall = overall_status::pending;
+  pause_state pause; ///< While it is paused; not in execution_state.json.
   std::uint64_t last_seq = 0;
   std::string started_by; ///< user@host
   std::string chain_head; ///< Of the event log at last_seq (hex); empty: not known.

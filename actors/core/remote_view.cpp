@@ -120,6 +120,7 @@ run_view make_run_view(const plan& p, const execution_state& s,
   view.started_us = s.started_us;
   view.seq = s.last_seq;
   view.paused = s.overall == overall_status::paused;
+  view.pause = s.pause;
   view.chain_head = s.chain_head;
   view.first = first;
   view.total = static_cast<std::uint32_t>(p.phases.size());

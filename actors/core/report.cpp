@@ -16,12 +16,8 @@ std::string masked(const report_input& in, std::string text) {
   return in.mask ? in.mask(text) : text;
 }
 
-/// `aeo-node` with what it needs to find the workspace.
 std::string program(const report_input& in, std::string_view name) {
-  std::string result{name};
-  if (!in.workspace.empty() && in.workspace != ".")
-    result += " --workspace " + shell_quote(in.workspace);
-  return result;
+  return in_workspace(name, in.workspace);
 }
 
 std::string title(const phase_def& p) {

@@ -169,6 +169,13 @@ std::string shell_quote(std::string_view word) {
   return result + "'";
 }
 
+std::string in_workspace(std::string_view program, const std::string& workspace) {
+  std::string result{program};
+  if (!workspace.empty() && workspace != ".")
+    result += " --workspace " + shell_quote(workspace);
+  return result;
+}
+
 std::string shell_join(const std::vector<std::string>& argv) {
   if (argv.size() == 3 && argv[0] == "/bin/sh" && argv[1] == "-c")
     return argv[2];

@@ -29,6 +29,8 @@ std::string format_count(std::uint64_t);
 
 /// The word as a POSIX shell reads it back; bare where that is possible.
 std::string shell_quote(std::string_view word);
+/// A program's name with what it needs to find the workspace; empty or ".": the current folder.
+std::string in_workspace(std::string_view program, const std::string& workspace);
 /// A command line that a shell runs as this argv. {"/bin/sh", "-c", text} is shown as the text.
 std::string shell_join(const std::vector<std::string>& argv);
 

@@ -214,6 +214,7 @@ TEST_CASE("what remote nodes say arrives as it was sent") {
   view.execution = "e-1";
   view.seq = 7;
   view.paused = true;
+  view.pause = {8, "mia", "lunch"};
   view.phases.push_back({.id = "1",
                          .name = "One",
                          .dependencies = {0, 2},
@@ -235,6 +236,7 @@ TEST_CASE("what remote nodes say arrives as it was sent") {
   CHECK(x.execution == "e-1");
   CHECK(x.seq == 7);
   CHECK(x.paused);
+  CHECK(x.pause == pause_state{8, "mia", "lunch"});
   REQUIRE(x.phases.size() == 1);
   CHECK(x.phases[0].dependencies == std::vector<std::uint32_t>{0, 2});
   CHECK(x.phases[0].status == phase_status::waiting_approval);

@@ -26,10 +26,26 @@ std::string took(const run_view& v, const phase_view& p) {
   return spent(p.attempt_us, p.ended_us != 0 ? p.ended_us : v.now_us);
 }
 
+/// "paused by mia since 10:00:05 (lunch)"; nothing where the run is not.
+std::string pause_text(const run_view& v) {
+  if (!v.paused)
+    return {};
+  std::string text = "paused";
+  if (!v.pause.by.empty())
+    text += " by " + v.pause.by;
+  if (v.pause.since_us != 0)
+    text += " since " + core::format_clock(v.pause.since_us);
+  if (!v.pause.reason.empty())
+    text += " (" + v.pause.reason + ")";
+  return core::plain_line(text);
+}
+
 std::string reason(const run_view& v, const phase_view& p) {
   auto text = core::plain_line(p.reason);
   if (p.status == phase_status::retry_wait && p.retry_at_us > v.now_us)
     text += (text.empty() ? "" : "; ") + ("again in " + spent(v.now_us, p.retry_at_us));
+  if (p.status == phase_status::retry_wait && v.paused)
+    text += (text.empty() ? "" : "; ") + std::string{"the run is paused"};
   if (p.status == phase_status::in_progress && p.tasks > 1)
     text = std::to_string(p.done) + " of " + std::to_string(p.tasks) + " tasks done";
   if (p.status == phase_status::pending) {
@@ -37,7 +53,7 @@ std::string reason(const run_view& v, const phase_view& p) {
     for (auto d : p.dependencies)
       if (d < v.phases.size() && !is_open(v.phases[d].status))
         missing += (missing.empty() ? "waits for " : ", ") + v.phases[d].id;
-    text = missing;
+    text = missing.empty() && v.paused ? "the run is paused" : missing;
   }
   return text;
 }
@@ -74,6 +90,15 @@ ordered_json to_json(const run_view& v, const phase_view& p) {
           {"ended_at", time(p.ended_us)},
           {"retry_at", time(p.retry_at_us)},
           {"reason", p.reason}};
+}
+
+ordered_json pause_json(const run_view& v) {
+  if (!v.paused)
+    return nullptr;
+  return {{"by", v.pause.by},
+          {"since", v.pause.since_us == 0 ? ordered_json{}
+                                          : ordered_json(core::format_time(v.pause.since_us))},
+          {"reason", v.pause.reason}};
 }
 
 /// A word that dot and mermaid read as text.
@@ -180,7 +205,8 @@ std::string what_next(const run_view& v, const phase_view& p) {
   case phase_status::pending: {
     auto waits = reason(v, p);
     if (v.paused)
-      return "It is not started because the run is paused: aeo-control resume";
+      return "It is not started because the run is " + pause_text(v)
+             + "; to go on: aeo-control resume";
     return waits.empty() ? "It starts as soon as a slot is free." : "It " + waits + ".";
   }
   case phase_status::waiting_approval:
@@ -215,6 +241,10 @@ std::string status_text(const run_view& v) {
   std::string text = "execution " + v.execution + " in " + core::plain_line(v.workspace) + ": "
                      + std::string{to_string(v.overall)} + " after " + spent(v.started_us, v.now_us)
                      + "\n";
+  if (v.paused)
+    text += pause_text(v)
+            + ": what runs goes on, nothing more is started; to go on: aeo-control "
+              "resume\n";
   auto row = [&](const std::string& id, const std::string& name, const std::string& status,
                  const std::string& attempt, const std::string& time, const std::string& why) {
     auto line = "  " + core::pad_to_width(core::plain_line(id), id_width) + "  "
@@ -245,6 +275,7 @@ std::string status_json(const run_view& v) {
                                     {"started_at", core::format_time(v.started_us)},
                                     {"now", core::format_time(v.now_us)},
                                     {"paused", v.paused},
+                                    {"pause", pause_json(v)},
                                     {"event", v.seq},
                                     {"chain_head", v.chain_head},
                                     {"phases", std::move(phases)}},

@@ -154,7 +154,9 @@ private:
   }
 
   /// One column stays free: a full line would make some terminals wrap.
-  look current_look() const { return {size().columns - 1, options_.utf8, options_.mask}; }
+  look current_look() const {
+    return {size().columns - 1, options_.utf8, options_.mask, options_.workspace};
+  }
 
   bool wants_line(const event& e) const {
     if (e.kind == event_kind::task_started)

@@ -138,7 +138,17 @@ line phase_line(const progress_model& m, phase_index i, const event& e) {
   }
 }
 
-line execution_line(const event& e) {
+line pause_line(const event& e, const json& detail, const look& l) {
+  if (e.kind == event_kind::execution_paused)
+    return {"the run is paused" + by_text(detail) + "; nothing more is started until "
+                + core::in_workspace("aeo-control", l.workspace) + " resume",
+            tone::attention};
+  const auto by = core::lenient::text(detail, "by");
+  return {"the run goes on" + (by.empty() ? by : ", says " + by)
+          + with_colon(core::lenient::text(detail, "reason"))};
+}
+
+line execution_line(const event& e, const look& l) {
   auto detail = core::lenient::object(e.data);
   switch (e.kind) {
   case event_kind::execution_started:
@@ -146,6 +156,9 @@ line execution_line(const event& e) {
   case event_kind::execution_resumed:
     return {std::string{"execution resumed"}
             + (core::lenient::flag(detail, "plan_changed") ? ", plan change accepted" : "")};
+  case event_kind::execution_paused:
+  case event_kind::execution_continued:
+    return pause_line(e, detail, l);
   case event_kind::note: {
     auto level = core::lenient::text(detail, "level");
     return {core::lenient::text(detail, "text"), level == "error"     ? tone::bad
@@ -254,7 +267,7 @@ line overall_line(const progress_model& m, std::int64_t now_us, const look& l) {
 std::optional<line> transition_line(const progress_model& m, const event& e, const look& l) {
   auto i = m.find(e);
   auto known = i != core::phase_lookup::npos;
-  auto result = known ? phase_line(m, i, e) : execution_line(e);
+  auto result = known ? phase_line(m, i, e) : execution_line(e, l);
   if (result.text.empty())
     return std::nullopt;
   if (known)

@@ -26,6 +26,7 @@ struct look {
   std::size_t columns = 80;
   bool utf8 = true;
   core::mask_function mask = {}; ///< Applied before anything is cut: half a secret is one too.
+  std::string workspace = {};    ///< As the operator would type it, for commands.
 };
 
 /// The line for a transition, with the time in front; nullopt for events that get none. The model

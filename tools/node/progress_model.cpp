@@ -48,6 +48,8 @@ void progress_model::apply(const event& e) {
     if (started_us_ == 0)
       started_us_ = e.time_us;
   }
+  if (e.phase.empty() && e.kind != event_kind::note && e.kind != event_kind::audit)
+    paused_ = e.kind == event_kind::execution_paused;
   auto i = find(e);
   if (i == core::phase_lookup::npos)
     return;

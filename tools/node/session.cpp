@@ -67,6 +67,13 @@ std::string two_ways(const options& o) {
          + command + " --fresh";
 }
 
+/// A pause's data, with since when it holds.
+std::string said_again(const event& pause) {
+  auto data = core::lenient::object(pause.data);
+  data.emplace("since_us", pause.time_us);
+  return core::lenient::dump(data);
+}
+
 /// Makes the events that a session begins with.
 class opener {
 public:
@@ -279,7 +286,8 @@ private:
              {"user", who()}}
             .dump());
     if (replay_.paused)
-      stay_paused(replay_.paused->data, "since " + core::format_time(replay_.paused->time_us));
+      stay_paused(said_again(*replay_.paused),
+                  "since " + core::format_time(replay_.paused->time_us));
     return take_up();
   }
 

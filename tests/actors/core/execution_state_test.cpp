@@ -288,3 +288,15 @@ TEST_CASE("no sequence of events leaves the table") {
     REQUIRE(f.s.phases[index].errors.size() <= phase_state::max_errors);
   }
 }
+TEST_CASE("who paused a run is known until it goes on, since when also after a resume") {
+  fixture f;
+  f.feed(event_kind::execution_started, "{}", 0, "");
+  f.feed(event_kind::execution_paused, R"({"by":"mia","reason":"lunch"})", 0, "");
+  CHECK(f.s.pause == pause_state{f.now, "mia", "lunch"});
+  f.feed(event_kind::execution_resumed, "{}", 0, "");
+  CHECK(f.s.pause == pause_state{});
+  f.feed(event_kind::execution_paused, R"({"by":"mia","reason":"lunch","since_us":7})", 0, "");
+  CHECK(f.s.pause == pause_state{7, "mia", "lunch"});
+  f.feed(event_kind::execution_continued, "{}", 0, "");
+  CHECK(f.s.pause == pause_state{});
+}

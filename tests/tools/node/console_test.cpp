@@ -81,6 +81,7 @@ struct screen {
     o.color = color;
     o.size = [columns] { return terminal_size{columns, 24}; };
     o.mask = hide;
+    o.workspace = "/srv/w";
     view = std::make_unique<console>(the_plan, o);
   }
   screen& on(std::int64_t at, event_kind kind, std::string phase = {}, std::string data = {},
@@ -457,4 +458,14 @@ TEST_CASE("a resumed execution begins with what is known") {
   CHECK(m.running().size() == 1);
   m.apply({1, t0 + 9 * second, event_kind::phase_completed, "1", "", 2, ""});
   CHECK(m.running().empty());
+}
+TEST_CASE("a pause and its end are told, with who, why and how to go on") {
+  screen s{diamond(), console_mode::plain};
+  s.on(1, event_kind::execution_paused, {}, R"({"by":"mia","reason":"lunch"})");
+  s.on(2, event_kind::execution_continued, {}, R"({"by":"ada","reason":""})");
+  const auto text = s.text();
+  INFO(text);
+  CHECK(contains(text, "the run is paused by mia: lunch; nothing more is started until aeo-control "
+                       "--workspace /srv/w resume"));
+  CHECK(contains(text, "the run goes on, says ada"));
 }
