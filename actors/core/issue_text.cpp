@@ -43,7 +43,7 @@ void add_fact_table(limited_text& out, const report_input& in, const issue_notes
   };
   out.add("| | |\n|---|---|\n");
   row("Execution", github_code(in, s.id));
-  row("Status", "**" + status_words(to_string(s.overall)) + "**");
+  row("Status", "**" + status_words(to_string(called(s.overall, count_phases(s)))) + "**");
   row("Started", short_time(s.started_us)
                      + (s.started_by.empty() ? "" : " by " + github_cell(in, s.started_by)));
   row(in.exit_code < 0 ? "Last change" : "Ended", short_time(s.updated_us));

@@ -226,6 +226,14 @@ progress_counts count_phases(const execution_state& state) {
   return result;
 }
 
+overall_status called(overall_status overall, const progress_counts& c) {
+  using enum phase_status;
+  const auto ended = c.done() + c[failed] + c[rejected] + c[blocked] + c[cancelled] == c.total;
+  return overall == overall_status::in_progress && ended && c[cancelled] > 0
+             ? overall_status::cancelled
+             : overall;
+}
+
 std::size_t count_earlier_errors(const execution_state& state) {
   return std::accumulate(
       state.phases.begin(), state.phases.end(), std::size_t{0},

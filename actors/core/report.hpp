@@ -42,6 +42,9 @@ struct progress_counts {
   double percent() const;
 };
 progress_counts count_phases(const execution_state&);
+/// What a run is to be called that has not ended: cancelled when that is what people did with what
+/// was left to do. `overall`: as its events have it.
+overall_status called(overall_status overall, const progress_counts&);
 
 /// Errors of all phases that are in the event log only.
 std::size_t count_earlier_errors(const execution_state&);

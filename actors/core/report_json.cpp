@@ -349,7 +349,7 @@ void write_head(object_writer& out, const report_input& in, const char* kind) {
   out.member("format", 1);
   out.member("generated_at", time_or_null(in.now_us));
   out.member("execution_id", s.id);
-  out.member("overall_status", to_string(s.overall));
+  out.member("overall_status", to_string(called(s.overall, count_phases(s))));
   out.member("summary", outcome_sentence(in));
   if (in.exit_code >= 0)
     out.member("exit_code", in.exit_code);

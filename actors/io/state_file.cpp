@@ -1,6 +1,7 @@
 #include "actors/io/state_file.hpp"
 
 #include "actors/core/phase_json.hpp"
+#include "actors/core/report.hpp"
 #include "actors/core/sha256.hpp"
 #include "actors/core/timestamp.hpp"
 #include "actors/io/files.hpp"
@@ -86,7 +87,8 @@ caf::error write_state_file(const std::filesystem::path& file, const plan& p,
       << ",\n  \"started_at\": " << time_or_null(s.started_us)
       << ",\n  \"last_updated\": " << time_or_null(s.updated_us)
       << ",\n  \"current_phase\": " << (current ? as_json(current->id) : "null")
-      << ",\n  \"overall_status\": " << as_json(to_string(s.overall)) << ",\n  \"phases\": {";
+      << ",\n  \"overall_status\": "
+      << as_json(to_string(core::called(s.overall, core::count_phases(s)))) << ",\n  \"phases\": {";
   write_phases(out, p, s);
   out << "\n  },\n  \"metadata\": {\n    \"started_by\": " << as_json(s.started_by)
       << ",\n    \"plan_hash\": " << as_json(p.hash)

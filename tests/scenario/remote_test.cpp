@@ -534,6 +534,24 @@ TEST_CASE("what is approved is not run again by accident, nor by the second of t
   n.node.wait();
 }
 
+TEST_CASE("a run that was cancelled says so while its node still waits") {
+  temp_workspace w;
+  write_plan(w, {{"a", shell_phase({}, "true", manual)}, {"b", shell_phase({"a"}, "true")}});
+  watched_node n{w};
+  n.wait_for(event_kind::phase_waiting, "a");
+  CHECK(control(w, {"cancel", "--reason", "wrong data"}).exit_code == 0);
+  n.wait_for(event_kind::phase_cancelled, "b");
+  CHECK(json::parse(control(w, {"status", "--json"}).output)["overall_status"] == "cancelled");
+  CHECK(contains(run_program(with(w, "aeo-monitor", {"--once"})).output, "CANCELLED"));
+  wait_for_text(w.path() / "consolidation/execution_state.json",
+                "\"overall_status\": \"cancelled\"");
+  CHECK(contains(control(w, {"retry", "a"}).output, "attempt 2"));
+  n.wait_for(event_kind::phase_waiting, "a", 2);
+  CHECK(json::parse(control(w, {"status", "--json"}).output)["overall_status"] == "in_progress");
+  n.node.signal(SIGINT);
+  n.node.wait();
+}
+
 TEST_CASE("nobody is advised to override what the plan does not leave to one person") {
   temp_workspace w;
   write_plan(w, {{"two", shell_phase({}, "false", quorum(2))},

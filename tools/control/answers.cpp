@@ -58,10 +58,20 @@ std::string reason(const run_view& v, const phase_view& p) {
   return text;
 }
 
-std::string counts_line(const run_view& v) {
+core::progress_counts count_phases(const run_view& v) {
   core::progress_counts counts;
+  counts.total = v.phases.size();
   for (const auto& p : v.phases)
     ++counts.by_status.at(static_cast<std::size_t>(p.status));
+  return counts;
+}
+
+std::string_view overall_word(const run_view& v) {
+  return to_string(core::called(v.overall, count_phases(v)));
+}
+
+std::string counts_line(const run_view& v) {
+  const auto counts = count_phases(v);
   std::string result;
   for (std::size_t s = 0; s < counts.by_status.size(); ++s)
     if (const auto n = counts.by_status.at(s); n != 0)
@@ -239,7 +249,7 @@ std::string status_text(const run_view& v) {
   id_width = std::min<std::size_t>(id_width, 24);
   name_width = std::min<std::size_t>(name_width, 32);
   std::string text = "execution " + v.execution + " in " + core::plain_line(v.workspace) + ": "
-                     + std::string{to_string(v.overall)} + " after " + spent(v.started_us, v.now_us)
+                     + std::string{overall_word(v)} + " after " + spent(v.started_us, v.now_us)
                      + "\n";
   if (v.paused)
     text += pause_text(v)
@@ -271,7 +281,7 @@ std::string status_json(const run_view& v) {
     phases.push_back(to_json(v, p));
   return lenient::dump(ordered_json{{"execution_id", v.execution},
                                     {"workspace", v.workspace},
-                                    {"overall_status", to_string(v.overall)},
+                                    {"overall_status", overall_word(v)},
                                     {"started_at", core::format_time(v.started_us)},
                                     {"now", core::format_time(v.now_us)},
                                     {"paused", v.paused},

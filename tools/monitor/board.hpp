@@ -63,7 +63,7 @@ public:
   std::uint64_t seq() const { return run_.seq; } ///< The newest event taken.
   const std::string& execution() const { return run_.execution; }
   const std::string& workspace() const { return run_.workspace; }
-  overall_status overall() const { return run_.overall; }
+  overall_status overall() const { return core::called(run_.overall, counts_); }
   bool is_paused() const { return run_.paused || run_.overall == overall_status::paused; }
   std::int64_t started_us() const { return run_.started_us; }
   std::int64_t ended_us() const { return ended_us_; } ///< Of the execution; 0: it goes on.
