@@ -5,6 +5,7 @@
 #include "actors/io/packed.hpp"
 #include "actors/phase.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <iterator>
@@ -24,6 +25,24 @@ constexpr auto farewell = std::chrono::milliseconds{300};
 
 caf::error no_such_phase(const std::string& id) {
   return caf::make_error(ec::not_found, "the plan has no phase " + id);
+}
+
+std::string listed_ids(const std::vector<task_def>& tasks) {
+  constexpr std::size_t most = 20;
+  std::string text;
+  for (std::size_t i = 0; i < std::min(most, tasks.size()); ++i)
+    text += (i == 0 ? "" : ", ") + tasks[i].id;
+  return tasks.size() > most ? text + " and " + std::to_string(tasks.size() - most) + " more"
+                             : text;
+}
+
+/// "attempt 1", "attempts 1 and 2", "attempts 1 to 9".
+std::string listed(const std::vector<std::uint32_t>& attempts) {
+  const auto first = std::to_string(attempts.front());
+  if (attempts.size() == 1)
+    return "attempt " + first;
+  return "attempts " + first + (attempts.size() == 2 ? " and " : " to ")
+         + std::to_string(attempts.back());
 }
 
 ordered_json to_json(const event& e) {
@@ -98,7 +117,7 @@ caf::error archive_state::index_tasks() {
       ended[key] = true;
     else
       return true;
-    newest[e.phase] = key;
+    newest[{e.phase, e.attempt}] = key;
     return true;
   });
 }
@@ -109,14 +128,10 @@ caf::expected<log_page> archive_state::part_of_log(const log_request& request) {
     return no_such_phase(request.phase);
   if (auto err = index_tasks())
     return err;
-  task_key key{request.phase, request.task, request.attempt};
-  if (request.task.empty() || request.attempt == 0) {
-    const auto found = newest_of(request);
-    if (!found)
-      return caf::make_error(ec::not_found,
-                             "no such task of phase " + request.phase + " has run yet");
-    key = *found;
-  }
+  const auto found = newest_of(request);
+  if (!found)
+    return no_such_log(request);
+  const auto& key = *found;
   const auto known = ended.find(key);
   const auto has_ended = known != ended.end() && known->second;
   log_page page;
@@ -129,19 +144,50 @@ caf::expected<log_page> archive_state::part_of_log(const log_request& request) {
   return page;
 }
 
-/// Of the phase, or of one of its tasks.
+/// Of the phase or of one of its tasks, in the attempt asked for or the last one.
 std::optional<task_key> archive_state::newest_of(const log_request& request) const {
+  const auto latest = request.attempt == 0 ? UINT32_MAX : request.attempt;
+  const auto fits = [&](const task_key& key) {
+    return key.phase == request.phase && (request.task.empty() || key.task == request.task)
+           && (request.attempt == 0 || key.attempt == request.attempt);
+  };
   if (request.task.empty()) {
-    const auto found = newest.find(request.phase);
-    return found == newest.end() ? std::nullopt : std::optional{found->second};
+    const auto after = newest.upper_bound({request.phase, latest});
+    const auto found = after != newest.begin() && fits(std::prev(after)->second);
+    return found ? std::optional{std::prev(after)->second} : std::nullopt;
   }
   // Attempts of one task stand together, the last one last.
-  const auto after = ended.upper_bound({request.phase, request.task, UINT32_MAX});
-  if (after == ended.begin())
-    return std::nullopt;
-  const auto& last = std::prev(after)->first;
-  const auto is_its = last.phase == request.phase && last.task == request.task;
-  return is_its ? std::optional{last} : std::nullopt;
+  const auto after = ended.upper_bound({request.phase, request.task, latest});
+  const auto found = after != ended.begin() && fits(std::prev(after)->first);
+  return found ? std::optional{std::prev(after)->first} : std::nullopt;
+}
+
+/// In which tasks have begun.
+std::vector<std::uint32_t> archive_state::attempts_of(const std::string& phase) const {
+  std::vector<std::uint32_t> result;
+  for (auto at = newest.lower_bound({phase, 0}); at != newest.end() && at->first.first == phase;
+       ++at)
+    result.push_back(at->first.second);
+  return result;
+}
+
+/// What is lacking, and what there is.
+caf::error archive_state::no_such_log(const log_request& request) const {
+  const auto& def = deps.context->phase((*deps.context->lookup)(request.phase));
+  const auto attempts = attempts_of(request.phase);
+  const auto name = "phase " + request.phase;
+  const auto attempt = std::to_string(request.attempt);
+  std::string text;
+  if (!request.task.empty() && std::ranges::count(def.tasks, request.task, &task_def::id) == 0)
+    text = name + " has no task " + request.task + ": its tasks are " + listed_ids(def.tasks);
+  else if (attempts.empty())
+    text = name + " has not run yet: there is no log of it";
+  else if (request.attempt != 0 && std::ranges::count(attempts, request.attempt) == 0)
+    text = name + " has no attempt " + attempt + ": it has had " + listed(attempts);
+  else
+    text = "task " + request.task + " of " + name + " has not run "
+           + (request.attempt == 0 ? "yet" : "in attempt " + attempt);
+  return caf::make_error(ec::not_found, text);
 }
 
 caf::expected<std::string> archive_state::why(const std::string& phase) {

@@ -35,9 +35,9 @@ struct archive_state {
   std::unique_ptr<io::event_store> store;
   std::int64_t last_read_us = 0; ///< When a log was asked for.
   /// What the event log says of tasks, as far as it was read for that: whether each has ended, and
-  /// by phase the one that started last.
+  /// by phase and attempt the one that was told of last.
   std::map<task_key, bool> ended;
-  std::map<std::string, task_key> newest;
+  std::map<std::pair<std::string, std::uint32_t>, task_key> newest;
   std::uint64_t indexed = 0; ///< The newest event that was read.
   std::optional<phase_durations> typical;
 
@@ -51,6 +51,8 @@ private:
   caf::error ensure_open();
   caf::error index_tasks();
   std::optional<task_key> newest_of(const log_request&) const;
+  std::vector<std::uint32_t> attempts_of(const std::string& phase) const;
+  caf::error no_such_log(const log_request&) const;
   caf::error each_event(std::uint64_t from, const std::function<bool(event&&)>& each);
   caf::expected<std::string> why(const std::string& phase);
   caf::expected<std::string> verify();

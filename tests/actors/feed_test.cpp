@@ -406,7 +406,7 @@ TEST_CASE("asking for a phase or a log that is not there says so") {
     return why;
   };
   CHECK(refused("9") == "the plan has no phase 9");
-  CHECK(refused("0") == "no such task of phase 0 has run yet");
+  CHECK(refused("0") == "phase 0 has not run yet: there is no log of it");
 }
 
 TEST_CASE("why tells the events of one phase") {

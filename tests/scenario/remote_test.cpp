@@ -552,6 +552,29 @@ TEST_CASE("a run that was cancelled says so while its node still waits") {
   n.node.wait();
 }
 
+TEST_CASE("a log that there is none of is an error that says what there is") {
+  temp_workspace w;
+  write_plan(w, {{"a", phase({}, {task("t", "echo one"), task("u", "echo two; exit 75")},
+                             {{"retry", {{"max_retries", 1}, {"retry_delay", 0}}}})},
+                 {"b", shell_phase({"a"}, "true")}});
+  REQUIRE(run_node(w).exit_code == 1);
+  auto refused = [&](std::vector<std::string> options) {
+    auto r = control(w, std::move(options));
+    CHECK(r.exit_code == 1);
+    return r.output;
+  };
+  CHECK(contains(refused({"logs", "a", "--attempt", "7"}),
+                 "phase a has no attempt 7: it has had attempts 1 and 2"));
+  CHECK(
+      contains(refused({"logs", "a", "--task", "x"}), "phase a has no task x: its tasks are t, u"));
+  CHECK(contains(refused({"logs", "a", "--task", "u", "--attempt", "3"}),
+                 "phase a has no attempt 3"));
+  CHECK(contains(refused({"logs", "a", "--task", "x", "--attempt", "1"}), "no task x"));
+  CHECK(contains(refused({"logs", "b"}), "phase b has not run yet"));
+  CHECK(contains(control(w, {"logs", "a", "--attempt", "1"}).output, "two\n"));
+  CHECK(contains(control(w, {"logs", "a", "--task", "t", "--attempt", "2"}).output, "one\n"));
+}
+
 TEST_CASE("nobody is advised to override what the plan does not leave to one person") {
   temp_workspace w;
   write_plan(w, {{"two", shell_phase({}, "false", quorum(2))},
