@@ -86,7 +86,9 @@ std::string refusal_text(token_verdict x, const std::string& name) {
   case token_verdict::revoked:
     return "the credential of " + name + " was revoked";
   default:
-    return "the node does not know this credential: was it issued for another workspace?";
+    return "the node does not know this credential: it is of another workspace, or the node's list "
+           "of them (consolidation/.aeo/credentials.json) is gone, or its workspace was renamed; "
+           "put that right, or restart the node and have credentials issued anew";
   }
 }
 

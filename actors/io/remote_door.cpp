@@ -172,7 +172,7 @@ private:
   bool is_admitted() {
     if (serial_.empty())
       serial_ = session().peer_serial();
-    return !settings_->admits || settings_->admits(serial_, from_);
+    return !settings_->admits || settings_->admits(serial_, from_) == token_verdict::valid;
   }
 
   /// BASP makes an actor for each node it meets, to spawn others there, and keeps it for ever.
@@ -462,6 +462,9 @@ caf::error remote_link::explain(const caf::error& err, const std::string& where)
     return caf::make_error(ec::not_permitted,
                            "the node at " + where
                                + " does not take this credential any more: it was revoked");
+  if (why.find("handshake failure") != std::string::npos)
+    return caf::make_error(ec::not_permitted,
+                           where + ": " + refusal_text(token_verdict::unknown, {}));
   if (why == tls_session::hung_up) // Who mistrusts us says so before.
     return caf::make_error(ec::no_node, "the node at " + where
                                             + " hung up: it may be ending, or as many look on as "

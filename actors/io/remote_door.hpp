@@ -77,7 +77,8 @@ public:
 
   /// Blocking, at most for `patience`. ec::no_node: nobody answers there; ec::wrong_state: who
   /// answers is no node of this version; ec::untrusted: TLS failed: another node's credential,
-  /// or an expired one; ec::not_permitted: it was revoked.
+  /// or an expired one; ec::not_permitted: it was revoked, or the node does not have it in its
+  /// list.
   caf::expected<gateway_actor> connect(const std::string& host, std::uint16_t port,
                                        std::chrono::milliseconds patience);
 

@@ -10,6 +10,19 @@ namespace aeo::io {
 
 namespace {
 
+/// Of a peer that is not let in: what TLS tells it. "handshake failure" is what no other fault of
+/// a certificate is told by.
+int fault_of(token_verdict x) {
+  switch (x) {
+  case token_verdict::revoked:
+    return X509_V_ERR_CERT_REVOKED;
+  case token_verdict::expired:
+    return X509_V_ERR_CERT_HAS_EXPIRED;
+  default:
+    return X509_V_ERR_APPLICATION_VERIFICATION;
+  }
+}
+
 /// Who is not let in is told so by TLS.
 int check_admission(int ok, X509_STORE_CTX* store) {
   if (ok != 1 || X509_STORE_CTX_get_error_depth(store) != 0)
@@ -18,11 +31,13 @@ int check_admission(int ok, X509_STORE_CTX* store) {
       X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
   const auto* settings =
       static_cast<const tls_settings*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
-  if (!settings->admits
-      || settings->admits(serial_of(X509_STORE_CTX_get_current_cert(store)),
-                          address_of_peer(SSL_get_fd(ssl))))
+  if (!settings->admits)
     return 1;
-  X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_REVOKED);
+  const auto verdict = settings->admits(serial_of(X509_STORE_CTX_get_current_cert(store)),
+                                        address_of_peer(SSL_get_fd(ssl)));
+  if (verdict == token_verdict::valid)
+    return 1;
+  X509_STORE_CTX_set_error(store, fault_of(verdict));
   return 0;
 }
 

@@ -10,9 +10,10 @@ namespace aeo::io {
 
 struct tls_settings;
 
-/// Whether a peer is let in whose certificate is in order; asked when it connects and whenever it
-/// says something. `serial`: as certificate_info has it. `from`: its address.
-using admission = std::function<bool(const std::string& serial, const std::string& from)>;
+/// Whether a peer is let in whose certificate is in order, or why not, which it is told; asked when
+/// it connects and whenever it says something. `serial`: as certificate_info has it. `from`: its
+/// address.
+using admission = std::function<token_verdict(const std::string& serial, const std::string& from)>;
 
 /// What one side shows and checks.
 class tls_context {

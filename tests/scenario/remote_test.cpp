@@ -575,6 +575,24 @@ TEST_CASE("a log that there is none of is an error that says what there is") {
   CHECK(contains(control(w, {"logs", "a", "--task", "t", "--attempt", "2"}).output, "one\n"));
 }
 
+TEST_CASE("a list of credentials that is gone is told as that, not as a revocation") {
+  temp_workspace w;
+  write_plan(w, {{"a", shell_phase({}, "true", manual)}});
+  watched_node n{w};
+  n.wait_for(event_kind::phase_waiting, "a");
+  const auto book = w.path() / "consolidation/.aeo/credentials.json";
+  std::filesystem::rename(book, book.string() + ".away");
+  auto r = control(w, {"approve", "a"});
+  INFO(r.output);
+  CHECK(r.exit_code == 77);
+  CHECK_FALSE(contains(r.output, "revoked"));
+  CHECK(contains(r.output, "consolidation/.aeo/credentials.json"));
+  CHECK(contains(r.output, "restart the node"));
+  std::filesystem::rename(book.string() + ".away", book);
+  CHECK(control(w, {"approve", "a"}).exit_code == 0);
+  CHECK(n.node.wait().exit_code == 0);
+}
+
 TEST_CASE("nobody is advised to override what the plan does not leave to one person") {
   temp_workspace w;
   write_plan(w, {{"two", shell_phase({}, "false", quorum(2))},

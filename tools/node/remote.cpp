@@ -78,11 +78,11 @@ io::admission admission_by(const std::filesystem::path& workspace, const gateway
           gateway](const std::string& serial, const std::string& from) {
     const auto found = book->find_serial(serial, io::now_us());
     if (found && found->verdict == io::token_verdict::valid)
-      return true;
+      return found->verdict;
     caf::anon_send(gateway, atom::gone_v, from,
                    found ? io::refusal_text(found->verdict, found->record.name)
                          : message_of(found.error()));
-    return false;
+    return found ? found->verdict : io::token_verdict::unknown;
   };
 }
 

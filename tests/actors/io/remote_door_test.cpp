@@ -766,7 +766,7 @@ TEST_CASE("who is not admitted is told so by TLS, and who is not any more is cut
       door_identity(), [&](const std::string& of, const std::string& from) {
         const std::lock_guard lock{mutex};
         asked.insert(of + (from.starts_with("127.0.0.1:") ? " here" : " elsewhere"));
-        return welcome.load();
+        return welcome.load() ? io::token_verdict::valid : io::token_verdict::revoked;
       });
   REQUIRE(tls);
   auto opened = io::publish(node.system, node.gateway, "127.0.0.1", 0, [tls] { return *tls; });
