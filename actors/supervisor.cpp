@@ -15,6 +15,7 @@ namespace {
 /// How long the end waits for a store that may be failing.
 constexpr auto end_patience = std::chrono::seconds{10};
 constexpr auto last_words = std::chrono::seconds{1};
+constexpr std::int64_t echo_us = 1'000'000;
 
 std::string signal_name(int signo) {
   const char* name = sigabbrev_np(signo);
@@ -427,8 +428,17 @@ void supervisor_state::leave(int code) {
   self->quit();
 }
 
+/// Who ends a process and then its group, as coreutils' timeout does, says the same thing twice.
+bool supervisor_state::is_echo(int signo) {
+  if (signo != SIGTERM)
+    return false;
+  const auto now_us = deps->context->steady_us();
+  const auto first_us = std::exchange(first_term_us, first_term_us.value_or(now_us));
+  return first_us && now_us - *first_us < echo_us;
+}
+
 void supervisor_state::interrupt(int signo) {
-  if (over)
+  if (over || is_echo(signo))
     return;
   if (saying_farewell) {
     leave(ended_with);

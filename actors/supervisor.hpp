@@ -100,6 +100,7 @@ struct supervisor_state {
   bool saying_farewell = false; ///< All is done and stored: a signal cuts what is said to others.
   int ended_with = 0;           ///< Then: the exit code.
   int signals = 0;
+  std::optional<std::int64_t> first_term_us; ///< The first SIGTERM, by the steady clock.
 
   caf::result<int> run();
   void done(const run_outcome&);
@@ -108,6 +109,7 @@ struct supervisor_state {
   void down(const caf::down_msg&);
 
 private:
+  bool is_echo(int signo);
   void spawn_actors();
   void open_door();
   void open_github(std::int64_t started_us);

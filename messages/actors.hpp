@@ -182,7 +182,8 @@ using supervisor_actor = caf::typed_actor<
     caf::result<int>(atom::run),
     // The trigger has nothing more to do.
     caf::result<void>(atom::done, run_outcome),
-    // SIGINT or SIGTERM came.
+    // SIGINT or SIGTERM came: the first ends the run, the second leaves at once. A SIGTERM within a
+    // second of the first one is the same one.
     caf::result<void>(atom::interrupt, int),
     // Storage fails (text) or works again (empty).
     caf::result<void>(atom::stalled, std::string)>;

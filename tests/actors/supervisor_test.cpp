@@ -79,8 +79,8 @@ struct supervisor_fixture : actor_fixture {
       self->receive([this](int code) { exit_code = code; });
     return exit_code;
   }
-  std::optional<int> interrupt() {
-    self->send(uut, atom::interrupt_v, SIGINT);
+  std::optional<int> interrupt(int signo = SIGINT) {
+    self->send(uut, atom::interrupt_v, signo);
     return settle();
   }
   std::optional<int> after(std::chrono::microseconds time) {
@@ -334,6 +334,24 @@ TEST_CASE("a second signal leaves at once") {
   CHECK_FALSE(f.go());
   CHECK_FALSE(f.interrupt());
   CHECK(f.interrupt() == exit_code::interrupted);
+}
+
+TEST_CASE("a SIGTERM that comes twice at once is one; later, or a SIGINT, it is a second") {
+  supervisor_fixture f{make_plan(make_phase("0"))};
+  f.world->outcome = nullptr; // Nothing ends, not even what is cancelled.
+  CHECK_FALSE(f.go());
+  CHECK_FALSE(f.interrupt(SIGTERM));
+  CHECK_FALSE(f.interrupt(SIGTERM));
+  CHECK_FALSE(f.after(900ms));
+  f.set_clock(1h); // Of the clock on the wall nothing follows.
+  CHECK_FALSE(f.interrupt(SIGTERM));
+  SECTION("a later one") {
+    CHECK_FALSE(f.after(200ms));
+    CHECK(f.interrupt(SIGTERM) == exit_code::interrupted);
+  }
+  SECTION("another one") {
+    CHECK(f.interrupt(SIGINT) == exit_code::interrupted);
+  }
 }
 
 TEST_CASE("with --detach-on-stop a signal leaves the tasks to the launcher") {
