@@ -236,6 +236,8 @@ void phase_actor_state::judged(const verdict& v) {
     finish(make_event(event_kind::phase_failed, {}, v.detail));
     break;
   case verdict_kind::waiting:
+    if (const auto lost = core::void_voices(waited, v.detail); !lost.empty())
+      record(make_event(event_kind::note, {}, core::warning_data(lost)));
     propose(make_event(event_kind::phase_waiting, {}, v.detail));
     break;
   }

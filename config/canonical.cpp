@@ -418,4 +418,16 @@ std::vector<std::string> diff_plans(std::string_view old_text, std::string_view 
   return result;
 }
 
+std::vector<std::string> redefined_phases(std::string_view old_text, std::string_view new_text) {
+  phase_lines before{&natural_less};
+  phase_lines after{&natural_less};
+  std::vector<std::string> result;
+  if (!split(old_text, before) || !split(new_text, after))
+    return result;
+  for (const auto& [id, line] : before)
+    if (const auto now = after.find(id); now != after.end() && now->second != line)
+      result.push_back(id);
+  return result;
+}
+
 } // namespace aeo::config

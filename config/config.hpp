@@ -95,5 +95,7 @@ std::string plan_hash(const plan&);
 /// changed: ["a"] → ["b"]", "phase 7 added". Empty: the same plan. A text that is not canonical
 /// gives one line that says so.
 std::vector<std::string> diff_plans(std::string_view old_text, std::string_view new_text);
+/// Ids of the phases that both have and that are not the same; none where one cannot be read.
+std::vector<std::string> redefined_phases(std::string_view old_text, std::string_view new_text);
 
 } // namespace aeo::config

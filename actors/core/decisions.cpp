@@ -64,6 +64,18 @@ std::string keep_waiting(const std::string& data, std::string_view earlier,
   return lenient::dump(json);
 }
 
+std::string void_voices(std::string_view earlier, std::string_view now) {
+  const auto before = read_waiting(earlier);
+  if (before.voices.empty() || before.digest == read_waiting(now).digest)
+    return {};
+  std::string names;
+  for (const auto& x : before.voices)
+    join(names, x.by, ", ");
+  return "the approvals of " + names
+         + " do not count any more: its definition, outputs or criteria are not what they "
+           "reviewed; it waits for them anew";
+}
+
 std::string add_voice(std::string_view waiting_data, const voice& x) {
   auto json = lenient::object(waiting_data);
   json["votes"].push_back(to_json(x));

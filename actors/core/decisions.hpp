@@ -36,6 +36,8 @@ waiting_gate read_waiting(std::string_view data);
 /// always, the voices when the same is to be reviewed.
 std::string keep_waiting(const std::string& data, std::string_view earlier, const approval_policy&,
                          std::int64_t now_us);
+/// Whose voices it does not take over, as a sentence; empty: there are none.
+std::string void_voices(std::string_view earlier, std::string_view now);
 /// The same with one more voice.
 std::string add_voice(std::string_view waiting_data, const voice&);
 

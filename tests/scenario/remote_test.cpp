@@ -619,6 +619,29 @@ TEST_CASE("nobody is advised to override what the plan does not leave to one per
   check_advice();
 }
 
+TEST_CASE("with a changed plan a waiting phase says whose approvals are void, and of what it is") {
+  temp_workspace w;
+  const json criteria{{"a", {{"required_outputs", {"out"}}}}};
+  write_plan(w, {{"a", shell_phase({}, "echo 1 > out", quorum(2))}}, json::object(), criteria);
+  watched_node n{w};
+  n.wait_for(event_kind::phase_waiting, "a");
+  const auto alice = issue(w, "alice", "operator");
+  CHECK(control_as(w, alice, {"approve", "a"}).exit_code == 0);
+  n.node.signal(SIGKILL);
+  n.node.wait();
+  write_plan(w, {{"a", shell_phase({}, "echo 2 > out", quorum(2))}}, json::object(), criteria);
+  watched_node again{w, {"--resume", "--accept-plan-change"}};
+  wait_for_text(again.monitor.output_file(), "do not count any more");
+  wait_for_text(again.node.output_file(), "the approvals of alice do not count any more");
+  wait_for_text(again.node.output_file(), "its tasks are not run again by themselves");
+  const auto why = control(w, {"why", "a"}).output;
+  INFO(why);
+  CHECK(contains(why, "the approvals of alice do not count any more"));
+  CHECK(contains(why, "aeo-control retry a"));
+  again.node.signal(SIGINT);
+  again.node.wait();
+}
+
 TEST_CASE(
     "an address that is none is wrong usage; a log of a newer program is a damaged file's 78") {
   temp_workspace w;

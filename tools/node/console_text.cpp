@@ -96,6 +96,13 @@ std::string odd_end_text(const event& e) {
   return what.empty() ? what : "task " + e.task + ": " + what;
 }
 
+line note_line(const json& detail) {
+  const auto level = core::lenient::text(detail, "level");
+  return {core::lenient::text(detail, "text"), level == "error"     ? tone::bad
+                                               : level == "warning" ? tone::attention
+                                                                    : tone::plain};
+}
+
 line phase_line(const progress_model& m, phase_index i, const event& e) {
   if (e.kind == event_kind::task_started || e.kind == event_kind::phase_completed)
     return {};
@@ -133,6 +140,8 @@ line phase_line(const progress_model& m, phase_index i, const event& e) {
     return {"to be run again" + by_text(detail)};
   case event_kind::state_imported:
     return {"state imported: " + core::lenient::text(detail, "status"), tone::faint};
+  case event_kind::note:
+    return note_line(detail);
   default:
     return {};
   }
@@ -159,12 +168,8 @@ line execution_line(const event& e, const look& l) {
   case event_kind::execution_paused:
   case event_kind::execution_continued:
     return pause_line(e, detail, l);
-  case event_kind::note: {
-    auto level = core::lenient::text(detail, "level");
-    return {core::lenient::text(detail, "text"), level == "error"     ? tone::bad
-                                                 : level == "warning" ? tone::attention
-                                                                      : tone::plain};
-  }
+  case event_kind::note:
+    return note_line(detail);
   default:
     return {};
   }

@@ -312,7 +312,22 @@ private:
     add(event_kind::note, {},
         json{{"level", "warning"}, {"text", "plan change accepted by " + who() + ":\n" + text}}
             .dump());
+    tell_old_gates();
     return store_->update_plan(replay_.row.id, the_plan().hash, config::canonical_text(the_plan()));
+  }
+
+  /// What waits for approval was made under the old plan.
+  void tell_old_gates() {
+    for (const auto& id :
+         config::redefined_phases(replay_.row.plan_text, config::canonical_text(the_plan()))) {
+      if (replay_.state.phases[lookup_(id)].status != phase_status::waiting_approval)
+        continue;
+      const auto text = "what waits for approval was made before the phase's definition changed, "
+                        "and its tasks are not run again by themselves: aeo-control retry "
+                        + core::shell_quote(id) + " runs them";
+      notes_.push_back("phase " + id + ": " + text);
+      add(event_kind::note, id, core::warning_data(text));
+    }
   }
 
   /// From execution_state.json alone: the database is gone, or another tool wrote the file.
