@@ -593,6 +593,25 @@ TEST_CASE("a list of credentials that is gone is told as that, not as a revocati
   CHECK(n.node.wait().exit_code == 0);
 }
 
+TEST_CASE("a new attempt is marked in a log that is followed") {
+  temp_workspace w;
+  write_plan(w, {{"a", shell_phase({},
+                                   "test -p gate || mkfifo gate; echo in; read x < gate; "
+                                   "printf end; test $AEO_ATTEMPT = 2 || exit 75",
+                                   {{"retry", {{"max_retries", 1}, {"retry_delay", 0}}}})},
+                 {"b", shell_phase({}, "true", manual)}});
+  watched_node n{w};
+  n.wait_for(event_kind::task_started, "a");
+  program follow{with(w, "aeo-monitor", {"--follow", "a"})};
+  wait_for_text(follow.output_file(), "in\n");
+  w.write("gate", "go\n");
+  wait_for_text(w.path() / "consolidation/logs/a/t.2.log", "in\n");
+  w.write("gate", "go\n");
+  CHECK(follow.wait().output == "in\nend\n-- attempt 2 --\nin\nend");
+  n.node.signal(SIGINT);
+  n.node.wait();
+}
+
 TEST_CASE("nobody is advised to override what the plan does not leave to one person") {
   temp_workspace w;
   write_plan(w, {{"two", shell_phase({}, "false", quorum(2))},

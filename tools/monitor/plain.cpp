@@ -115,7 +115,15 @@ private:
     end_if_read();
   }
 
-  void hear(const log_page& page) { attach::print_log(page.text); }
+  void hear(const log_page& page) {
+    if (page.text.empty())
+      return;
+    if (attempt_ != 0 && page.attempt != attempt_)
+      std::cout << (in_line_ ? "\n" : "") << "-- attempt " << page.attempt << " --\n";
+    attempt_ = page.attempt;
+    in_line_ = page.text.back() != '\n';
+    attach::print_log(page.text);
+  }
   void hear(const log_idle& x) {
     idle_ = x.is;
     end_if_read();
@@ -143,9 +151,11 @@ private:
 
   const options& o_;
   bool done_ = false;
-  bool ended_ = false;      ///< The execution.
-  bool phase_over_ = false; ///< The followed one.
-  bool idle_ = false;       ///< All of the followed phase's logs so far has been printed.
+  bool ended_ = false;        ///< The execution.
+  bool phase_over_ = false;   ///< The followed one.
+  bool idle_ = false;         ///< All of the followed phase's logs so far has been printed.
+  std::uint32_t attempt_ = 0; ///< Of what was printed last.
+  bool in_line_ = false;      ///< That did not end its line.
   std::string trouble_;
   int code_ = 0;
 };
