@@ -612,6 +612,16 @@ TEST_CASE("a new attempt is marked in a log that is followed") {
   n.node.wait();
 }
 
+TEST_CASE("on a terminal that can move no cursor the live view says what to use instead") {
+  temp_workspace w;
+  const auto monitor = AEO_BIN_DIR "/aeo-monitor --workspace " + w.path().string();
+  auto r = run_program({"/usr/bin/script", "-qec", "TERM=dumb " + monitor, "/dev/null"});
+  CHECK(r.exit_code == 2);
+  CHECK(contains(r.output, "TERM=dumb"));
+  CHECK(contains(r.output, "--once"));
+  CHECK(contains(r.output, "--follow PHASE"));
+}
+
 TEST_CASE("nobody is advised to override what the plan does not leave to one person") {
   temp_workspace w;
   write_plan(w, {{"two", shell_phase({}, "false", quorum(2))},

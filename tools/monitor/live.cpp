@@ -139,8 +139,9 @@ int run_live(const options& o) {
   caf::actor_system system{config};
   auto opened = screen::open(o.color);
   if (!opened) {
-    std::cerr << "aeo-monitor: " << opened.error
-              << "; use --once for a picture, --json for events\n";
+    std::cerr << "aeo-monitor: the live view needs a terminal: " << opened.error
+              << "; use --once for the run as it is now, --follow PHASE for a log, --json for "
+                 "events\n";
     return exit_code::usage;
   }
   auto in = std::make_shared<inbox>();

@@ -117,6 +117,17 @@ key key_of(int code) {
   }
 }
 
+std::string terminal_name() {
+  const char* name = std::getenv("TERM");
+  return std::string{"TERM="} + (name == nullptr ? "" : name);
+}
+
+/// The live view is drawn in place.
+bool can_move_cursor() {
+  const auto* way = ::tigetstr("cup");
+  return way != nullptr && way != reinterpret_cast<const char*>(-1);
+}
+
 } // namespace
 
 core::result<std::unique_ptr<screen>> screen::open(bool color) {
@@ -125,12 +136,11 @@ core::result<std::unique_ptr<screen>> screen::open(bool color) {
     return opened::failed("the input and the output must be a terminal");
   std::setlocale(LC_CTYPE, "");
   auto* terminal = ::newterm(nullptr, stdout, stdin); // initscr() would exit on an error.
-  if (terminal == nullptr) {
-    const char* name = std::getenv("TERM");
-    return opened::failed(std::string{"unknown kind of terminal: TERM="}
-                          + (name == nullptr ? "" : name));
-  }
+  if (terminal == nullptr)
+    return opened::failed("this kind of terminal is not known (" + terminal_name() + ")");
   std::unique_ptr<screen> result{new screen{terminal}};
+  if (!can_move_cursor())
+    return opened::failed("this terminal can move no cursor (" + terminal_name() + ")");
   result->utf8_ = std::string_view{::nl_langinfo(CODESET)} == "UTF-8";
   ::cbreak();
   ::noecho();
