@@ -155,6 +155,7 @@ struct phase_state {
   std::int64_t attempt_us = 0;   ///< Start of the current attempt.
   std::int64_t ended_us = 0;     ///< When the status was reached; 0 while in_progress.
   std::int64_t retry_at_us = 0;  ///< retry_wait: not before.
+  std::int64_t worked_us = 0;    ///< All attempts that have ended, together: see core::worked.
   bool criteria_met = false;
   std::vector<phase_error> errors;  ///< The newest max_errors that were recorded.
   std::uint32_t earlier_errors = 0; ///< Recorded before those; the event log has them.
@@ -171,10 +172,10 @@ bool inspect(Inspector& f, phase_state& x) {
       enum_field(f, "status", x.status, phase_status::cancelled), f.field("attempt", x.attempt),
       f.field("retry_count", x.retry_count), f.field("started_us", x.started_us),
       f.field("attempt_us", x.attempt_us), f.field("ended_us", x.ended_us),
-      f.field("retry_at_us", x.retry_at_us), f.field("criteria_met", x.criteria_met),
-      f.field("errors", x.errors), f.field("earlier_errors", x.earlier_errors),
-      f.field("detail", x.detail), f.field("before", x.before), f.field("done", x.done),
-      f.field("metadata", x.metadata));
+      f.field("retry_at_us", x.retry_at_us), f.field("worked_us", x.worked_us),
+      f.field("criteria_met", x.criteria_met), f.field("errors", x.errors),
+      f.field("earlier_errors", x.earlier_errors), f.field("detail", x.detail),
+      f.field("before", x.before), f.field("done", x.done), f.field("metadata", x.metadata));
 }
 
 } // namespace aeo

@@ -5,6 +5,8 @@
 #include "actors/core/run_history.hpp"
 #include "actors/core/text.hpp"
 
+#include <algorithm>
+
 namespace aeo::core {
 
 namespace {
@@ -63,6 +65,14 @@ std::string overridden_by(const ordered_json& data) {
 }
 
 } // namespace
+
+std::optional<duration> worked(const phase_view& p, std::int64_t now_us) {
+  if (!is_active(p.status) && p.worked_us == 0)
+    return std::nullopt;
+  const auto running =
+      is_active(p.status) ? std::max<std::int64_t>(now_us - p.attempt_us, 0) : std::int64_t{0};
+  return duration{(p.worked_us + running) / 1000};
+}
 
 std::string reason_of(phase_status status, std::string_view data) {
   std::string text;
@@ -142,6 +152,7 @@ run_view make_run_view(const plan& p, const execution_state& s,
     row.attempt_us = state.attempt_us;
     row.ended_us = state.ended_us;
     row.retry_at_us = state.retry_at_us;
+    row.worked_us = state.worked_us;
     row.typical_ms = i < typical_ms.size() ? typical_ms[i] : 0;
     row.reason = reason_or_error(state);
     if (state.status == phase_status::failed)

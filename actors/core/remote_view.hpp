@@ -3,6 +3,7 @@
 #include "actors/core/execution_state.hpp"
 #include "messages/remote.hpp"
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +15,10 @@ namespace aeo::core {
 run_view make_run_view(const plan&, const execution_state&,
                        const std::vector<std::int64_t>& typical_ms, std::int64_t now_us,
                        phase_index first, std::size_t max_bytes);
+
+/// As core::worked of a report: how long the phase's attempts took together, the one that runs
+/// included. Nullopt: nothing was measured.
+std::optional<duration> worked(const phase_view&, std::int64_t now_us);
 
 /// Why a phase is as it is, in one line: from the data of the event that made it so (phase_state's
 /// detail). Empty where the status says all there is to say.

@@ -249,8 +249,8 @@ ordered_json phase_json(const report_input& in, phase_index i) {
   result["source"] = source_of(in, i);
   result["started_at"] = time_or_null(s.started_us);
   result["ended_at"] = is_active(s.status) ? ordered_json() : time_or_null(s.ended_us);
-  result["duration_seconds"] =
-      is_active(s.status) ? ordered_json() : seconds_or_null(s.started_us, s.ended_us);
+  const auto took = is_active(s.status) ? std::nullopt : worked(in, i);
+  result["duration_seconds"] = took ? ordered_json(seconds(took->count() * 1000)) : ordered_json();
   result["attempt"] = s.attempt;
   result["retry_count"] = s.retry_count;
   if (in.history) {

@@ -134,6 +134,7 @@ phase_state a_state() {
   s.attempt_us = 2;
   s.ended_us = 3;
   s.retry_at_us = 4;
+  s.worked_us = 6;
   s.criteria_met = true;
   s.errors = {{5, "transient", "timed out", "T0.1", 3}};
   s.detail = "{}";

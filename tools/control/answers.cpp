@@ -1,6 +1,7 @@
 #include "tools/control/answers.hpp"
 
 #include "actors/core/lenient_json.hpp"
+#include "actors/core/remote_view.hpp"
 #include "actors/core/report.hpp"
 #include "actors/core/text.hpp"
 #include "actors/core/timestamp.hpp"
@@ -20,10 +21,13 @@ std::string spent(std::int64_t from_us, std::int64_t until_us) {
   return core::format_duration(duration{std::max<std::int64_t>(until_us - from_us, 0) / us_per_ms});
 }
 
+double seconds_of(duration x) {
+  return static_cast<double>(x.count()) / 1000;
+}
+
 std::string took(const run_view& v, const phase_view& p) {
-  if (p.attempt_us == 0)
-    return "-";
-  return spent(p.attempt_us, p.ended_us != 0 ? p.ended_us : v.now_us);
+  const auto measured = core::worked(p, v.now_us);
+  return measured ? core::format_duration(*measured) : "-";
 }
 
 /// "paused by mia since 10:00:05 (lunch)"; nothing where the run is not.
@@ -88,6 +92,7 @@ ordered_json to_json(const run_view& v, const phase_view& p) {
   auto time = [](std::int64_t us) {
     return us == 0 ? ordered_json{} : ordered_json(core::format_time(us));
   };
+  const auto worked = core::worked(p, v.now_us);
   return {{"id", p.id},
           {"name", p.name},
           {"status", to_string(p.status)},
@@ -98,6 +103,7 @@ ordered_json to_json(const run_view& v, const phase_view& p) {
           {"started_at", time(p.started_us)},
           {"attempt_started_at", time(p.attempt_us)},
           {"ended_at", time(p.ended_us)},
+          {"worked_seconds", worked ? ordered_json(seconds_of(*worked)) : ordered_json{}},
           {"retry_at", time(p.retry_at_us)},
           {"reason", p.reason}};
 }

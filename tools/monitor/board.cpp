@@ -111,6 +111,7 @@ void board::clean() {
     std::erase_if(p.dependencies, [n, i](place d) { return d >= n || d == i; });
     p.typical_ms = std::clamp<std::int64_t>(p.typical_ms, 0, ten_years_ms);
     p.done = std::min(p.done, p.tasks);
+    p.worked_us = sane_time(p.worked_us);
   }
 }
 
@@ -189,6 +190,8 @@ void board::take_task(place i, const event& e) {
 
 void board::set_status(place i, phase_status to, const event& e) {
   auto& p = run_.phases[i];
+  if (is_active(p.status))
+    p.worked_us += time_between(p.attempt_us, e.time_us).count() * 1000;
   --counts_.by_status.at(static_cast<std::size_t>(p.status));
   ++counts_.by_status.at(static_cast<std::size_t>(to));
   p.status = to;
@@ -251,7 +254,7 @@ void board::add_line(event_line l) {
 
 duration board::took(const event& e) const {
   auto i = find(e.phase);
-  return i ? time_between(run_.phases[*i].attempt_us, e.time_us) : duration{0};
+  return i ? core::worked(run_.phases[*i], e.time_us).value_or(duration{0}) : duration{0};
 }
 
 urgency board::urgency_of(place i) const {

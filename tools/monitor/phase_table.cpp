@@ -36,12 +36,9 @@ std::string tasks_text(const phase_view& p) {
   return std::to_string(p.done) + "/" + std::to_string(p.tasks);
 }
 
-/// Of the attempt that runs or was the last.
 std::string time_text(const phase_view& p, std::int64_t now_us) {
-  if (p.attempt_us == 0 || (p.status == phase_status::pending && p.ended_us == 0))
-    return {};
-  auto end = is_active(p.status) ? now_us : p.ended_us;
-  return end == 0 ? std::string{} : core::format_duration(time_between(p.attempt_us, end));
+  auto measured = core::worked(p, now_us);
+  return measured ? core::format_duration(*measured) : std::string{};
 }
 
 /// "3, 5 and 12 more".

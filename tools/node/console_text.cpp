@@ -70,12 +70,11 @@ std::string failure_text(const json& detail) {
   return with_colon(text) + (log.empty() ? "" : "; log " + log);
 }
 
-std::string approved_text(const progress_model& m, phase_index i, const event& e,
-                          const json& detail) {
+std::string approved_text(const progress_model& m, phase_index i, const json& detail) {
   auto text =
       std::string{core::lenient::flag(detail, "override") ? "approved by override" : "approved"};
-  if (auto started = m[i].attempt_us; started > 0 && started <= e.time_us)
-    text += " in " + format_duration(since(started, e.time_us));
+  if (auto worked = m[i].worked_us; worked > 0)
+    text += " in " + format_duration(duration{worked / 1000});
   auto by = core::lenient::text(detail, "by");
   auto person = core::is_person(by) ? "by " + by : std::string{};
   auto rest = joined({checks_text(detail), person});
@@ -113,7 +112,7 @@ line phase_line(const progress_model& m, phase_index i, const event& e) {
   case event_kind::phase_started:
     return {e.attempt > 1 ? fmt::format("started, attempt {}", e.attempt) : "started"};
   case event_kind::phase_approved:
-    return {approved_text(m, i, e, detail), tone::good};
+    return {approved_text(m, i, detail), tone::good};
   case event_kind::phase_waiting:
     return {"waits for a person" + with_colon(core::lenient::text(detail, "reason")),
             tone::attention};

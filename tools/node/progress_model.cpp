@@ -32,6 +32,7 @@ void progress_model::begin(const core::execution_state& state) {
     view.started_us = s.started_us;
     view.attempt_us = s.attempt_us;
     view.retry_at_us = s.retry_at_us;
+    view.worked_us = s.worked_us;
     view.tasks_done = static_cast<std::uint32_t>(s.done.size());
     set_status(i, s.status, s.status == phase_status::in_progress ? s.attempt_us : s.ended_us);
   }
@@ -100,6 +101,8 @@ void progress_model::unlist(phase_index i) {
 void progress_model::set_status(phase_index i, phase_status to, std::int64_t time_us) {
   auto& view = phases_[i];
   unlist(i);
+  if (view.status == phase_status::in_progress && to != view.status)
+    view.worked_us += std::max<std::int64_t>(time_us - view.attempt_us, 0);
   --counts_.by_status.at(static_cast<std::size_t>(view.status));
   ++counts_.by_status.at(static_cast<std::size_t>(to));
   view.status = to;

@@ -25,6 +25,7 @@ public:
     std::int64_t started_us = 0;  ///< First attempt, in this execution.
     std::int64_t attempt_us = 0;  ///< Current attempt.
     std::int64_t retry_at_us = 0;
+    std::int64_t worked_us = 0; ///< Of the attempts that have ended: see core::worked.
   };
   using by_time = std::set<std::pair<std::int64_t, phase_index>>;
 

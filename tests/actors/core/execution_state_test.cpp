@@ -288,6 +288,23 @@ TEST_CASE("no sequence of events leaves the table") {
     REQUIRE(f.s.phases[index].errors.size() <= phase_state::max_errors);
   }
 }
+
+TEST_CASE("work is counted in attempts: waits between them and for a person are none") {
+  fixture f;
+  f.feed(event_kind::phase_started);
+  f.now += 10;
+  f.feed(event_kind::phase_retry_wait, R"({"class":"transient"})");
+  f.now += 100;
+  f.feed(event_kind::phase_started, "", 2);
+  CHECK(f.phase().worked_us == 11);
+  f.now += 20;
+  f.feed(event_kind::phase_completed, "", 2);
+  f.feed(event_kind::phase_waiting, "", 2);
+  f.now += 1000;
+  f.feed(event_kind::phase_approved, "", 2);
+  CHECK(f.phase().worked_us == 32);
+}
+
 TEST_CASE("who paused a run is known until it goes on, since when also after a resume") {
   fixture f;
   f.feed(event_kind::execution_started, "{}", 0, "");

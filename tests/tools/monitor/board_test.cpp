@@ -351,3 +351,17 @@ TEST_CASE("a view that makes no sense does no harm") {
   CHECK(b.apply(m.page, far));
   CHECK(b.find("2") == 2);
 }
+
+TEST_CASE("a phase's time is that of its attempts, whoever was waited for") {
+  auto v = many_phases(1);
+  v.phases[0].worked_us = 2 * one_second;
+  auto b = board_of(v);
+  page_maker m{10};
+  m.on(event_kind::phase_started, "0", "{}", {}, 2, 5);
+  m.on(event_kind::phase_completed, "0", "{}", {}, 2, 8);
+  m.on(event_kind::phase_waiting, "0", "{}", {}, 2, 8);
+  m.on(event_kind::phase_approved, "0", "{}", {}, 2, 600);
+  REQUIRE(b.apply(m.page, board_t0));
+  CHECK(b.phases()[0].worked_us == 5 * one_second);
+  CHECK(last_line(b) == "phase 0 approved after 5.0 s");
+}

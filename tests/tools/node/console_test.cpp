@@ -147,12 +147,12 @@ TEST_CASE("a pipe gets one line per transition and no control sequence") {
   CHECK(text[2] == ':');
 }
 
-TEST_CASE("an approval tells how long its attempt took") {
+TEST_CASE("an approval tells how long the attempts took together") {
   screen s{diamond(), console_mode::plain};
   s.on(0, event_kind::phase_started, "0").on(1, event_kind::phase_failed, "0", failure);
   s.on(500, event_kind::phase_reset, "0").on(500, event_kind::phase_started, "0", {}, {}, 2);
   s.on(502, event_kind::phase_completed, "0").on(502, event_kind::phase_approved, "0");
-  CHECK(contains(s.text(), "0 Phase | 0: approved in 2.0 s\n"));
+  CHECK(contains(s.text(), "0 Phase | 0: approved in 3.0 s\n"));
 }
 
 TEST_CASE("that a task left processes behind, or a part of its output, is told") {
@@ -459,6 +459,15 @@ TEST_CASE("a resumed execution begins with what is known") {
   m.apply({1, t0 + 9 * second, event_kind::phase_completed, "1", "", 2, ""});
   CHECK(m.running().empty());
 }
+
+TEST_CASE("an approval tells the time of the attempts, not of who was waited for") {
+  screen s{diamond(), console_mode::plain};
+  s.on(1, event_kind::phase_started, "0").on(4, event_kind::phase_completed, "0");
+  s.on(4, event_kind::phase_waiting, "0")
+      .on(500, event_kind::phase_approved, "0", R"({"by":"mia"})");
+  CHECK(contains(s.text(), "approved in 3.0 s, by mia"));
+}
+
 TEST_CASE("a pause and its end are told, with who, why and how to go on") {
   screen s{diamond(), console_mode::plain};
   s.on(1, event_kind::execution_paused, {}, R"({"by":"mia","reason":"lunch"})");
