@@ -461,6 +461,20 @@ TEST_CASE("the shell completes commands, and phases by asking the node") {
   CHECK(completed("aeo-control " + here + " approve") == "alpha beta\n");
   CHECK(completed("aeo-control credential") == "issue list revoke\n");
   CHECK(completed("aeo-control " + here + " retry alpha", "--f") == "--force\n");
+  // As bash splits HOST:PORT; zsh does not.
+  const auto port =
+      std::to_string(read_json(w, "consolidation/.aeo/endpoint.json")["port"].get<int>());
+  const auto credential =
+      "--credential " + (w.path() / "consolidation/.aeo/operator.json").string();
+  for (const auto& host : {"127.0.0.1 : " + port, "127.0.0.1:" + port}) {
+    INFO(host);
+    CHECK(completed("aeo-control --attach " + host + " " + credential + " approve")
+          == "alpha beta\n");
+    CHECK(contains(completed("aeo-control --attach " + host), "approve"));
+  }
+  CHECK(completed("aeo-control --attach 127.0.0.1 :", port) == "\n");
+  CHECK(completed("aeo-control --attach=127.0.0.1 : " + port + " " + credential + " why")
+        == "alpha beta\n");
   n.node.signal(SIGINT);
   n.node.wait();
 }

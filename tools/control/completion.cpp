@@ -4,20 +4,32 @@ namespace aeo::control {
 
 namespace {
 
+// Bash takes HOST:PORT and --option=value apart, zsh does not: in `typed` they are whole.
 constexpr const char* bash = R"sh(_aeo_control() {
-  local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command= i where=()
+  local cur= prev= command= i word glue= typed=() where=()
   local all="status why logs graph history verify approve reject retry skip cancel pause resume credential selftest"
+  for ((i = 1; i <= COMP_CWORD; ++i)); do
+    word=${COMP_WORDS[i]}
+    case $word in
+      =) ((i < COMP_CWORD)) || typed+=("") ;;
+      : | ::) ((${#typed[@]})) || typed=(""); typed[${#typed[@]} - 1]+=$word glue=1 ;;
+      *) if [[ $glue ]]; then typed[${#typed[@]} - 1]+=$word glue=; else typed+=("$word"); fi ;;
+    esac
+  done
+  cur=${typed[${#typed[@]} - 1]}
+  ((${#typed[@]} < 2)) || prev=${typed[${#typed[@]} - 2]}
   case $prev in
     --workspace | --credential | --out) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     --format) COMPREPLY=($(compgen -W "dot mermaid json" -- "$cur")); return ;;
     --role) COMPREPLY=($(compgen -W "viewer operator" -- "$cur")); return ;;
     --attach | --reason | --comment | --digest | --name | --expires | --task | --attempt) return ;;
   esac
-  for ((i = 1; i < COMP_CWORD; ++i)); do
-    case ${COMP_WORDS[i]} in
-      --workspace | --attach | --credential) where+=("${COMP_WORDS[i]}" "${COMP_WORDS[i + 1]}"); ((++i)) ;;
+  for ((i = 0; i < ${#typed[@]} - 1; ++i)); do
+    case ${typed[i]} in
+      --workspace | --attach | --credential) where+=("${typed[i]}" "${typed[i + 1]}"); ((++i)) ;;
+      --workspace=* | --attach=* | --credential=*) where+=("${typed[i]}") ;;
       -*) ;;
-      *) [[ $command ]] || command=${COMP_WORDS[i]} ;;
+      *) [[ $command ]] || command=${typed[i]} ;;
     esac
   done
   local options="--json --workspace --attach --credential --help"
