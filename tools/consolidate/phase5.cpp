@@ -131,9 +131,9 @@ std::string summary_line(const ordered& totals) {
                                    : std::string("not_measured");
   };
   return count("tests_run") + " tests run, " + count("tests_failed") + " failed, "
-         + count("suites_passed") + " of " + count("suites_total") + " suites passed, "
-         + count("suites_without_count") + " without a count, " + count("suites_not_measured")
-         + " not_measured";
+         + count("tests_skipped") + " skipped, " + count("suites_passed") + " of "
+         + count("suites_total") + " suites passed, " + count("suites_without_count")
+         + " without a count, " + count("suites_not_measured") + " not_measured";
 }
 
 } // namespace

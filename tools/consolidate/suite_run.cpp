@@ -65,11 +65,15 @@ void judge(suite_result& out, const supervised_end& end, std::int64_t timeout,
     out.reason = "was ended after " + std::to_string(timeout) + " s (see testing.timeout)";
   } else if (!out.counts) {
     out.status = "no_count";
-    out.reason =
-        "exited " + code + " without a count of its tests; its last line: " + last_line(output);
+    if (out.reason.empty())
+      out.reason =
+          "exited " + code + " without a count of its tests; its last line: " + last_line(output);
   } else if (out.counts->run == 0) {
     out.status = "no_tests";
-    out.reason = "exited " + code + " and ran no test";
+    out.reason = "exited " + code + " and ran no test"
+                 + (out.counts->skipped > 0
+                        ? ": all " + std::to_string(out.counts->skipped) + " were skipped"
+                        : "");
   } else if (out.counts->failed > 0) {
     out.status = "failed";
     out.reason = std::to_string(out.counts->failed) + " of " + std::to_string(out.counts->run)
@@ -159,8 +163,11 @@ void suite_runner::count(const test_suite& suite, const std::string& report,
   } else if (suite.runner == "go") {
     out.counts = count_go_json(output);
     out.counted_from = "go test -json";
+  } else if (!suite.commands.empty() && only_print(suite.commands)) {
+    out.reason = "its script runs no program that could test: it only prints, and what it says is "
+                 "no runner's count";
   } else if (suite.report_arguments.empty() && suite.junit.empty()) {
-    out.counts = count_summary(output);
+    out.counts = count_summary(without_printed(output, suite.commands));
     out.counted_from = "summary";
   }
   if (!out.counts)

@@ -35,9 +35,44 @@ std::set<std::string> directories_with(const suite_search& search, std::string_v
 
 struct package_facts {
   std::string test_script;
-  std::size_t line = 0; ///< where it is
+  std::vector<shell_command> commands; ///< of `npm test`
+  std::size_t line = 0;                ///< where it is
   bool workspaces = false;
 };
+
+/// The script that `npm run NAME` and the like run; empty: it is no such command.
+std::string script_called(const shell_command& command) {
+  static const std::set<std::string_view> managers{"npm", "yarn", "pnpm"};
+  if (command.size() < 3 || !managers.contains(command[0])
+      || !(command[1] == "run" || command[1] == "run-script"))
+    return {};
+  for (auto word = command.begin() + 2; word != command.end(); ++word) {
+    if (!word->starts_with('-'))
+      return *word;
+    if (*word != "-s" && *word != "--silent")
+      return {}; // it may be a script of another package
+  }
+  return {};
+}
+
+/// What `npm run NAME` runs: the script with those before and after it, and those that they call.
+void add_commands(const nlohmann::json& scripts, const std::string& name,
+                  std::set<std::string>& seen, std::vector<shell_command>& out) {
+  if (!seen.insert(name).second)
+    return;
+  for (const auto& part : {"pre" + name, name, "post" + name}) {
+    const auto found = scripts.find(part);
+    if (found == scripts.end() || !found->is_string())
+      continue;
+    for (auto& command : shell_commands(found->get<std::string>())) {
+      const auto called = script_called(command);
+      if (called.empty() || !scripts.contains(called))
+        out.push_back(std::move(command));
+      else
+        add_commands(scripts, called, seen, out);
+    }
+  }
+}
 
 package_facts read_package(const suite_search& search, const std::string& path) {
   package_facts out;
@@ -48,8 +83,11 @@ package_facts read_package(const suite_search& search, const std::string& path) 
   out.workspaces = document.contains("workspaces");
   if (const auto scripts = document.find("scripts");
       scripts != document.end() && scripts->is_object() && scripts->contains("test")
-      && (*scripts)["test"].is_string())
+      && (*scripts)["test"].is_string()) {
     out.test_script = (*scripts)["test"].get<std::string>();
+    std::set<std::string> seen;
+    add_commands(*scripts, "test", seen, out.commands);
+  }
   static const re2::RE2 key(R"re((?s)^(.*?"scripts"\s*:\s*\{.*?)"test"\s*:)re");
   if (std::string before; re2::RE2::PartialMatch(text, key, &before))
     out.line = 1 + static_cast<std::size_t>(std::ranges::count(before, '\n'));
@@ -95,6 +133,7 @@ void find_npm_suites(suite_search& search, std::set<std::string>& packages) {
     suite.directory = directory;
     suite.argv = {"npm", "test"};
     suite.tools = {"npm", "node"};
+    suite.commands = facts.commands;
     suite.evidence = path + (facts.line > 0 ? ":" + std::to_string(facts.line) : "");
     search.add(std::move(suite));
   }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "tools/consolidate/scratch.hpp"
+#include "tools/consolidate/shell_commands.hpp"
 #include "tools/consolidate/step.hpp"
 
 #include <map>
@@ -24,6 +25,8 @@ struct test_suite {
   std::string evidence;           ///< the path that told of it
   std::string junit;              ///< glob of report files below `directory`
   std::map<std::string, std::string> summary;
+  /// What a script or recipe of the repository runs for it; empty: it was not looked into.
+  std::vector<shell_command> commands;
   std::int64_t timeout = 0; ///< seconds; 0: the default
 };
 

@@ -61,6 +61,17 @@ std::string recipe_of(const std::string& makefile, const std::string& target) {
   return recipe;
 }
 
+/// What `make TARGET` runs, as far as its own recipe tells.
+std::vector<shell_command> recipe_commands(const std::string& makefile, const std::string& target) {
+  auto recipe = recipe_of(makefile, target);
+  re2::RE2::GlobalReplace(&recipe, R"((?m)^\t[ \t]*[@+-]*)", "");
+  auto commands = shell_commands(recipe);
+  const re2::RE2 needs("(?m)^" + target + R"([ \t]*::?[ \t]*[^\s#=])");
+  if (re2::RE2::PartialMatch(makefile, needs))
+    commands.push_back({"make"}); // for what it needs, which may be anything
+  return commands;
+}
+
 /// check before test, as GNU's conventions name it; empty: neither.
 std::string test_target(const std::string& makefile) {
   for (const auto* target : {"check", "test"}) {
@@ -142,7 +153,8 @@ void find_makefiles(suite_search& search, std::map<std::string, test_suite>& fou
       search.pass_over(path, "its target " + target + " calls " + runner
                                  + ", whose suites are run themselves");
     else
-      found.emplace(dir_name(path), make_suite(std::string(dir_name(path)), path, target));
+      found.emplace(dir_name(path), make_suite(std::string(dir_name(path)), path, target))
+          .first->second.commands = recipe_commands(text, target);
   }
 }
 

@@ -16,7 +16,7 @@ namespace aeo::consolidate {
 namespace {
 
 /// A runner is recognized by `seen`; the numbers are what the groups of the others match, added up.
-/// An empty `run` means: the sum of passed, failed and skipped.
+/// `run` is the runner's total, skipped tests among them; empty: the sum of passed and failed.
 struct summary_format {
   const char* runner;
   const char* seen;
@@ -109,6 +109,12 @@ std::size_t pytest_sum(const std::string& text, std::initializer_list<std::strin
   return sum_of_listed(line, text, names);
 }
 
+/// Of a total, those that were executed. A runner may leave skipped tests out of its total.
+test_counts executed(test_counts counts) {
+  counts.run -= std::min(counts.run, counts.skipped);
+  return counts;
+}
+
 /// `ok 1 - name`, `not ok 2 - name # TODO`; the last resort, for producers without a summary.
 std::optional<test_counts> count_tap(const std::string& text) {
   static const re2::RE2 plan(R"((?m)^1\.\.\d+)");
@@ -125,20 +131,45 @@ std::optional<test_counts> count_tap(const std::string& text) {
     counts.skipped += skipped ? 1 : 0;
     counts.failed += failed && !skipped ? 1 : 0;
   }
-  return counts;
+  return executed(counts);
 }
 
 std::size_t attribute(const pugi::xml_node& node, const char* name) {
   return node.attribute(name).as_uint();
 }
 
+std::string_view attribute_text(const pugi::xml_node& node, const char* name) {
+  return node.attribute(name).as_string();
+}
+
+/// ctest's JUnit says `skipped` of a test whose program is missing or whose fixture failed, which
+/// ctest itself counts as a failure.
+bool could_not_run(const pugi::xml_node& item) {
+  return attribute_text(item, "status") == "notrun" && item.child("skipped")
+         && !attribute_text(item.child("skipped"), "message").starts_with("SKIP_");
+}
+
+/// pytest's JUnit says `skipped` of a test that ran and failed as it was expected to.
+bool failed_as_expected(const pugi::xml_node& item) {
+  const auto skipped = item.child("skipped");
+  return attribute_text(skipped, "type") == "pytest.xfail"
+         && !attribute_text(skipped, "message").starts_with("[NOTRUN]");
+}
+
+bool was_skipped(const pugi::xml_node& item) {
+  return (item.child("skipped") || attribute_text(item, "status") == "disabled")
+         && !could_not_run(item) && !failed_as_expected(item);
+}
+
+test_counts count_case(const pugi::xml_node& item) {
+  const bool failed = item.child("failure") || item.child("error") || could_not_run(item);
+  return {1, failed ? std::size_t{1} : 0, was_skipped(item) ? std::size_t{1} : 0};
+}
+
 test_counts count_cases(const pugi::xml_node& node) {
   test_counts counts;
-  for (const auto& item : node.children("testcase")) {
-    ++counts.run;
-    counts.failed += item.child("failure") || item.child("error") ? 1 : 0;
-    counts.skipped += item.child("skipped") ? 1 : 0;
-  }
+  for (const auto& item : node.children("testcase"))
+    counts += count_case(item);
   for (const auto& inner : node.children("testsuite"))
     counts += count_cases(inner);
   return counts;
@@ -148,8 +179,51 @@ test_counts count_cases(const pugi::xml_node& node) {
 test_counts count_suite(const pugi::xml_node& suite) {
   if (!suite.attribute("tests") || suite.child("testsuite"))
     return count_cases(suite);
-  return {attribute(suite, "tests"), attribute(suite, "failures") + attribute(suite, "errors"),
-          attribute(suite, "skipped") + attribute(suite, "disabled")};
+  test_counts counts{attribute(suite, "tests"),
+                     attribute(suite, "failures") + attribute(suite, "errors"),
+                     attribute(suite, "skipped") + attribute(suite, "disabled")};
+  for (const auto& item : suite.children("testcase")) {
+    const bool failed = could_not_run(item);
+    counts.failed += failed ? 1 : 0;
+    counts.skipped -= counts.skipped > 0 && (failed || failed_as_expected(item)) ? 1 : 0;
+  }
+  return counts;
+}
+
+/// Lines as `  4 - name (Disabled)` below ctest's summary.
+std::size_t ctest_listed(const std::string& text, const std::string& why) {
+  const re2::RE2 line("(?m)^\\s+\\d+ - .* \\(" + why + "\\)$");
+  re2::StringPiece input(text);
+  std::size_t count = 0;
+  while (re2::RE2::FindAndConsume(&input, line))
+    ++count;
+  return count;
+}
+
+test_counts count_format(const summary_format& format, const std::string& text) {
+  const std::string_view runner(format.runner);
+  test_counts counts;
+  counts.failed = sum_of(format.failed, text);
+  counts.skipped = sum_of(format.skipped, text);
+  if (runner == "unittest") {
+    counts.failed = unittest_sum(text, {"failures", "errors", "unexpected successes"});
+    counts.skipped = unittest_sum(text, {"skipped"});
+  } else if (runner == "pytest") {
+    counts.failed = pytest_sum(text, {"failed", "error", "errors"});
+    counts.skipped = pytest_sum(text, {"skipped"});
+    counts.run = counts.failed + pytest_sum(text, {"passed", "xfailed", "xpassed"});
+    return counts;
+  } else if (runner == "ctest") { // Its total has the skipped tests, not the disabled ones.
+    const auto disabled = ctest_listed(text, "Disabled");
+    counts.run = sum_of(format.run, text) + disabled;
+    counts.skipped = ctest_listed(text, "Skipped") + disabled;
+    return executed(counts);
+  }
+  if (*format.run == '\0')
+    counts.run = sum_of(format.passed, text) + counts.failed;
+  else
+    counts = executed({sum_of(format.run, text), counts.failed, counts.skipped});
+  return counts;
 }
 
 } // namespace
@@ -181,17 +255,14 @@ std::optional<test_counts> count_junit(const std::vector<std::string>& files) {
       test_counts counts;
       for (const auto& suite : root.children("testsuite"))
         counts += count_suite(suite);
-      for (const auto& item : root.children("testcase")) {
-        counts.run += 1;
-        counts.failed += item.child("failure") || item.child("error") ? 1 : 0;
-        counts.skipped += item.child("skipped") ? 1 : 0;
-      }
+      for (const auto& item : root.children("testcase"))
+        counts += count_case(item);
       sum = sum.value_or(test_counts{}) += counts;
     } else {
       return {};
     }
   }
-  return sum;
+  return sum ? std::optional(executed(*sum)) : std::nullopt;
 }
 
 std::optional<test_counts> count_go_json(std::string_view output) {
@@ -209,7 +280,7 @@ std::optional<test_counts> count_go_json(std::string_view output) {
     counts = counts.value_or(test_counts{});
     if (!event.contains("Test"))
       continue;
-    counts->run += 1;
+    counts->run += action == "skip" ? 0 : 1;
     counts->failed += action == "fail" ? 1 : 0;
     counts->skipped += action == "skip" ? 1 : 0;
   }
@@ -218,28 +289,12 @@ std::optional<test_counts> count_go_json(std::string_view output) {
 
 std::optional<test_counts> count_summary(std::string_view output) {
   const auto text = without_colours(output);
+  std::optional<test_counts> sum;
   for (const auto& format : formats) {
-    if (!re2::RE2::PartialMatch(text, format.seen))
-      continue;
-    test_counts counts;
-    counts.failed = sum_of(format.failed, text);
-    counts.skipped = sum_of(format.skipped, text);
-    if (std::string_view(format.runner) == "unittest") {
-      counts.failed = unittest_sum(text, {"failures", "errors", "unexpected successes"});
-      counts.skipped = unittest_sum(text, {"skipped"});
-    }
-    if (std::string_view(format.runner) == "pytest") {
-      counts.failed = pytest_sum(text, {"failed", "error", "errors"});
-      counts.skipped = pytest_sum(text, {"skipped"});
-      counts.run =
-          counts.failed + counts.skipped + pytest_sum(text, {"passed", "xfailed", "xpassed"});
-      return counts;
-    }
-    counts.run = *format.run != '\0' ? sum_of(format.run, text)
-                                     : sum_of(format.passed, text) + counts.failed + counts.skipped;
-    return counts;
+    if (re2::RE2::PartialMatch(text, format.seen))
+      sum = sum.value_or(test_counts{}) += count_format(format, text);
   }
-  return count_tap(text);
+  return sum ? sum : count_tap(text);
 }
 
 std::map<std::string, double> match_metrics(const std::map<std::string, std::string>& expressions,

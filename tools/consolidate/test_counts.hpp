@@ -8,11 +8,11 @@
 
 namespace aeo::consolidate {
 
-/// What a runner says of its tests. `run` is its own number: those that were skipped are in it.
+/// What a runner says of its tests.
 struct test_counts {
-  std::size_t run = 0;
-  std::size_t failed = 0; ///< failures and errors
-  std::size_t skipped = 0;
+  std::size_t run = 0;     ///< executed: passed or failed
+  std::size_t failed = 0;  ///< failures and errors
+  std::size_t skipped = 0; ///< or disabled; not in `run`
 
   test_counts& operator+=(const test_counts& other);
   bool operator==(const test_counts&) const = default;
@@ -25,9 +25,9 @@ std::optional<test_counts> count_junit(const std::vector<std::string>& files);
 /// ended: zero tests.
 std::optional<test_counts> count_go_json(std::string_view output);
 
-/// The summary that unittest, node, cargo, ctest, jest, vitest, mocha, ava, jasmine, automake or
-/// any TAP producer prints; where one prints several (cargo: one per binary), they add up. The
-/// first that is found, in that order, counts.
+/// The summaries that unittest, node, cargo, ctest, jest, vitest, mocha, ava, jasmine, automake,
+/// tape and pytest print; several add up, of one runner (cargo: one per binary) or of different
+/// ones. Without any of them, the lines of a TAP producer.
 std::optional<test_counts> count_summary(std::string_view output);
 
 /// The text without the escape sequences of terminals.

@@ -47,30 +47,74 @@ bool process_lives(int pid) {
 
 TEST_CASE("the counts are those of the runner's summary") {
   const auto counts = [](const char* text) { return count_summary(text).value(); };
-  CHECK(counts("Ran 6 tests in 0.1s\n\nFAILED (failures=4, errors=1, skipped=1, expected "
+  CHECK(counts("Ran 9 tests in 0.1s\n\nFAILED (failures=4, errors=1, skipped=1, expected "
                "failures=1, unexpected successes=1)\n")
-        == test_counts{6, 6, 1});
+        == test_counts{8, 6, 1});
   CHECK(counts("Ran 1 test in 0.1s\n\nOK\n") == test_counts{1, 0, 0});
   CHECK(counts("# tests 5\n# suites 1\n# pass 2\n# fail 1\n# cancelled 0\n# skipped 1\n# todo 1\n")
-        == test_counts{5, 1, 2});
+        == test_counts{3, 1, 2});
   CHECK(counts("ℹ tests 3\nℹ suites 0\nℹ pass 3\nℹ fail 0\nℹ cancelled 0\nℹ skipped 0\nℹ todo 0\n")
         == test_counts{3, 0, 0});
   CHECK(counts("test result: FAILED. 1 passed; 1 failed; 1 ignored; 0 measured\n"
                "test result: ok. 2 passed; 0 failed; 0 ignored; 0 measured\n")
-        == test_counts{5, 1, 1});
+        == test_counts{4, 1, 1});
   CHECK(counts("\x1b[1mTests:       1 failed, 2 skipped, 9 passed, 12 total\x1b[0m\n")
-        == test_counts{12, 1, 2});
+        == test_counts{10, 1, 2});
   CHECK(counts("      Tests  1 failed | 9 passed (10)\n") == test_counts{10, 1, 0});
-  CHECK(counts("  9 passing (10ms)\n  2 pending\n  1 failing\n") == test_counts{12, 1, 2});
+  CHECK(counts("  9 passing (10ms)\n  2 pending\n  1 failing\n") == test_counts{10, 1, 2});
   CHECK(counts("# TOTAL: 5\n# PASS:  3\n# SKIP:  1\n# XFAIL: 0\n# FAIL:  1\n# ERROR: 0\n")
-        == test_counts{5, 1, 1});
+        == test_counts{4, 1, 1});
   CHECK(counts("5 specs, 2 failures\n") == test_counts{5, 2, 0});
-  CHECK(counts("1..3\nok 1 - a\nnot ok 2 - b\nok 3 - c # SKIP no\n") == test_counts{3, 1, 1});
-  CHECK(counts("==== 5 failed, 2 passed, 1 skipped in 0.35s ====\n") == test_counts{8, 5, 1});
+  CHECK(counts("1..3\nok 1 - a\nnot ok 2 - b\nok 3 - c # SKIP no\n") == test_counts{2, 1, 1});
+  CHECK(counts("==== 5 failed, 2 passed, 1 skipped in 0.35s ====\n") == test_counts{7, 5, 1});
   CHECK(counts("= 1 failed, 1 passed, 1 xfailed, 3 warnings, 2 errors in 0.10s =\n")
         == test_counts{5, 3, 0});
   CHECK(counts("5 passed, 2 subtests passed in 61.20s (0:01:01)\n") == test_counts{5, 0, 0});
   CHECK_FALSE(count_summary("all good\n").has_value());
+}
+
+TEST_CASE("what was skipped has not run") {
+  const auto counts = [](const char* text) { return count_summary(text).value(); };
+  CHECK(counts("Tests:       3 skipped, 3 total\n") == test_counts{0, 0, 3});
+  CHECK(counts("Ran 0 tests in 0.0s\n\nOK (skipped=1)\n") == test_counts{0, 0, 1});
+  CHECK(counts("=== 2 skipped in 0.01s ===\n") == test_counts{0, 0, 2});
+  CHECK(count_go_json("{\"Action\":\"skip\",\"Package\":\"x\",\"Test\":\"A\"}\n")
+        == test_counts{0, 0, 1});
+}
+
+TEST_CASE("a test that ctest could not run failed, one that is disabled was skipped") {
+  CHECK(count_summary("\n75% tests passed, 1 tests failed out of 4\n\n"
+                      "The following tests did not run:\n\t  4 - dis (Disabled)\n"
+                      "\t  5 - skip (Skipped)\n\n"
+                      "The following tests FAILED:\n\t  3 - missing (Not Run)\n")
+        == test_counts{3, 1, 2});
+  temporary_workspace ws;
+  // As ctest 3.25 writes it.
+  ws.write("a.xml", "<testsuite tests='5' failures='1' disabled='1' skipped='2'>"
+                    "<testcase name='ok' status='run'/>"
+                    "<testcase name='bad' status='fail'><failure message=''/></testcase>"
+                    "<testcase name='missing' status='notrun'>"
+                    "<skipped message='Unable to find executable'/></testcase>"
+                    "<testcase name='dis' status='disabled'/>"
+                    "<testcase name='skip' status='notrun'><skipped message='SKIP_RETURN_CODE=4'/>"
+                    "</testcase></testsuite>");
+  CHECK(count_junit({ws.root + "/a.xml"}) == test_counts{3, 2, 2});
+  // As pytest writes it: the expected failure has run.
+  ws.write("b.xml", "<testsuites><testsuite tests='2' failures='0' errors='0' skipped='2'>"
+                    "<testcase name='x'><skipped type='pytest.xfail' message='why'/></testcase>"
+                    "<testcase name='s'><skipped type='pytest.skip' message='why'/></testcase>"
+                    "</testsuite></testsuites>");
+  CHECK(count_junit({ws.root + "/b.xml"}) == test_counts{1, 0, 1});
+}
+
+TEST_CASE("two runners in one output are added up") {
+  const auto text = std::string("Tests:       1 failed, 2 passed, 3 total\n")
+                    + "  4 passing (10ms)\n  1 pending\n";
+  CHECK(count_summary(text) == test_counts{7, 1, 1});
+  const auto other = std::string("# tests 5\n# suites 0\n# pass 5\n# fail 0\n# cancelled 0\n")
+                     + "# skipped 0\n# todo 0\n\n      Tests  1 failed | 9 passed (10)\n"
+                     + "==== 2 passed in 0.35s ====\n";
+  CHECK(count_summary(other) == test_counts{17, 1, 0});
 }
 
 TEST_CASE("go's events count tests and subtests but no packages") {
@@ -80,7 +124,7 @@ TEST_CASE("go's events count tests and subtests but no packages") {
                                     "{\"Action\":\"pass\",\"Package\":\"x\",\"Test\":\"A\"}\n"
                                     "{\"Action\":\"fail\",\"Package\":\"x\",\"Test\":\"B\"}\n"
                                     "{\"Action\":\"fail\",\"Package\":\"x\"}\n");
-  CHECK(counts == test_counts{3, 1, 1});
+  CHECK(counts == test_counts{2, 1, 1});
   CHECK_FALSE(count_go_json("build failed\n").has_value());
 }
 
@@ -90,8 +134,8 @@ TEST_CASE("a JUnit file that is none gives no count") {
                     "<testcase/></testsuite></testsuites>");
   ws.write("b.xml", "<testsuite><testcase/><testcase><failure/></testcase></testsuite>");
   ws.write("c.xml", "<html/>");
-  CHECK(count_junit({ws.root + "/a.xml"}) == test_counts{9, 5, 2});
-  CHECK(count_junit({ws.root + "/a.xml", ws.root + "/b.xml"}) == test_counts{11, 6, 2});
+  CHECK(count_junit({ws.root + "/a.xml"}) == test_counts{7, 5, 2});
+  CHECK(count_junit({ws.root + "/a.xml", ws.root + "/b.xml"}) == test_counts{9, 6, 2});
   CHECK_FALSE(count_junit({ws.root + "/c.xml"}).has_value());
   CHECK_FALSE(count_junit({}).has_value());
 }
@@ -161,6 +205,55 @@ TEST_CASE("a suite without a count, without tests or with an exit code does not 
   CHECK(found["suites_without_count"] == 1);
   CHECK(found["suites_failed"] == 3);
   CHECK(found["tests_run"] == 5);
+}
+
+TEST_CASE("a suite whose tests were all skipped ran none and does not pass") {
+  temporary_workspace ws;
+  ws.start("py");
+  ws.write("py/test_a.py", "import unittest\n\n@unittest.skip('later')\n"
+                           "class A(unittest.TestCase):\n    def test_it(self):\n        pass\n");
+  ws.commit("py", "tests");
+  ws.merge();
+  const auto found = ws.run("testing", testing_output);
+  CHECK(found["tests_run"] == 0);
+  CHECK(found["tests_skipped"] == 1);
+  CHECK(found["suites_passed"] == 0);
+  CHECK(found["suites"][0]["status"] == "no_tests");
+  CHECK(found["suites"][0]["reason"].get<std::string>().find("skipped") != std::string::npos);
+}
+
+TEST_CASE("what a script itself prints is no runner's count") {
+  if (find_program("npm").empty())
+    SKIP("npm is not on PATH");
+  const auto counts_of = [](const std::string& scripts) {
+    temporary_workspace ws;
+    ws.start("js");
+    ws.write("js/package.json", "{\"name\": \"js\", \"scripts\": {" + scripts + "}}");
+    ws.write("js/run.js", "console.log('Tests:       2 passed, 2 total');\n");
+    ws.commit("js", "tests");
+    ws.merge();
+    return ws.run("testing", testing_output)["suites"][0];
+  };
+  const auto fake = counts_of(R"("test": "echo 'Tests: 12 passed, 12 total'")");
+  CHECK(fake["status"] == "no_count");
+  CHECK(fake["reason"].get<std::string>().find("only prints") != std::string::npos);
+  CHECK(
+      counts_of(R"("test": "npm run -s unit", "unit": "N=12; echo \"Tests: $N passed, $N total\"")")
+          ["status"]
+      == "no_count");
+  CHECK(counts_of(R"("pretest": "node run.js", "test": "echo done")")["tests_run"] == 2);
+  CHECK(counts_of(R"("test": "node run.js && echo 'Tests: 12 passed, 12 total'")")["tests_run"]
+        == 2);
+  CHECK(counts_of(R"("test": "npm run -s unit", "unit": "node run.js")")["tests_run"] == 2);
+}
+
+TEST_CASE("what a recipe itself prints is no runner's count") {
+  temporary_workspace ws;
+  ws.start("m");
+  ws.write("m/Makefile", "check:\n\t@echo 'Tests: 12 passed, 12 total'\n");
+  ws.commit("m", "tests");
+  ws.merge();
+  CHECK(ws.run("testing", testing_output)["suites"][0]["status"] == "no_count");
 }
 
 TEST_CASE("a suite whose tool is not there is not measured and not passed") {
