@@ -166,14 +166,10 @@ std::string lower_text(std::string_view text) {
 }
 
 std::string heading_anchor(std::string_view text) {
-  std::string anchor;
-  for (const char c : lower_text(trim(text))) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == ' ')
-      anchor += '-';
-    else if (byte >= 0x80 || std::isalnum(byte) != 0 || c == '-' || c == '_')
-      anchor += c; // letters beyond ASCII stay as they are
-  }
+  static const re2::RE2 no_word(R"([^\p{L}\p{M}\p{Nd}\p{Pc}\- ])"); // What Ruby calls \p{Word}.
+  auto anchor = lower_text(trim(text));
+  re2::RE2::GlobalReplace(&anchor, no_word, "");
+  std::replace(anchor.begin(), anchor.end(), ' ', '-');
   return anchor;
 }
 

@@ -91,6 +91,12 @@ TEST_CASE("headings get the anchors that GitHub gives them") {
   CHECK(heading_anchor("What's new in 1.2?") == "whats-new-in-12");
   CHECK(heading_anchor("snake_case & more") == "snake_case--more");
   CHECK(heading_anchor("Índice de Ñandúes") == "índice-de-ñandúes");
+  CHECK(heading_anchor("🚀 Quick start") == "-quick-start");
+  CHECK(heading_anchor("Setup ⚙️ now") == "setup-️-now");
+  CHECK(heading_anchor("Run — and stop") == "run--and-stop");
+  CHECK(heading_anchor("Plan–B “now” …") == "planb-now-");
+  CHECK(heading_anchor("日本語 の見出し") == "日本語-の見出し");
+  CHECK(heading_anchor("Cafe\u0301 №5 ½") == "cafe\u0301-5-");
   CHECK(lower_text("ÄÖ\xFFÜ") == "äö\xFFü");
 }
 
