@@ -10,7 +10,7 @@ namespace aeo::consolidate {
 
 /// A direct dependency as a manifest states it.
 struct dependency {
-  std::string ecosystem;  ///< npm, pypi, go, cargo, maven, cmake, docker
+  std::string ecosystem;  ///< npm, pypi, go, cargo, maven, composer, cmake, docker
   std::string name;       ///< as the ecosystem compares it (PyPI: lower case, dashes)
   std::string constraint; ///< as written; empty: any version
   std::string scope;      ///< runtime, development, optional, build, image
@@ -31,20 +31,28 @@ struct manifest {
   std::vector<std::uint16_t> ports;      ///< EXPOSE and compose ports
   std::vector<std::string> scripts;      ///< package.json scripts, by name
   std::vector<std::string> entry_points; ///< programs that it installs or starts
+  std::vector<std::string> includes;     ///< manifests that it names, relative to the source
 };
 
 /// The type of manifest that this path names; empty if none.
 std::string_view manifest_type(std::string_view path);
 
+/// The same of a manifest that no parser here reads.
+std::string_view unread_manifest_type(std::string_view path);
+
 /// Parses one. Never throws on bad content: `error` says what is wrong and where.
 manifest parse_manifest(std::string_view path, const std::string& text);
 
-/// Every manifest among the scanned files (vendored ones left out), parsed.
+/// Every manifest among the scanned files (vendored ones left out), parsed, and those that it
+/// includes.
 std::vector<manifest> read_manifests(const step_context& context, const survey& all);
+/// Every other one, which `error` says; `type` tells what it is.
+std::vector<manifest> list_unread_manifests(const step_context& context, const survey& all);
 
 /// The parsers by group; each fills `out` and may throw a parser's exception.
 void parse_package_json(const std::string& text, manifest& out);
 void parse_package_lock(const std::string& text, manifest& out);
+void parse_composer(const std::string& text, manifest& out);
 void parse_requirements(const std::string& text, manifest& out);
 void parse_pyproject(const std::string& text, manifest& out);
 void parse_pipfile(const std::string& text, manifest& out);

@@ -62,6 +62,38 @@ void add_cargo_table(const toml::table* table, std::string_view scope, manifest&
   }
 }
 
+void add_cargo_tables(const toml::table& within, manifest& out) {
+  add_cargo_table(within["dependencies"].as_table(), "runtime", out);
+  add_cargo_table(within["dev-dependencies"].as_table(), "development", out);
+  add_cargo_table(within["build-dependencies"].as_table(), "build", out);
+}
+
+/// Line (from 1) of a byte; of the last one if it is beyond.
+std::uint32_t line_at(const std::string& text, std::ptrdiff_t offset) {
+  const auto end = std::min(offset, static_cast<std::ptrdiff_t>(text.size()));
+  return 1 + static_cast<std::uint32_t>(std::count(text.begin(), text.begin() + end, '\n'));
+}
+
+/// Those of the project itself or of one of its profiles.
+void add_pom_dependencies(const pugi::xml_node& within, const pugi::xml_node& project,
+                          const std::string& text, manifest& out) {
+  const auto value_of = [&](const char* property) {
+    const std::string own = within.child("properties").child_value(property);
+    return own.empty() ? project.child("properties").child_value(property) : own;
+  };
+  for (const auto& item : within.child("dependencies").children("dependency")) {
+    std::string version = item.child_value("version");
+    if (version.starts_with("${") && version.ends_with("}"))
+      version = value_of(version.substr(2, version.size() - 3).c_str());
+    const std::string scope = item.child_value("scope");
+    const auto offset = item.offset_debug();
+    out.dependencies.push_back(
+        {"maven", std::string(item.child_value("groupId")) + ":" + item.child_value("artifactId"),
+         version, scope == "test" ? "development" : "runtime",
+         offset < 0 ? 0 : line_at(text, offset)});
+  }
+}
+
 } // namespace
 
 void parse_go_mod(const std::string& text, manifest& out) {
@@ -99,10 +131,14 @@ void parse_cargo(const std::string& text, manifest& out) {
   out.name = document["package"]["name"].value_or(std::string{});
   out.version = document["package"]["version"].value_or(std::string{});
   out.workspace_root = document.contains("workspace");
-  add_cargo_table(document["dependencies"].as_table(), "runtime", out);
-  add_cargo_table(document["dev-dependencies"].as_table(), "development", out);
-  add_cargo_table(document["build-dependencies"].as_table(), "build", out);
+  add_cargo_tables(document, out);
   add_cargo_table(document["workspace"]["dependencies"].as_table(), "runtime", out);
+  if (const auto* targets = document["target"].as_table()) {
+    for (const auto& [name, target] : *targets) {
+      if (const auto* tables = target.as_table())
+        add_cargo_tables(*tables, out);
+    }
+  }
   if (document.contains("bin"))
     out.entry_points.push_back("bin");
 }
@@ -111,16 +147,8 @@ void parse_pom(const std::string& text, manifest& out) {
   pugi::xml_document document;
   const auto result = document.load_buffer(text.data(), text.size());
   if (!result)
-    throw std::runtime_error(
-        "line "
-        + std::to_string(
-            1
-            + std::count(text.begin(),
-                         text.begin()
-                             + std::min<std::ptrdiff_t>(result.offset,
-                                                        static_cast<std::ptrdiff_t>(text.size())),
-                         '\n'))
-        + ": " + result.description());
+    throw std::runtime_error("line " + std::to_string(line_at(text, result.offset)) + ": "
+                             + result.description());
   const auto project = document.child("project");
   if (!project)
     throw std::runtime_error("has no <project> element");
@@ -129,21 +157,9 @@ void parse_pom(const std::string& text, manifest& out) {
   out.name = std::string(group) + ":" + project.child_value("artifactId");
   out.version = project.child_value("version");
   out.workspace_root = project.child("modules");
-  const auto properties = project.child("properties");
-  for (const auto& item : project.child("dependencies").children("dependency")) {
-    std::string version = item.child_value("version");
-    if (version.starts_with("${") && version.ends_with("}"))
-      version = properties.child_value(version.substr(2, version.size() - 3).c_str());
-    const std::string scope = item.child_value("scope");
-    const auto offset = item.offset_debug();
-    out.dependencies.push_back(
-        {"maven", std::string(item.child_value("groupId")) + ":" + item.child_value("artifactId"),
-         version, scope == "test" ? "development" : "runtime",
-         offset < 0 ? 0
-                    : 1
-                          + static_cast<std::uint32_t>(
-                              std::count(text.begin(), text.begin() + offset, '\n'))});
-  }
+  add_pom_dependencies(project, project, text, out);
+  for (const auto& profile : project.child("profiles").children("profile"))
+    add_pom_dependencies(profile, project, text, out);
 }
 
 void parse_cmake(const std::string& text, manifest& out) {

@@ -1,12 +1,16 @@
-// package.json, package-lock.json, requirements.txt, pyproject.toml and Pipfile.
+// package.json, package-lock.json, composer.json, requirements.txt, pyproject.toml and Pipfile.
 #include "tools/consolidate/manifest.hpp"
 #include "tools/consolidate/paths.hpp"
+#include "tools/consolidate/piece.hpp"
 
 #include <toml++/toml.h>
+
+#include <re2/re2.h>
 
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <filesystem>
 #include <stdexcept>
 
 namespace aeo::consolidate {
@@ -20,6 +24,28 @@ json object_of(const std::string& text) {
   if (!document.is_object())
     throw std::runtime_error("is " + std::string(document.type_name()) + ", expected an object");
   return document;
+}
+
+std::string string_at(const json& document, const char* key) {
+  return document.contains(key) && document[key].is_string() ? document[key].get<std::string>()
+                                                             : std::string{};
+}
+
+/// `"KEY": {"name": "constraint", ...}`
+void add_group(const json& document, const std::string& text, const std::string& key,
+               const char* ecosystem, const char* scope, manifest& out) {
+  if (!document.contains(key))
+    return;
+  const auto& group = document[key];
+  if (group.is_array() && group.empty())
+    return; // PHP writes an empty object so
+  if (!group.is_object())
+    throw std::runtime_error("/" + key + " is " + group.type_name() + ", expected an object");
+  const auto from = text.find("\"" + key + "\"");
+  for (const auto& [name, constraint] : group.items())
+    out.dependencies.push_back({ecosystem, name,
+                                constraint.is_string() ? constraint.get<std::string>() : "", scope,
+                                line_of(text, "\"" + name + "\"", from)});
 }
 
 /// PEP 503: names compare in lower case with runs of `-_.` as one dash.
@@ -79,30 +105,16 @@ void add_table(const toml::table* table, std::string_view scope, manifest& out) 
 
 void parse_package_json(const std::string& text, manifest& out) {
   const auto document = object_of(text);
-  const auto string_at = [&](const char* key) {
-    return document.contains(key) && document[key].is_string() ? document[key].get<std::string>()
-                                                               : std::string{};
-  };
-  out.name = string_at("name");
-  out.version = string_at("version");
+  out.name = string_at(document, "name");
+  out.version = string_at(document, "version");
   out.workspace_root = document.contains("workspaces");
   constexpr std::array<std::pair<const char*, const char*>, 4> groups{
       {{"dependencies", "runtime"},
        {"devDependencies", "development"},
        {"peerDependencies", "runtime"},
        {"optionalDependencies", "optional"}}};
-  for (const auto& [key, scope] : groups) {
-    if (!document.contains(key))
-      continue;
-    if (!document[key].is_object())
-      throw std::runtime_error("/" + std::string(key) + " is " + document[key].type_name()
-                               + ", expected an object");
-    const auto from = text.find("\"" + std::string(key) + "\"");
-    for (const auto& [name, constraint] : document[key].items())
-      out.dependencies.push_back({"npm", name,
-                                  constraint.is_string() ? constraint.get<std::string>() : "",
-                                  scope, line_of(text, "\"" + name + "\"", from)});
-  }
+  for (const auto& [key, scope] : groups)
+    add_group(document, text, key, "npm", scope, out);
   if (document.contains("scripts") && document["scripts"].is_object()) {
     for (const auto& [name, ignored] : document["scripts"].items())
       out.scripts.push_back(name);
@@ -121,6 +133,20 @@ void parse_package_lock(const std::string& text, manifest& out) {
   } else if (!document.contains("lockfileVersion")) {
     throw std::runtime_error("has neither \"packages\" nor \"dependencies\"");
   }
+}
+
+void parse_composer(const std::string& text, manifest& out) {
+  const auto document = object_of(text);
+  out.name = string_at(document, "name");
+  out.version = string_at(document, "version");
+  add_group(document, text, "require", "composer", "runtime", out);
+  add_group(document, text, "require-dev", "composer", "development", out);
+  // Without a vendor it is no package: `php`, `ext-json`, `composer-plugin-api`.
+  std::erase_if(out.dependencies, [](const dependency& item) {
+    return !item.name.empty() && item.name.find('/') == std::string::npos;
+  });
+  if (document.contains("bin"))
+    out.entry_points.push_back("bin");
 }
 
 bool parse_requirement(std::string_view text, dependency& out) {
@@ -146,6 +172,28 @@ bool parse_requirement(std::string_view text, dependency& out) {
   return version;
 }
 
+namespace {
+
+/// `-r other.txt`: its requirements count too. Those of `-c` only limit versions.
+void note_include(std::string_view line, manifest& out) {
+  static const re2::RE2 include(R"((?:-r|--requirement)[ =]*([^\s#:$]+))");
+  std::string file;
+  if (!re2::RE2::FullMatch(piece(line), include, &file))
+    return;
+  const auto whole = std::filesystem::path(join_path(std::string(dir_name(out.path)), file));
+  out.includes.push_back(whole.lexically_normal().string());
+}
+
+/// `./package`, `../x[extra]`, `wheels/a-1.0.whl`, `.`: no name to go by.
+bool is_local_path(std::string_view line) {
+  static const re2::RE2 path(
+      R"((?:\.{1,2}|(?:\.{0,2}/|[\w.-]+/)[^\s@;\[]*|[^\s/]+\.(?:whl|zip|tar\.gz)))"
+      R"((?:\[[^\]]*\])?(?:\s*;.*)?)");
+  return re2::RE2::FullMatch(piece(line), path);
+}
+
+} // namespace
+
 void parse_requirements(const std::string& text, manifest& out) {
   std::uint32_t number = 0;
   std::string bad;
@@ -159,8 +207,9 @@ void parse_requirements(const std::string& text, manifest& out) {
       line = trim(line.substr(0, hash));
     while (line.ends_with('\\'))
       line = trim(line.substr(0, line.size() - 1));
-    if (line.empty() || line[0] == '#' || line[0] == '-')
-      continue; // options (-r, -e, --hash) are not dependencies by name
+    note_include(line, out);
+    if (line.empty() || line[0] == '#' || line[0] == '-' || is_local_path(line))
+      continue; // options (-r, -e, --hash) and paths are not dependencies by name
     dependency item;
     if (line.find("://") != std::string_view::npos && line.find('@') == std::string_view::npos)
       continue; // a bare URL has no name
@@ -192,6 +241,7 @@ void parse_pyproject(const std::string& text, manifest& out) {
     for (const auto& [name, list] : *groups)
       add_requirements(&list, "development", out);
   }
+  add_requirements(document["tool"]["uv"]["dev-dependencies"].node(), "development", out);
   add_requirements(document["build-system"]["requires"].node(), "build", out);
   add_table(poetry["dependencies"].as_table(), "runtime", out);
   add_table(poetry["dev-dependencies"].as_table(), "development", out);

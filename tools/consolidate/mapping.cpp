@@ -184,6 +184,7 @@ private:
                                            : item.type == "go.mod"         ? "go"
                                            : item.type == "Cargo.toml"     ? "cargo"
                                            : item.type == "pom.xml"        ? "maven"
+                                           : item.type == "composer.json"  ? "composer"
                                                                            : "";
         if (!ecosystem.empty())
           return std::string(ecosystem) + ":" + item.name;

@@ -18,8 +18,8 @@ std::size_t manifest_names(const step_context& context, const survey& all) {
   return static_cast<std::size_t>(
       std::count_if(all.files.begin(), all.files.end(), [&](const scanned_file& file) {
         const auto& tracked = all.tracked(file);
-        return !manifest_type(tracked.path).empty() && !tracked.is_symlink()
-               && !tracked.is_submodule()
+        return !(manifest_type(tracked.path).empty() && unread_manifest_type(tracked.path).empty())
+               && !tracked.is_symlink() && !tracked.is_submodule()
                && !any_glob_matches(context.config.vendored, tracked.path);
       }));
 }
@@ -38,8 +38,12 @@ ordered use_json(const survey& all, const manifest& from, const dependency& item
 step_result repository_manifests(const step_context& context) {
   const rule_set rules(context.config);
   const auto all = scan(context, rules);
-  const auto manifests = read_manifests(context, all);
-  const auto found = manifest_names(context, all);
+  auto manifests = read_manifests(context, all);
+  // Those that only an include makes manifests have other names.
+  const auto included = static_cast<std::size_t>(std::ranges::count_if(
+      manifests, [](const manifest& item) { return manifest_type(item.path).empty(); }));
+  const auto found = manifest_names(context, all) + included;
+  std::ranges::move(list_unread_manifests(context, all), std::back_inserter(manifests));
   ordered list = ordered::array();
   std::size_t parsed = 0;
   std::map<std::string, std::size_t> by_type;

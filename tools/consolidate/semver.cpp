@@ -136,7 +136,7 @@ std::optional<version_range> comparator(std::string_view ecosystem, std::string_
   if (op == "^")
     return caret(*p);
   if (op == "~")
-    return tilde(*p);
+    return ecosystem == "composer" ? compatible(*p) : tilde(*p);
   if (op == "~=")
     return compatible(*p);
   if (op == "!=") {
@@ -165,15 +165,18 @@ std::optional<version_range> all_of(std::string_view ecosystem,
   return range;
 }
 
-/// npm separates comparators by spaces; an operator may stand apart from its version.
-std::optional<version_range> npm_alternative(std::string_view text) {
+/// npm and Composer (there also commas) separate comparators by spaces; an operator may stand apart
+/// from its version.
+std::optional<version_range> spaced_alternative(std::string_view ecosystem, std::string_view text) {
   if (const auto hyphen = text.find(" - "); hyphen != std::string_view::npos) {
-    const auto low = comparator("npm", ">=" + std::string(trim(text.substr(0, hyphen))));
-    const auto high = comparator("npm", "<=" + std::string(trim(text.substr(hyphen + 3))));
+    const auto low = comparator(ecosystem, ">=" + std::string(trim(text.substr(0, hyphen))));
+    const auto high = comparator(ecosystem, "<=" + std::string(trim(text.substr(hyphen + 3))));
     return low && high ? std::optional(intersect(*low, *high)) : std::nullopt;
   }
   std::vector<std::string> parts;
-  for (const auto word : split(text, ' ')) {
+  for (auto word : split(text, ' ')) {
+    if (ecosystem == "composer" && word.ends_with(','))
+      word.remove_suffix(1);
     if (word.empty())
       continue;
     if (!parts.empty() && parts.back().find_first_not_of("=<>~^") == std::string::npos)
@@ -181,7 +184,7 @@ std::optional<version_range> npm_alternative(std::string_view text) {
     else
       parts.emplace_back(word);
   }
-  return all_of("npm", {parts.begin(), parts.end()});
+  return all_of(ecosystem, {parts.begin(), parts.end()});
 }
 
 std::optional<version_range> alternatives(std::string_view ecosystem, std::string_view text) {
@@ -189,8 +192,9 @@ std::optional<version_range> alternatives(std::string_view ecosystem, std::strin
   while (true) {
     const auto bar = text.find("||");
     const auto part = trim(text.substr(0, bar));
+    const bool spaced = ecosystem == "npm" || ecosystem == "composer";
     const auto next =
-        ecosystem == "npm" ? npm_alternative(part) : all_of(ecosystem, split(part, ','));
+        spaced ? spaced_alternative(ecosystem, part) : all_of(ecosystem, split(part, ','));
     if (!next)
       return std::nullopt;
     range.intervals.insert(range.intervals.end(), next->intervals.begin(), next->intervals.end());

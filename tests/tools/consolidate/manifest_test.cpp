@@ -63,6 +63,34 @@ TEST_CASE("dependencies are read with their constraint and their line") {
         == "docker:postgres 16 @3\n");
 }
 
+TEST_CASE("dependencies of targets, profiles and groups count too") {
+  CHECK(shown(parse_manifest("Cargo.toml", "[target.'cfg(unix)'.dependencies]\nnix = '0.29'\n"
+                                           "[target.wasm32.dev-dependencies]\nx = '1'\n"
+                                           "[workspace.dependencies]\ny = '2'\n"))
+        == "cargo:y 2 @6\ncargo:nix 0.29 @2\ncargo:x 1 @4\n");
+  CHECK(shown(parse_manifest("pyproject.toml",
+                             "[tool.uv]\ndev-dependencies = ['ruff>=0.4']\n[dependency-groups]\n"
+                             "test = ['pytest>8', {include-group = 'lint'}]\nlint = []\n"))
+        == "pypi:pytest >8 @4\npypi:ruff >=0.4 @2\n");
+  CHECK(shown(parse_manifest("pom.xml", "<project><profiles><profile>\n<dependencies>\n"
+                                        "<dependency><groupId>g</groupId><artifactId>a</artifactId>"
+                                        "<version>1</version></dependency>\n"
+                                        "</dependencies></profile></profiles></project>"))
+        == "maven:g:a 1 @3\n");
+  CHECK(shown(parse_manifest("composer.json", "{\"name\": \"a/b\",\n\"require\": {\n"
+                                              "\"php\": \">=8.1\", \"ext-json\": \"*\",\n"
+                                              "\"monolog/monolog\": \"^3.0\"},\n"
+                                              "\"require-dev\": {\"phpunit/phpunit\": \"^10\"}}"))
+        == "composer:monolog/monolog ^3.0 @4\ncomposer:phpunit/phpunit ^10 @5\n");
+}
+
+TEST_CASE("a requirement may be a path") {
+  CHECK(shown(parse_manifest("requirements.txt", "./local\n../other[x]\n.\nlibs/a-1.0.whl\n"
+                                                 "-e ./b\n-c limits.txt\nflask\n"))
+        == "pypi:flask  @7\n");
+  CHECK_FALSE(parse_manifest("requirements.txt", "flask ?? 1\n").error.empty());
+}
+
 TEST_CASE("a manifest that cannot be parsed says where, and does not throw") {
   for (const char* path :
        {"package.json", "package-lock.json", "pyproject.toml", "Pipfile", "go.mod", "Cargo.toml",

@@ -75,6 +75,9 @@ TEST_CASE("ranges without a common version do not intersect, others do") {
   CHECK(meets("go", "v1.2.3", "v1.9.0"));
   CHECK_FALSE(meets("maven", "[1.0,2.0)", "[2.0,3.0)"));
   CHECK(meets("maven", "1.0", "2.0"));
+  CHECK(meets("composer", "~1.2", "1.9.0"));
+  CHECK_FALSE(meets("composer", "^7.2 || ^8.0", ">=9, <10"));
+  CHECK(meets("composer", "^7.2 || ^8.0", ">=8 <10"));
 }
 
 TEST_CASE("what is not a range of versions is not guessed at") {

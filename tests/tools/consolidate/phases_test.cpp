@@ -286,3 +286,30 @@ TEST_CASE("an output outside consolidation is refused") {
     CHECK_THROWS_AS(checked_output(ws.root, out), failure);
   CHECK(checked_output(ws.root, "consolidation/a/b.json") == ws.root + "/consolidation/a/b.json");
 }
+
+TEST_CASE("a manifest without a parser is listed, one that another names is read") {
+  temporary_workspace ws;
+  ws.start("app");
+  ws.write("app/Gemfile", "gem 'rails'\n");
+  ws.write("app/build.gradle.kts", "plugins {}\n");
+  ws.write("app/x.csproj", "<Project/>\n");
+  ws.write("app/requirements.txt", "-r deploy/base.txt\n-c limits.txt\n-r ./gone.txt\n");
+  ws.write("app/deploy/base.txt", "flask==3.0\n-r ../requirements.txt\n");
+  ws.write("app/limits.txt", "urllib3<3\n");
+  ws.commit("app", "first");
+  const auto found = ws.run("repository-manifests", "phase1/repository_analysis.json");
+  CHECK(found["manifests_found"] == 5);
+  CHECK(found["manifests_parsed"] == 2);
+  CHECK(found["manifests_unparsable"] == 3);
+  CHECK(found["manifests_unlisted"] == 0);
+  std::map<std::string, std::string> errors;
+  for (const auto& item : found["manifests"])
+    errors[item["path"]] = item.value("error", "");
+  CHECK(errors.at("Gemfile") == "no parser for this kind of file");
+  CHECK(errors.at("build.gradle.kts") == "no parser for this kind of file");
+  CHECK(errors.at("deploy/base.txt").empty());
+  const auto packages = ws.run("dependencies", "phase1/dependencies.json")["packages"];
+  REQUIRE(packages.size() == 1);
+  CHECK(packages[0]["name"] == "flask");
+  CHECK(packages[0]["uses"][0]["path"] == "deploy/base.txt");
+}
