@@ -9,7 +9,7 @@
 namespace aeo::consolidate {
 
 /// `consolidation/.cache/scan`, read by every step and therefore as plain as can be:
-///   cache  = "aeo-scan 4" LF text(digest of the rules) number(files) file*
+///   cache  = "aeo-scan 6" LF text(digest of the rules) number(files) file*
 ///   file   = text(path) facts, the members of `file_facts` in their order but `problem`
 ///   number = base 128, lowest digit first, all but the last digit with 128 added
 ///   text   = number(bytes) bytes;  list = number(items) item*

@@ -3,15 +3,29 @@
 #include "tools/consolidate/failure.hpp"
 #include "tools/consolidate/rule_files.hpp"
 
+#include <algorithm>
+
 namespace aeo::consolidate {
 
 namespace {
 
+void read_objects(const cursor& root, configuration_rules& out) {
+  root.at("objects").each([&](const cursor& at) {
+    if (!at.object({"id", "pattern", "aliases"}, {"id", "pattern"}))
+      return;
+    environment_object item;
+    at.read("id", item.id, false);
+    read_expression(at, "pattern", item.pattern);
+    read_expressions(at, "aliases", item.aliases);
+    out.objects.push_back(item);
+  });
+}
+
 void read_uses(const cursor& root, configuration_rules& out) {
   root.at("uses").each([&](const cursor& at) {
-    if (!at.object({"id", "languages", "paths", "hints", "pattern", "required_before",
-                    "required_after", "optional_after", "optional_before", "not_after",
-                    "not_before", "guard", "unset_is_empty"},
+    if (!at.object({"id", "languages", "paths", "hints", "object", "pattern", "list",
+                    "required_before", "required_after", "optional_after", "optional_before",
+                    "not_after", "not_before", "guard", "unset_is_empty"},
                    {"id", "hints", "pattern"}))
       return;
     variable_idiom rule;
@@ -21,7 +35,13 @@ void read_uses(const cursor& root, configuration_rules& out) {
     at.read("hints", rule.hints);
     if (rule.hints.empty())
       at.wrong("has no hints, expected at least one literal that every match contains");
+    at.read("object", rule.object);
+    if (!rule.object.empty()
+        && std::ranges::find(out.objects, rule.object, &environment_object::id)
+               == out.objects.end())
+      at.wrong("has object \"" + rule.object + "\", expected an id of \"objects\"");
     read_expression(at, "pattern", rule.pattern);
+    at.read("list", rule.list);
     read_expressions(at, "required_before", rule.required_before);
     at.read("unset_is_empty", rule.unset_is_empty);
     read_expressions(at, "required_after", rule.required_after);
@@ -65,9 +85,11 @@ void read_formats(const cursor& root, configuration_rules& out) {
 configuration_rules parse_configuration_rules(const std::string& text, const std::string& file) {
   configuration_rules out;
   read_checked(text, file, [&](const cursor& root) {
-    if (!root.object({"$schema", "uses", "assignments", "declarations", "provided",
+    if (!root.object({"$schema", "objects", "uses", "assignments", "declarations", "provided",
                       "not_production", "formats"}))
       return;
+    if (root.has("objects"))
+      read_objects(root, out);
     if (root.has("uses"))
       read_uses(root, out);
     if (root.has("assignments"))

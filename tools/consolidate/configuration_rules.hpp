@@ -5,6 +5,13 @@
 
 namespace aeo::consolidate {
 
+/// What gives variables, such as `process.env`, and may have other names in a file.
+struct environment_object {
+  std::string id;
+  std::string pattern;              ///< RE2: its name everywhere
+  std::vector<std::string> aliases; ///< RE2 on a file: group 1 is a name that the file gives it
+};
+
 /// How a language names an environment variable that it reads. The expressions are RE2,
 /// case-sensitive, `^` and `$` are lines; those for `..._before` are matched against the line up to
 /// the match, those for `..._after` (anchored) against the text that follows it.
@@ -13,7 +20,9 @@ struct variable_idiom {
   std::vector<std::string> languages; ///< empty: any
   std::vector<std::string> paths;     ///< globs; empty: any
   std::vector<std::string> hints;     ///< one of these literals is in every match
+  std::string object;                 ///< id of what `{object}` in `pattern` stands for
   std::string pattern;                ///< group 1 is the name; no group: a name not written there
+  bool list = false;                  ///< group 1 is a list of names with commas between them
   std::vector<std::string> required_before; ///< what takes the value does not take its absence
   std::vector<std::string> required_after;  ///< looked at first: the value must be there
   std::vector<std::string> optional_after;  ///< there is a default, or its absence is handled
@@ -38,6 +47,7 @@ struct format_rule {
 
 /// configuration_rules.json: what phases 6 and 8 know of variables and configuration files.
 struct configuration_rules {
+  std::vector<environment_object> objects;
   std::vector<variable_idiom> uses;
   std::vector<assignment_idiom> assignments;
   std::vector<std::string> declarations;   ///< globs of files such as .env.example

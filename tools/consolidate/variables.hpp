@@ -5,6 +5,7 @@
 
 #include <re2/re2.h>
 
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -41,16 +42,26 @@ private:
     std::vector<std::string> languages;
     std::unique_ptr<re2::RE2> pattern;
   };
-
-  std::vector<std::string> assigned(std::string_view language, std::string_view text) const;
   struct found {
     variable_use use;
+    std::size_t at = 0;     ///< the byte where it stands
     bool explicit_ = false; ///< the text says what happens when it is not set
     bool guard = false;
   };
-  static bool judge(const idiom& item, std::string_view before, std::string_view after, found& use);
-  static void find_idiom(const idiom& item, std::string_view text, std::vector<found>& out);
 
+  std::vector<std::string> assigned(std::string_view language, std::string_view text) const;
+  /// The names that the text gives an object.
+  std::vector<std::string> aliases(const std::string& object, std::string_view text) const;
+  static bool judge(const idiom& item, std::string_view before, std::string_view after, found& use);
+  /// With `alias`, the object's name in `pattern`: not what belongs to something else, `x.alias`.
+  static void find_idiom(const idiom& item, const re2::RE2& pattern, bool alias,
+                         std::string_view text, std::vector<found>& out);
+  static void add_list(const idiom& item, std::string_view list, std::uint32_t line, std::size_t at,
+                       std::vector<found>& out);
+  void find_all(std::string_view path, std::string_view language, std::string_view text,
+                std::vector<found>& out) const;
+
+  std::map<std::string, expressions> objects_; ///< id -> aliases
   std::vector<idiom> idioms_;
   std::vector<assignment> assignments_;
   std::string digest_;

@@ -91,6 +91,64 @@ TEST_CASE("assignments, comments and quoted dollars are no uses, unwritten names
   CHECK(uses_in("a.py", "Python", "x = os.environ[name]\n") == "*");
 }
 
+TEST_CASE("a variable is found by whatever name the file gives the environment") {
+  const auto python = [](const std::string& text) { return uses_in("a.py", "Python", text); };
+  CHECK(python("from os import environ\nx = environ['KEY_A']\n") == "KEY_A!");
+  CHECK(python("from os import path, environ as env\nx = env.get('KEY_A', 1)\n") == "KEY_A?");
+  CHECK(python("from os import (\n    path,\n    getenv,\n)\nx = getenv('KEY_A')\n") == "KEY_A!");
+  CHECK(python("import os\nE = os.environ\nx = E['KEY_A'] + os.environ['KEY_B']\n")
+        == "KEY_A! KEY_B!");
+  CHECK(python("from os import environ\nx = environ[name]\n") == "*");
+  CHECK(python("def app(environ, start):\n    return environ['PATH_INFO']\n").empty());
+  CHECK(python("def app(environ):\n    return 'HTTP_HOST' in environ\n").empty());
+  CHECK(python("from os import environ\nx = request.environ['HTTP_HOST']\n").empty());
+  CHECK(python("from x import getenv\nx = getenv('KEY_A')\n").empty());
+
+  const auto script = [](const std::string& text) { return uses_in("a.ts", "TypeScript", text); };
+  CHECK(script("const env = process.env;\nf(env.KEY_A, env['KEY_B'], env.KEY_C ?? 1);\n")
+        == "KEY_A! KEY_B! KEY_C?");
+  CHECK(script("import { env } from 'node:process';\nf(env.KEY_A);\n") == "KEY_A!");
+  CHECK(script("const { env } = process;\nif (!env.KEY_A) f(c.env.KEY_B);\n") == "KEY_A?");
+  CHECK(script("const { KEY_A, KEY_B = 'x',\n  KEY_C: c, KEY_D: d = 1 } = process.env;\n")
+        == "KEY_A! KEY_B? KEY_C! KEY_D?");
+  CHECK(script("const { KEY_A, ...rest } = process.env;\n") == "KEY_A! *");
+  CHECK(script("export default (env) => env.KEY_A;\n").empty());
+}
+
+TEST_CASE("the fields of a settings class of pydantic are variables") {
+  const auto python = [](const std::string& text) { return uses_in("a.py", "Python", text); };
+  CHECK(python("from pydantic_settings import BaseSettings, SettingsConfigDict\n\n\n"
+               "class Base(BaseSettings):\n"
+               "    model_config = SettingsConfigDict(env_prefix='shop_', env_file='.env')\n\n"
+               "    kinds: ClassVar[int] = 1\n"
+               "    key: str\n"
+               "    port: int = 80\n"
+               "    mode: str | None\n"
+               "    url: str = Field(..., alias='BASE_URL')\n"
+               "    _own: str = 'x'\n\n"
+               "    def name(self):\n        other: str\n\n\n"
+               "class More(Base):\n    size: int\n\n\n"
+               "class Plain:\n    text: str\n")
+        == "SHOP_KEY! SHOP_PORT? SHOP_MODE? BASE_URL! SHOP_SIZE!");
+  CHECK(python("class S(BaseSettings):\n    key: str = Field(env='A_KEY')\n    b: int\n\n"
+               "    class Config:\n        env_prefix = \"APP_\"\n")
+        == "A_KEY! APP_B!");
+}
+
+TEST_CASE("what stands in a text of several lines is no use") {
+  CHECK(uses_in("a.py", "Python",
+                "T = \"\"\"\nos.environ['KEY_A']\n\"\"\"\nx = os.environ['KEY_B']\n")
+        == "KEY_B!");
+  CHECK(uses_in("a.py", "Python", "T = f\"\"\"{os.environ['KEY_A']}\"\"\"\n") == "KEY_A!");
+  CHECK(uses_in("a.py", "Python", "# it's\nT = '\\''\nx = os.environ['KEY_A']  # \"\"\"\n")
+        == "KEY_A!");
+  CHECK(uses_in("a.sh", "Shell", "cat >x <<'EOT'\n$KEY_A\nEOT\necho $KEY_B\n") == "KEY_B?");
+  CHECK(uses_in("a.sh", "Shell", "cat >x <<-\"END\"\n\t$KEY_A\n\tEND\necho $KEY_B\n") == "KEY_B?");
+  CHECK(uses_in("a.sh", "Shell", "cat >x <<EOT\n$KEY_A\nEOT\n") == "KEY_A?");
+  CHECK(uses_in("a.sh", "Shell", "bash -e <<'EOT'\necho $KEY_A\nEOT\n") == "KEY_A?");
+  CHECK(uses_in("a.sh", "Shell", "x=$((1 << 3))\necho $KEY_A\n") == "KEY_A?");
+}
+
 TEST_CASE("every way to publish a port in a compose file is read") {
   CHECK(port_claims("services: {a: {ports: ['8080:80', '127.0.0.1:9000:90/udp']}}")
         == "a=:8080/tcp a=127.0.0.1:9000/udp ");
