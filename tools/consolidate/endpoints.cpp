@@ -6,6 +6,7 @@
 #include "tools/consolidate/parallel.hpp"
 #include "tools/consolidate/paths.hpp"
 #include "tools/consolidate/piece.hpp"
+#include "tools/consolidate/route_shapes.hpp"
 #include "tools/consolidate/variable_table.hpp"
 
 #include <algorithm>
@@ -114,6 +115,15 @@ shared_guard read_shared_guard(region at, std::string_view line, std::string_vie
   return guard;
 }
 
+/// Whether the file makes that name a router, which guards its own routes only.
+bool makes_router(std::string_view text, const std::string& name) {
+  if (name.empty() || text.find("Router(") == text.npos)
+    return false;
+  const re2::RE2 made("\\b" + re2::RE2::QuoteMeta(name)
+                      + "\\b[^=\\n]*=\\s*(?:\\w+\\.)*(?:API)?Router\\(");
+  return re2::RE2::PartialMatch(piece(text), made);
+}
+
 /// The line without its texts, which name no function; `views.show` and the like may.
 std::string without_texts(std::string_view line) {
   static const re2::RE2 next(R"(("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`(?:[^`\\]|\\.)*`))");
@@ -175,49 +185,101 @@ private:
 
   void add_routes(std::size_t c, std::vector<endpoint>& out) {
     const auto& item = code_[c];
-    const auto& checker = rules_.checks();
     for (const auto& hit : all_.files[item.file].facts.checks) {
-      if (hit.rule < checker.first_route() || hit.line > item.lines.size())
-        continue;
-      const auto& expression = checker.expression(hit.rule);
-      const auto& rule = checker.route(hit.rule);
-      const auto line = item.lines[hit.line - 1];
-      std::vector<re2::StringPiece> groups(
-          static_cast<std::size_t>(expression.NumberOfCapturingGroups()) + 1);
-      if (!expression.Match({line.data(), line.size()}, 0, line.size(), re2::RE2::UNANCHORED,
-                            groups.data(), static_cast<int>(groups.size())))
-        continue;
-      const auto group = [&](const char* name) {
-        const int number = group_number(expression, name);
-        return number < 0 ? std::string_view{}
-                          : std::string_view(groups[static_cast<std::size_t>(number)].data(),
-                                             groups[static_cast<std::size_t>(number)].size());
-      };
-      endpoint found;
-      found.file = item.file;
-      found.line = hit.line;
-      found.rule = rule.id;
-      found.route = printable(group("route"), 200);
-      found.method = method_of(rule, group("method"), line, c, hit.line);
-      found.is_public = has(guards_.public_routes, found.route);
-      found.webhook = webhook_of(found, c);
-      regions_[{found.file, found.line}] = regions_of(c, hit.line, rule.enclosing);
-      out.push_back(std::move(found));
+      if (hit.rule >= rules_.checks().first_route() && hit.line <= item.lines.size())
+        add_route(c, hit, out);
     }
+  }
+
+  void add_route(std::size_t c, const check_hit& hit, std::vector<endpoint>& out) {
+    const auto& item = code_[c];
+    const auto& checker = rules_.checks();
+    const auto& expression = checker.expression(hit.rule);
+    const auto line = continued_line(item.text, offset_of(c, hit.line));
+    std::vector<re2::StringPiece> groups(
+        static_cast<std::size_t>(expression.NumberOfCapturingGroups()) + 1);
+    if (!expression.Match(piece(line), 0, line.size(), re2::RE2::UNANCHORED, groups.data(),
+                          static_cast<int>(groups.size())))
+      return;
+    const auto group = [&](const char* name) {
+      const int number = group_number(expression, name);
+      return number < 0 ? std::string_view{}
+                        : std::string_view(groups[static_cast<std::size_t>(number)].data(),
+                                           groups[static_cast<std::size_t>(number)].size());
+    };
+    endpoint found;
+    found.route = printable(group("route"), 200);
+    if (const auto* prefix = checker.prefix(hit.rule)) {
+      if (annotates_class(item.lines, hit.line))
+        return;
+      found.route = prefixed_route(class_prefix(item.lines, hit.line, *prefix), found.route);
+    }
+    found.rule = checker.route(hit.rule).id;
+    found.line = hit.line;
+    found.method = method_of(checker.route(hit.rule), group("method"), line, c, hit.line);
+    const auto* chain = checker.chain(hit.rule);
+    const auto end = static_cast<std::size_t>(groups[0].end() - item.text.data());
+    const auto calls =
+        chain == nullptr ? std::vector<chained_call>{} : chained_calls(item.text, end, *chain);
+    for (const auto& call : calls)
+      add_chained(c, call, found, out);
+    if (calls.empty())
+      add_endpoint(c, found, regions_of(c, hit.line, checker.route(hit.rule).enclosing), out);
+  }
+
+  void add_chained(std::size_t c, const chained_call& call, endpoint found,
+                   std::vector<endpoint>& out) {
+    found.line = line_at(c, call.begin);
+    found.method = upper_case(call.method);
+    if (found.method == "ALL")
+      found.method.clear();
+    add_endpoint(c, found, {{c, found.line, line_at(c, call.end)}}, out);
+  }
+
+  void add_endpoint(std::size_t c, endpoint found, std::vector<region> lines,
+                    std::vector<endpoint>& out) {
+    found.file = code_[c].file;
+    found.is_public = has(guards_.public_routes, found.route);
+    found.webhook = webhook_of(found, c);
+    regions_[{found.file, found.line}] = std::move(lines);
+    out.push_back(std::move(found));
+  }
+
+  std::size_t offset_of(std::size_t c, std::uint32_t line) const {
+    return static_cast<std::size_t>(code_[c].lines[line - 1].data() - code_[c].text.data());
+  }
+
+  std::uint32_t line_at(std::size_t c, std::size_t offset) const {
+    const auto& text = code_[c].text;
+    return 1
+           + static_cast<std::uint32_t>(
+               std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(offset), '\n'));
+  }
+
+  static std::string upper_case(std::string text) {
+    std::transform(text.begin(), text.end(), text.begin(),
+                   [](unsigned char ch) { return std::toupper(ch); });
+    return text;
   }
 
   std::string method_of(const route_rule& rule, std::string_view given, std::string_view line,
                         std::size_t c, std::uint32_t number) const {
-    auto method = rule.method.empty() ? std::string(given) : rule.method;
-    std::transform(method.begin(), method.end(), method.begin(),
-                   [](unsigned char ch) { return std::toupper(ch); });
+    auto method = upper_case(rule.method.empty() ? std::string(given) : rule.method);
     static const re2::RE2 verbs("(?i)\\bmethods\\s*=\\s*[\\[({]\\s*[\"'](\\w+)");
+    static const re2::RE2 spring(R"(\bmethod\s*=\s*[\[{(]?\s*(?:RequestMethod\.)?(\w+))");
+    static const re2::RE2 gorilla(R"re(\.Methods\(\s*(?:"|http\.Method)(\w+))re");
     if (method == "ROUTE") {
       method = "GET"; // Flask's default
       re2::RE2::PartialMatch({line.data(), line.size()}, verbs, &method);
     }
-    if (method == "ALL" || method == "ANY" || method == "REQUEST" || method == "API_ROUTE")
+    if (method == "API_ROUTE" && !re2::RE2::PartialMatch(piece(line), verbs, &method))
       method.clear();
+    if (method == "REQUEST" && !re2::RE2::PartialMatch(piece(line), spring, &method))
+      method.clear();
+    if (method == "ALL" || method == "ANY")
+      method.clear();
+    if (method.empty() && re2::RE2::PartialMatch(piece(line), gorilla, &method))
+      method = upper_case(method);
     if (method.empty()) {
       // `do_POST` and the like name what they answer.
       const auto* around = enclosing(c, number);
@@ -306,10 +368,17 @@ private:
     const auto& code = code_[part.code];
     for (auto line = part.first; line <= part.last; ++line) {
       const auto text = code.lines[line - 1];
-      if (!code.comments[line - 1] && has(expression, text) && !has(guards_.not_guards, text))
+      if (!code.comments[line - 1] && has(expression, text) && !has(guards_.not_guards, text)
+          && (expression != guards_.authentication || asks_who(part.code, text)))
         return line;
     }
     return 0;
+  }
+
+  /// Not only in a text or in a comment at the end of the line.
+  bool asks_who(std::size_t c, std::string_view line) const {
+    const auto* lang = language_by_name(all_.files[code_[c].file].facts.language);
+    return has(guards_.authentication, effective_text(line, or_plain(lang)));
   }
 
   /// The regions and those of every function that they name, `call_depth` steps deep.
@@ -377,6 +446,10 @@ private:
         const auto text = code_[c].lines[line - 1];
         if (!code_[c].comments[line - 1] && has(guards_.middleware, text))
           middleware_.push_back(read_shared_guard({c, line, line}, text, family(c)));
+        else
+          continue;
+        auto& guard = middleware_.back();
+        guard.router = guard.router || makes_router(code_[c].text, guard.receiver);
       }
     }
     return middleware_;

@@ -119,7 +119,8 @@ void read_checks(const cursor& root, security_rules& out) {
 
 void read_routes(const cursor& endpoints, security_rules& out) {
   endpoints.at("routes").each([&](const cursor& at) {
-    if (!at.object({"id", "languages", "paths", "keywords", "pattern", "method", "enclosing"},
+    if (!at.object({"id", "languages", "paths", "keywords", "pattern", "method", "enclosing",
+                    "receiver", "made_by", "chain", "prefix"},
                    {"id", "keywords", "pattern"}))
       return;
     route_rule rule;
@@ -133,6 +134,10 @@ void read_routes(const cursor& endpoints, security_rules& out) {
       at.wrong("has no group (?P<route>...) in its pattern");
     at.read("method", rule.method);
     at.read("enclosing", rule.enclosing);
+    read_expression(at, "receiver", rule.receiver);
+    read_expression(at, "made_by", rule.made_by);
+    read_expression(at, "chain", rule.chain);
+    read_expression(at, "prefix", rule.prefix);
     out.routes.push_back(rule);
   });
 }

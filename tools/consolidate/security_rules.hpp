@@ -72,6 +72,10 @@ struct route_rule {
   std::string pattern;    ///< groups `route` and, where it says so, `method`
   std::string method;     ///< where the pattern has no group for it; "" is any
   bool enclosing = false; ///< what guards it is anywhere in the function around it
+  std::string receiver;   ///< RE2 on the group `receiver`, whole: names that are routers anywhere
+  std::string made_by;    ///< RE2 on the file: group 1 is a router there, whatever its name
+  std::string chain;      ///< RE2 on the calls after the match: group 1 is a method
+  std::string prefix;     ///< RE2 on an annotation of the class around: group 1 is before the route
 };
 
 struct function_rule {

@@ -288,6 +288,96 @@ TEST_CASE("a middleware guards what it is put before, no other language or route
   CHECK(guarded == expected);
 }
 
+namespace {
+
+/// `METHOD ROUTE@LINE`, sorted by line, of a file that is all of a repository.
+std::string endpoints_in(const std::string& name, const std::string& text) {
+  temporary_workspace ws;
+  ws.start("app");
+  ws.write("app/" + name, text);
+  ws.commit("app", "first");
+  std::string shown;
+  const auto auth = run_security(ws, "auth-implementation");
+  for (const auto& item : auth["endpoints"]) {
+    shown += shown.empty() ? "" : " ";
+    shown += item["method"].get<std::string>() + " " + item["route"].get<std::string>() + "@"
+             + std::to_string(item["line"].get<int>());
+  }
+  return shown;
+}
+
+/// How many of the endpoints of that text ask who calls.
+std::size_t guarded_in(const std::string& name, const std::string& text) {
+  temporary_workspace ws;
+  ws.start("app");
+  ws.write("app/" + name, text);
+  ws.commit("app", "first");
+  return run_security(ws, "auth-implementation")["protected"].get<std::size_t>();
+}
+
+} // namespace
+
+TEST_CASE("endpoints are found whatever shape their registration has") {
+  CHECK(endpoints_in("a.js", "app.post(\n  '/a',\n  requireAuth,\n  f,\n);\nx = 1;\n")
+        == "POST /a@1");
+  CHECK(endpoints_in("a.js", "router.route('/b').get(f).post(g, (x) => y(x));\n")
+        == "GET /b@1 POST /b@1");
+  CHECK(endpoints_in("a.js", "router\n  .route('/b/:id')\n  .get(f)\n  .delete(auth, g);\n")
+        == "GET /b/:id@3 DELETE /b/:id@4");
+  CHECK(endpoints_in("a.js", "const r = express.Router();\nconst c = new Map();\n"
+                             "r.get('/c', f);\nc.get('/key', f);\n")
+        == "GET /c@3");
+  CHECK(endpoints_in("a.py", "@app.post(path=\"/d\")\ndef d():\n    return 1\n") == "POST /d@1");
+  CHECK(endpoints_in("a.py", "@v1.get(\n    \"/e\",\n    response_model=E,\n)\ndef e():\n"
+                             "    return 1\n")
+        == "GET /e@1");
+  CHECK(endpoints_in("a.py", "app.add_url_rule('/f', view_func=f, methods=['POST'])\n"
+                             "app.add_url_rule('/g', 'g', g)\n")
+        == "POST /f@1 GET /g@2");
+  CHECK(endpoints_in("a.py", "@app.route('/h',\n           methods=['PUT'])\ndef h():\n    pass\n")
+        == "PUT /h@1");
+  CHECK(endpoints_in("a.ts", "@Controller('cats')\nexport class Cats {\n  @Get()\n  all() {}\n"
+                             "  @Post('new')\n  add() {}\n}\n")
+        == "GET /cats@3 POST /cats/new@5");
+  CHECK(endpoints_in("A.java", "@RestController\n@RequestMapping(\"/api\")\nclass A {\n"
+                               "  @DeleteMapping(\"/x/{id}\")\n  void a() {}\n"
+                               "  @PatchMapping\n  void b() {}\n"
+                               "  @RequestMapping(method = RequestMethod.PUT, value = \"y\")\n"
+                               "  void c() {}\n  @PostMapping(path = \"/z\")\n  void d() {}\n}\n")
+        == "DELETE /api/x/{id}@4 PATCH /api@6 PUT /api/y@8 POST /api/z@10");
+  CHECK(endpoints_in("a.go", "func f() {\n\tr := gin.Default()\n\tr.Any(\"/i\", g)\n"
+                             "\tr.Handle(\"PUT\", \"/j\", g)\n"
+                             "\tm.HandleFunc(\"/k\", g).Methods(\"POST\")\n}\n")
+        == "any /i@3 PUT /j@4 POST /k@5");
+  CHECK(endpoints_in("urls.py", "urlpatterns = [\n    path(\n        'l/', views.l),\n"
+                                "    re_path(r'^m/$', views.m),\n]\n")
+        == "any l/@2 any m/$@4");
+}
+
+TEST_CASE("a word that only looks like authentication guards nothing") {
+  const auto guarded = [](const std::string& body) {
+    return guarded_in("a.py", "@app.get('/x')\ndef x(request):\n    " + body + "\n");
+  };
+  CHECK(guarded("api_token_total.inc()") == 0);
+  CHECK(guarded("return {'api_key_count': n}") == 0);
+  CHECK(guarded("return render('authentication failed')") == 0);
+  CHECK(guarded("x = 1  # ask for authentication later") == 0);
+  CHECK(guarded("return message('use a bearer token')") == 0);
+  CHECK(guarded("remote_user_agent = 1") == 0);
+  CHECK(guarded("check_token(request)") == 1);
+  CHECK(guarded("if request.headers['X-API-Key'] != KEY: abort(401)") == 1);
+  CHECK(guarded("if request.headers.get('Authorization') != f'Bearer {KEY}': abort(401)") == 1);
+  CHECK(guarded("user = get_current_user(request)") == 1);
+  CHECK(guarded("verify_api_key(request)") == 1);
+  CHECK(guarded("api_key = request.args['key']; same(api_key)") == 1);
+  const auto in_go = [](const std::string& body) {
+    return guarded_in("a.go", "func f() {\n\tr.GET(\"/x\", func(c *gin.Context) {\n\t\t" + body
+                                  + "\n\t})\n}\n");
+  };
+  CHECK(in_go("apiTokenTotal.Inc()") == 0);
+  CHECK(in_go("apiToken := c.GetHeader(\"X-Token\")") == 1);
+}
+
 TEST_CASE("a webhook that only reads the signature does not check it") {
   temporary_workspace ws;
   ws.start("app");

@@ -1,0 +1,137 @@
+#include "tools/consolidate/route_shapes.hpp"
+
+#include "tools/consolidate/paths.hpp"
+#include "tools/consolidate/piece.hpp"
+
+#include <algorithm>
+
+namespace aeo::consolidate {
+
+namespace {
+
+/// So far above a class its annotations are looked for.
+constexpr std::uint32_t annotation_lines = 10;
+
+/// Behind the quote that ends the text which begins at `at`; the end of `text` if none does.
+std::size_t after_text(std::string_view text, std::size_t at) {
+  const char quote = text[at];
+  for (++at; at < text.size(); ++at) {
+    if (text[at] == '\\')
+      ++at;
+    else if (text[at] == quote)
+      return at + 1;
+  }
+  return text.size();
+}
+
+bool is_quote(char c) {
+  return c == '"' || c == '\'' || c == '`';
+}
+
+/// Behind the parenthesis that closes the one before `at`.
+std::size_t after_call(std::string_view text, std::size_t at) {
+  for (int depth = 1; at < text.size();) {
+    const char c = text[at];
+    if (is_quote(c)) {
+      at = after_text(text, at);
+      continue;
+    }
+    ++at;
+    depth += c == '(' ? 1 : c == ')' ? -1 : 0;
+    if (depth == 0)
+      break;
+  }
+  return std::min(at, text.size());
+}
+
+bool begins_class(std::string_view line) {
+  static const re2::RE2 head(
+      R"(^\s*(?:(?:export|default|public|private|protected|abstract|final|)"
+      R"(open|static|sealed|data)\s+)*(?:class|interface|object|record)\s+\w)");
+  return re2::RE2::PartialMatch(piece(line), head);
+}
+
+/// `"the token is not valid"`, but not `"Bearer "`, `"{user} is"` or `"SELECT x"`.
+bool is_prose(std::string_view text) {
+  static const re2::RE2 words(R"([A-Za-z]{2,}\W*\s+[A-Za-z]{2,})");
+  static const re2::RE2 kept(R"((?i)[{%$]|^\W*(?:select|insert|update|delete)\s)");
+  return re2::RE2::PartialMatch(piece(text), words) && !re2::RE2::PartialMatch(piece(text), kept);
+}
+
+bool comment_begins(std::string_view line, std::size_t at, const language& lang) {
+  if (at > 0 && line[at - 1] != ' ' && line[at - 1] != '\t')
+    return false;
+  const auto rest = line.substr(at);
+  return (!lang.line_comment.empty() && rest.starts_with(lang.line_comment))
+         || (!lang.line_comment_2.empty() && rest.starts_with(lang.line_comment_2));
+}
+
+} // namespace
+
+std::vector<chained_call> chained_calls(std::string_view text, std::size_t at,
+                                        const re2::RE2& call) {
+  std::vector<chained_call> calls;
+  std::string method;
+  while (at < text.size()) {
+    const auto begin = std::min(text.find_first_not_of(" \t\r\n", at), text.size());
+    auto rest = piece(text.substr(begin));
+    if (!re2::RE2::Consume(&rest, call, &method))
+      break;
+    at = after_call(text, static_cast<std::size_t>(rest.data() - text.data()));
+    calls.push_back({method, begin, at});
+  }
+  return calls;
+}
+
+bool annotates_class(const std::vector<std::string_view>& lines, std::uint32_t line) {
+  const auto end = std::min<std::size_t>(lines.size(), line + annotation_lines);
+  for (std::size_t next = line; next < end; ++next) {
+    const auto text = trim(lines[next]);
+    if (!text.empty() && !text.starts_with('@'))
+      return begins_class(text);
+  }
+  return false;
+}
+
+std::string class_prefix(const std::vector<std::string_view>& lines, std::uint32_t line,
+                         const re2::RE2& prefix) {
+  while (line > 1 && !begins_class(lines[line - 2]))
+    --line;
+  std::string found;
+  for (std::uint32_t up = 2; up < annotation_lines + 2 && line > up; ++up) {
+    const auto text = trim(lines[line - up - 1]);
+    if (re2::RE2::PartialMatch(piece(text), prefix, &found) || text.ends_with('}'))
+      break;
+  }
+  return found;
+}
+
+std::string prefixed_route(const std::string& prefix, const std::string& route) {
+  if (prefix.empty())
+    return route;
+  const auto inner = [](std::string_view text) {
+    while (text.starts_with('/'))
+      text.remove_prefix(1);
+    while (text.ends_with('/'))
+      text.remove_suffix(1);
+    return std::string(text);
+  };
+  const auto rest = inner(route);
+  return "/" + inner(prefix) + (rest.empty() ? "" : "/" + rest);
+}
+
+std::string effective_text(std::string_view line, const language& lang) {
+  std::string out;
+  for (std::size_t at = 0; at < line.size();) {
+    if (comment_begins(line, at, lang))
+      break;
+    const auto end = is_quote(line[at]) ? after_text(line, at) : at + 1;
+    const auto part = line.substr(at, end - at);
+    if (part.size() < 2 || !is_prose(part))
+      out += part;
+    at = end;
+  }
+  return out;
+}
+
+} // namespace aeo::consolidate

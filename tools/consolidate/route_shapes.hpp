@@ -1,0 +1,41 @@
+#pragma once
+
+#include "tools/consolidate/language.hpp"
+
+#include <re2/re2.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace aeo::consolidate {
+
+/// `.get(f)` in `.route('/x').get(f).post(g)`: bytes `begin` to before `end` of the text.
+struct chained_call {
+  std::string method;
+  std::size_t begin = 0;
+  std::size_t end = 0;
+};
+
+/// The calls chained from byte `at` on, line breaks between them allowed, as long as `call` (group
+/// 1 is the method, it ends with the parenthesis that opens) matches.
+std::vector<chained_call> chained_calls(std::string_view text, std::size_t at,
+                                        const re2::RE2& call);
+
+/// True if the annotation on that line (from 1) belongs to a class, not to what is in it.
+bool annotates_class(const std::vector<std::string_view>& lines, std::uint32_t line);
+
+/// Group 1 of `prefix` above the class that the line (from 1) stands in; empty: it has none.
+std::string class_prefix(const std::vector<std::string_view>& lines, std::uint32_t line,
+                         const re2::RE2& prefix);
+
+/// `PREFIX/ROUTE` with one slash at the beginning and one between; without a prefix the route as it
+/// is.
+std::string prefixed_route(const std::string& prefix, const std::string& route);
+
+/// The line without a comment at its end and without texts in words (`"no authentication"`), which
+/// do nothing. Names, formats and queries stay.
+std::string effective_text(std::string_view line, const language& lang);
+
+} // namespace aeo::consolidate
