@@ -56,9 +56,24 @@ std::vector<byte_range> triple_quoted(std::string_view text) {
   return ranges;
 }
 
+/// Behind the line that is `word`, from `at` on; npos if none is.
+std::size_t after_here_document(std::string_view text, std::size_t at, std::string_view word,
+                                bool tabs) {
+  while (at < text.size()) {
+    const auto stop = or_end(text.find('\n', at), text);
+    auto line = text.substr(at, stop - at);
+    at = or_end(stop + 1, text);
+    while (tabs && line.starts_with('\t'))
+      line.remove_prefix(1);
+    if (line == word)
+      return at;
+  }
+  return std::string_view::npos;
+}
+
 /// `cat <<'EOT'` and `<<-"EOT"`; not `bash <<'EOT'`, which reads the environment.
 std::vector<byte_range> here_documents(std::string_view text) {
-  static const re2::RE2 opened(R"re(<<(-?)\s*(?:'([^'\s]+)'|"([^"\s]+)"|\\(\w+)))re");
+  static const re2::RE2 opened(R"re((?:^|[^<])<<(-?)\s*(?:'([^'\s]+)'|"([^"\s]+)"|\\(\w+)))re");
   static const re2::RE2 shell(R"(\b(?:ba|da|z|k)?sh\b[^|&;]*<<)");
   std::vector<byte_range> ranges;
   for (std::size_t at = 0; at < text.size();) {
@@ -73,18 +88,12 @@ std::vector<byte_range> here_documents(std::string_view text) {
         || !re2::RE2::PartialMatch(piece(line), opened, &dash, &one, &two, &escaped))
       continue;
     const auto word = one + two + escaped;
-    const auto begin = at;
-    while (at < text.size()) {
-      const auto stop = or_end(text.find('\n', at), text);
-      auto inner = text.substr(at, stop - at);
-      at = stop + 1;
-      while (!dash.empty() && inner.starts_with('\t'))
-        inner.remove_prefix(1);
-      if (inner == word)
-        break;
-    }
+    const auto end_of_document = after_here_document(text, at, word, !dash.empty());
+    if (end_of_document == std::string_view::npos)
+      continue; // nothing ends it
     if (!re2::RE2::PartialMatch(piece(line), shell))
-      ranges.push_back({begin, or_end(at, text)});
+      ranges.push_back({at, end_of_document});
+    at = end_of_document;
   }
   return ranges;
 }

@@ -147,6 +147,8 @@ TEST_CASE("what stands in a text of several lines is no use") {
   CHECK(uses_in("a.sh", "Shell", "cat >x <<EOT\n$KEY_A\nEOT\n") == "KEY_A?");
   CHECK(uses_in("a.sh", "Shell", "bash -e <<'EOT'\necho $KEY_A\nEOT\n") == "KEY_A?");
   CHECK(uses_in("a.sh", "Shell", "x=$((1 << 3))\necho $KEY_A\n") == "KEY_A?");
+  CHECK(uses_in("a.sh", "Shell", "read -ra X <<< \"$KEY_A\"\necho $KEY_B\n") == "KEY_A? KEY_B?");
+  CHECK(uses_in("a.sh", "Shell", "cat <<'EOT'\n$KEY_A\n") == "KEY_A?"); // Nothing ends it.
 }
 
 TEST_CASE("every way to publish a port in a compose file is read") {
