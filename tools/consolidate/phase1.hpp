@@ -8,7 +8,8 @@ namespace aeo::consolidate {
 ///
 /// repository-manifests: `manifests_found manifests_parsed manifests_unparsable
 /// manifests_unlisted manifests[]: repository path type name version dependencies resolved error`.
-/// `manifests_found` counts file names, the list counts results: unlisted is their difference.
+/// `manifests_found` counts file names and included files, the list counts results: unlisted is
+/// their difference. A manifest without a parser is unparsable, and `error` says so.
 step_result repository_manifests(const step_context& context);
 /// `duplicate_groups duplicate_files duplicate_bytes groups_across_repositories empty_files
 /// groups[]: oid bytes across_repositories files[]`

@@ -51,6 +51,12 @@ bool begins_class(std::string_view line) {
   return re2::RE2::PartialMatch(piece(line), head);
 }
 
+/// Inside the parentheses of an annotation.
+bool goes_on(std::string_view line) {
+  const auto text = trim(line);
+  return text.ends_with('(') || text.ends_with(',') || text.ends_with('{');
+}
+
 /// `"the token is not valid"`, but not `"Bearer "`, `"{user} is"` or `"SELECT x"`.
 bool is_prose(std::string_view text) {
   static const re2::RE2 words(R"([A-Za-z]{2,}\W*\s+[A-Za-z]{2,})");
@@ -85,10 +91,12 @@ std::vector<chained_call> chained_calls(std::string_view text, std::size_t at,
 
 bool annotates_class(const std::vector<std::string_view>& lines, std::uint32_t line) {
   const auto end = std::min<std::size_t>(lines.size(), line + annotation_lines);
+  bool open = goes_on(lines[line - 1]);
   for (std::size_t next = line; next < end; ++next) {
     const auto text = trim(lines[next]);
-    if (!text.empty() && !text.starts_with('@'))
+    if (!open && !text.empty() && !text.starts_with('@') && !text.starts_with(')'))
       return begins_class(text);
+    open = goes_on(text);
   }
   return false;
 }
@@ -97,12 +105,18 @@ std::string class_prefix(const std::vector<std::string_view>& lines, std::uint32
                          const re2::RE2& prefix) {
   while (line > 1 && !begins_class(lines[line - 2]))
     --line;
-  std::string found;
-  for (std::uint32_t up = 2; up < annotation_lines + 2 && line > up; ++up) {
-    const auto text = trim(lines[line - up - 1]);
-    if (re2::RE2::PartialMatch(piece(text), prefix, &found) || text.ends_with('}'))
+  if (line < 2)
+    return {};
+  auto top = line - 2; // index of the line that begins the class
+  const char* end = lines[top].data();
+  for (std::uint32_t up = 0; up < annotation_lines && top > 0; ++up, --top) {
+    const auto above = trim(lines[top - 1]);
+    if (above.ends_with('}') || above.ends_with(';'))
       break;
   }
+  const auto* begin = lines[top].data();
+  std::string found;
+  re2::RE2::PartialMatch({begin, static_cast<std::size_t>(end - begin)}, prefix, &found);
   return found;
 }
 

@@ -345,6 +345,10 @@ TEST_CASE("endpoints are found whatever shape their registration has") {
                                "  @RequestMapping(method = RequestMethod.PUT, value = \"y\")\n"
                                "  void c() {}\n  @PostMapping(path = \"/z\")\n  void d() {}\n}\n")
         == "DELETE /api/x/{id}@4 PATCH /api@6 PUT /api/y@8 POST /api/z@10");
+  CHECK(endpoints_in("A.kt", "import x.RequestMapping;\n\n@RestController\n@RequestMapping(\n"
+                             "    value = [\"/api/b\"],\n    produces = [\"a/b\"]\n)\n"
+                             "open class B {\n  @GetMapping(\"/c\")\n  fun c() = 1\n}\n")
+        == "GET /api/b/c@9");
   CHECK(endpoints_in("a.go", "func f() {\n\tr := gin.Default()\n\tr.Any(\"/i\", g)\n"
                              "\tr.Handle(\"PUT\", \"/j\", g)\n"
                              "\tm.HandleFunc(\"/k\", g).Methods(\"POST\")\n}\n")
