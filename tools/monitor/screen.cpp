@@ -124,8 +124,7 @@ std::string terminal_name() {
 
 /// The live view is drawn in place.
 bool can_move_cursor() {
-  const auto* way = ::tigetstr("cup");
-  return way != nullptr && way != reinterpret_cast<const char*>(-1);
+  return ::tigetstr("cup") != nullptr;
 }
 
 } // namespace
