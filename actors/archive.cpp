@@ -103,8 +103,18 @@ caf::result<void> archive_state::finish() {
   if (deps.context->now_us() - last_read_us > still_following_us)
     return caf::unit;
   auto promise = self->make_response_promise<void>();
-  self->run_delayed(farewell, [promise]() mutable { promise.deliver(); });
+  stay_while_read(promise);
   return promise;
+}
+
+void archive_state::stay_while_read(caf::typed_response_promise<void> promise) {
+  const auto before = news_read;
+  self->run_delayed(farewell, [this, promise, before]() mutable {
+    if (news_read == before)
+      promise.deliver();
+    else
+      stay_while_read(promise);
+  });
 }
 
 caf::error archive_state::index_tasks() {
@@ -141,6 +151,7 @@ caf::expected<log_page> archive_state::part_of_log(const log_request& request) {
   page.text = deps.read((deps.context->workspace / log_path(key)).string(), page.next, log_bytes,
                         has_ended);
   page.complete = has_ended && page.text.empty();
+  news_read += page.text.empty() ? 0 : 1;
   return page;
 }
 

@@ -34,6 +34,7 @@ struct archive_state {
   archive_deps deps;
   std::unique_ptr<io::event_store> store;
   std::int64_t last_read_us = 0; ///< When a log was asked for.
+  std::uint64_t news_read = 0;   ///< Answers that had some of a log in them.
   /// What the event log says of tasks, as far as it was read for that: whether each has ended, and
   /// by phase and attempt the one that was told of last.
   std::map<task_key, bool> ended;
@@ -48,6 +49,8 @@ struct archive_state {
   caf::result<void> finish();
 
 private:
+  /// Delivers when nobody has read any news of a log for a moment.
+  void stay_while_read(caf::typed_response_promise<void>);
   caf::error ensure_open();
   caf::error index_tasks();
   std::optional<task_key> newest_of(const log_request&) const;

@@ -15,6 +15,8 @@ namespace {
 /// How long the end waits for a store that may be failing.
 constexpr auto end_patience = std::chrono::seconds{10};
 constexpr auto last_words = std::chrono::seconds{1};
+/// Longer than that nobody's reading of logs holds up the end.
+constexpr auto last_reading = std::chrono::seconds{5};
 constexpr std::int64_t echo_us = 1'000'000;
 
 std::string signal_name(int signo) {
@@ -377,15 +379,15 @@ void supervisor_state::farewell(int code) {
     if (--*left == 0)
       leave(code);
   };
-  auto ask_to_finish = [&](const auto& whom) {
+  auto ask_to_finish = [&](const auto& whom, std::chrono::seconds at_most) {
     ++*left;
-    self->request(whom, last_words, atom::finish_v).then(one_gone, [one_gone](const caf::error&) {
+    self->request(whom, at_most, atom::finish_v).then(one_gone, [one_gone](const caf::error&) {
       one_gone();
     });
   };
   if (archive_) {
-    ask_to_finish(feed_);
-    ask_to_finish(archive_);
+    ask_to_finish(feed_, last_words);
+    ask_to_finish(archive_, last_reading);
   }
   if (github_) {
     ++*left;

@@ -607,6 +607,22 @@ TEST_CASE("a list of credentials that is gone is told as that, not as a revocati
   CHECK(n.node.wait().exit_code == 0);
 }
 
+TEST_CASE("a log is followed to its end although the run ends right behind it") {
+  temp_workspace w;
+  write_plan(w, {{"a", shell_phase({}, "mkfifo gate; echo first; read x < gate; seq 60000; "
+                                       "echo last")}});
+  program node{with(w, "aeo-node", {})};
+  wait_for_text(w.path() / "consolidation/.aeo/endpoint.json", "port");
+  program follow{with(w, "aeo-monitor", {"--follow", "a"})};
+  wait_for_text(follow.output_file(), "first");
+  w.write("gate", "go\n");
+  const auto r = follow.wait();
+  CHECK(r.exit_code == 0);
+  CHECK(r.output.size() > 300'000);
+  CHECK(r.output.ends_with("60000\nlast\n"));
+  CHECK(node.wait().exit_code == 0);
+}
+
 TEST_CASE("a new attempt is marked in a log that is followed") {
   temp_workspace w;
   write_plan(w, {{"a", shell_phase({},

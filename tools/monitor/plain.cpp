@@ -100,7 +100,7 @@ private:
     std::cout << std::flush;
     end_if_read();
     if ((o_.json && o_.once && (page.events.empty() || page.events.back().seq >= page.head))
-        || (ended_ && (o_.json || page.ended)))
+        || (ended_ && o_.follow.empty() && (o_.json || page.ended)))
       end(exit_code::ok);
   }
 

@@ -50,6 +50,7 @@ struct watcher_state {
   bool idle = true;                                           ///< All that began has been read.
   bool reading = false;                                       ///< An answer is under way.
   bool hurry = false; ///< Read again at once when it has come.
+  bool ended = false; ///< The node has said its last event; it stays while logs are read.
   std::uint64_t timer = 0;
   std::chrono::milliseconds wait = first_wait; ///< Before the next try.
   std::uint64_t links = 0;                     ///< Answers of an earlier link are not for this one.
@@ -71,6 +72,7 @@ struct watcher_state {
     node = std::move(*attached);
     wait = first_wait;
     ++links;
+    ended = false;
     self->monitor(node->gateway());
     say(link_state::attached, {});
     if (options.view)
@@ -169,17 +171,24 @@ struct watcher_state {
           if (!page.events.empty())
             next = page.events.back().seq + 1;
           const auto behind = page.head >= next ? page.head - next + 1 : 0;
-          const auto ended = page.ended && behind == 0;
+          ended = page.ended && behind == 0;
           note_tasks(page);
           out->put(std::move(page));
           if (ended)
-            lost("the node has ended");
+            leave_if_read();
           else if (options.view && behind > std::max(most_behind, most_behind_per_phase * phases))
             get_view();
           else
             get_events();
         },
         atom::next_v, node->token(), next, options.view ? page_interval_ms : 0u);
+  }
+
+  void leave_if_read() {
+    if (idle || log.phase.empty())
+      lost("the node has ended");
+    else
+      read_on();
   }
 
   void follow(const std::string& phase) {
@@ -210,6 +219,8 @@ struct watcher_state {
   void next_log() {
     idle = upcoming.empty();
     out->put(log_idle{idle});
+    if (idle && ended)
+      leave_if_read();
     if (idle)
       return;
     log = {log.phase, upcoming.front().first, upcoming.front().second, 0};
@@ -219,6 +230,8 @@ struct watcher_state {
 
   /// Reads now, or as soon as the answer that is under way has come.
   void read_on() {
+    if (!node)
+      return; // Begun again with the next link.
     ++timer;
     hurry = true;
     if (std::exchange(reading, true))
