@@ -57,9 +57,10 @@ struct phase_view {
   std::int64_t retry_at_us = 0; ///< retry_wait: not before.
   std::int64_t typical_ms = 0;  ///< From earlier executions; 0: unknown.
   std::int64_t worked_us = 0;   ///< Of the attempts that have ended: see core::worked.
-  std::string reason;    ///< Of a status that needs one (waiting, failed, blocked, ...); one line.
-  std::string overrider; ///< failed: who alone may approve it all the same; empty: nobody.
-  std::uint64_t seq = 0; ///< The newest event that is in this row.
+  std::string reason; ///< Of a status that needs one (waiting, failed, blocked, ...); one line.
+  bool outcome_unknown = false; ///< waiting_approval: what its task did is to be found out.
+  std::string overrider;        ///< failed: who alone may approve it all the same; empty: nobody.
+  std::uint64_t seq = 0;        ///< The newest event that is in this row.
 };
 
 template <class Inspector>
@@ -71,7 +72,8 @@ bool inspect(Inspector& f, phase_view& x) {
       f.field("started_us", x.started_us), f.field("attempt_us", x.attempt_us),
       f.field("ended_us", x.ended_us), f.field("retry_at_us", x.retry_at_us),
       f.field("typical_ms", x.typical_ms), f.field("worked_us", x.worked_us),
-      f.field("reason", x.reason), f.field("overrider", x.overrider), f.field("seq", x.seq));
+      f.field("reason", x.reason), f.field("outcome_unknown", x.outcome_unknown),
+      f.field("overrider", x.overrider), f.field("seq", x.seq));
 }
 
 /// The run at one moment: what a monitor begins with, or goes on with when it fell behind. Of a

@@ -1,6 +1,7 @@
 #include "actors/core/remote_view.hpp"
 
 #include "actors/core/decisions.hpp"
+#include "actors/core/event_data.hpp"
 #include "actors/core/lenient_json.hpp"
 #include "actors/core/run_history.hpp"
 #include "actors/core/text.hpp"
@@ -155,6 +156,7 @@ run_view make_run_view(const plan& p, const execution_state& s,
     row.worked_us = state.worked_us;
     row.typical_ms = i < typical_ms.size() ? typical_ms[i] : 0;
     row.reason = reason_or_error(state);
+    row.outcome_unknown = state.status == phase_status::waiting_approval && is_ask(state.detail);
     if (state.status == phase_status::failed)
       row.overrider = who_alone(def.approval ? *def.approval : approval_policy{}, s.started_by);
     row.seq = view.seq;

@@ -230,6 +230,7 @@ TEST_CASE("what remote nodes say arrives as it was sent") {
                          .typical_ms = 5,
                          .worked_us = 6,
                          .reason = "waits",
+                         .outcome_unknown = true,
                          .overrider = "operator"});
   view.recent.push_back(
       {.seq = 7, .kind = event_kind::audit, .phase = "1", .task = {}, .data = "{}"});

@@ -88,6 +88,10 @@ TEST_CASE("with on_crash ask a lost outcome waits for a person, whose --only run
     CHECK(contains(r.output, "find out what it did"));
     CHECK(contains(r.output, "--resume --only a"));
     CHECK(times_run(w) == 1);
+    const auto why = run_program({"aeo-control", "--workspace", w.path().string(), "why", "a"});
+    INFO(why.output);
+    CHECK(contains(why.output, "aeo-control retry a"));
+    CHECK_FALSE(contains(why.output, "aeo-control approve"));
   }
   auto r = run_node(w, {"--resume", "--only", "a"});
   INFO(r.output);

@@ -226,6 +226,9 @@ std::string what_next(const run_view& v, const phase_view& p) {
     return waits.empty() ? "It starts as soon as a slot is free." : "It " + waits + ".";
   }
   case phase_status::waiting_approval:
+    if (p.outcome_unknown)
+      return "Find out what its task did, then aeo-control retry " + p.id
+             + ", or skip it with a reason.";
     return "It waits for a person: aeo-control approve " + p.id + ", or reject it with a reason.";
   case phase_status::retry_wait:
     return "It is tried again by itself"
