@@ -623,6 +623,27 @@ TEST_CASE("a log is followed to its end although the run ends right behind it") 
   CHECK(node.wait().exit_code == 0);
 }
 
+TEST_CASE("who follows a log hears no trouble when the run ends with it") {
+  temp_workspace w;
+  // The last page of events has the end of the task and that of the run.
+  const auto slow = json::array({{{"type", "command"}, {"command", "sleep 0.12"}}});
+  write_plan(
+      w,
+      {{"a", shell_phase({}, "mkfifo gate; echo first; read x < gate; sleep 0.06; echo last")},
+       {"x", shell_phase({}, "mkfifo other; read x < other")}},
+      {}, {{"a", {{"validation_checks", slow}}}});
+  program node{with(w, "aeo-node", {})};
+  wait_for_text(w.path() / "consolidation/.aeo/endpoint.json", "port");
+  program follow{with(w, "aeo-monitor", {"--follow", "a"})};
+  wait_for_text(follow.output_file(), "first");
+  w.write("other", "go\n");
+  w.write("gate", "go\n");
+  const auto r = follow.wait();
+  CHECK(r.exit_code == 0);
+  CHECK(r.output == "first\nlast\n");
+  CHECK(node.wait().exit_code == 0);
+}
+
 TEST_CASE("a new attempt is marked in a log that is followed") {
   temp_workspace w;
   write_plan(w, {{"a", shell_phase({},

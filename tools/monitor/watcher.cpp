@@ -171,9 +171,10 @@ struct watcher_state {
           if (!page.events.empty())
             next = page.events.back().seq + 1;
           const auto behind = page.head >= next ? page.head - next + 1 : 0;
-          ended = page.ended && behind == 0;
+          const auto last = page.ended && behind == 0;
           note_tasks(page);
           out->put(std::move(page));
+          ended = last;
           if (ended)
             leave_if_read();
           else if (options.view && behind > std::max(most_behind, most_behind_per_phase * phases))
