@@ -116,6 +116,7 @@ target_result target_runner::run(const load_target& target) {
     rules.log_file = logs_ + "/" + name;
     rules.timeout = target.timeout;
     rules.writable = checkout_.writable();
+    log_mask log_secrets(context_, rules.log_file);
     try {
       if (target.url.empty() && service.health_path.empty())
         run_command(target, rules, out);
@@ -125,7 +126,7 @@ target_result target_runner::run(const load_target& target) {
       interrupt_guard::check(); // ended from outside: not a fact about the target
       out.reason = error.what();
     }
-    mask_log(context_, rules.log_file);
+    log_secrets.finish();
   } else {
     out.reason = service.missing;
   }

@@ -89,9 +89,7 @@ private:
   std::string rest_;
 };
 
-} // namespace
-
-void mask_log(const step_context& context, const std::string& file) {
+void mask_file(const step_context& context, const std::string& file) {
   const secret_scanner scanner(context.config.security.secrets, context.config.fingerprint_key);
   std::string block;
   bool any = false;
@@ -113,6 +111,21 @@ void mask_log(const step_context& context, const std::string& file) {
                   file
                       + ": its secrets cannot be masked (free space or fix permissions, then run "
                         "again; do not share it as it is)");
+}
+
+} // namespace
+
+log_mask::~log_mask() {
+  try {
+    if (!finished_)
+      finish();
+  } catch (const std::exception&) { // What ended the step is told; this would hide it.
+  }
+}
+
+void log_mask::finish() {
+  finished_ = true;
+  mask_file(context_, file_);
 }
 
 void mask_secrets(ordered& value, const secret_scanner& scanner) {

@@ -2,6 +2,7 @@
 
 #include "tools/consolidate/failure.hpp"
 #include "tools/consolidate/git.hpp"
+#include "tools/consolidate/masking.hpp"
 #include "tools/consolidate/paths.hpp"
 #include "tools/consolidate/workflow_check.hpp"
 #include "tools/consolidate/workflow_write.hpp"
@@ -149,6 +150,20 @@ ordered left_out_json(const ordered& suites) {
   return list;
 }
 
+/// Nothing runs with what stands in a secret's place.
+void find_masked(const std::string& text, workflow_report& report) {
+  std::uint32_t number = 0;
+  for (const auto line : split(text, '\n')) {
+    ++number;
+    if (line.find(masked_secret) != std::string_view::npos)
+      report.findings.push_back({true, "workflow-masked-secret", "high", number,
+                                 "a secret stood in the command of a suite, and is masked here",
+                                 "give it to the suite by its environment (`env` of "
+                                 "testing.suites), where a secret of the repository takes its "
+                                 "place"});
+  }
+}
+
 std::string read_back(const std::string& file) {
   std::ifstream in(file, std::ios::binary);
   std::ostringstream text;
@@ -185,6 +200,7 @@ step_result pipeline(const step_context& context) {
   } else {
     write_durably(file, written.text);
     report = check_workflow(read_back(file), settings.events);
+    find_masked(written.text, report);
     const auto missing = missing_suites(report, written);
     document["workflow_valid"] = report.valid();
     document["suites_in_workflow"] = written.jobs.size() - missing.size();

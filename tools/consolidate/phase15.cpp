@@ -84,8 +84,9 @@ private:
     rules.environment.push_back("AEO_COMMIT=" + copy_.head());
     for (const auto& [variable, value] : command.env)
       rules.environment.push_back(variable + "=" + value);
+    log_mask log_secrets(context_, rules.log_file);
     const auto end = run_supervised(command.argv, rules);
-    mask_log(context_, rules.log_file);
+    log_secrets.finish();
     const bool ok = end.exit_code == 0 && !end.timed_out;
     list_.push_back({{"name", command.name},
                      {"program", command.argv.front()},

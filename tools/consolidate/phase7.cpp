@@ -110,8 +110,9 @@ command_totals run_commands(const step_context& context, const scratch_checkout&
     rules.timeout =
         std::chrono::seconds(item.timeout > 0 ? item.timeout : context.config.run.suite_timeout);
     rules.writable = checkout.writable();
+    log_mask log_secrets(context, rules.log_file);
     const auto end = run_supervised(item.argv, rules);
-    mask_log(context, rules.log_file);
+    log_secrets.finish();
     const bool passed = end.exit_code == 0 && !end.timed_out;
     out.failed += passed ? 0 : 1;
     entry["status"] = passed ? "passed" : end.timed_out ? "timed_out" : "failed";

@@ -144,8 +144,9 @@ private:
       for (const auto& [name, value] : command.env)
         rules.environment.push_back(name + "=" + value);
       fs::create_directories(root_ + "/disaster_recovery");
+      log_mask log_secrets(context_, rules.log_file);
       const auto end = run_supervised(command.argv, rules);
-      mask_log(context_, rules.log_file);
+      log_secrets.finish();
       const bool ok = end.exit_code == 0 && !end.timed_out;
       result_.commands_failed += ok ? 0 : 1;
       result_.carried = result_.carried || (ok && !fetches);

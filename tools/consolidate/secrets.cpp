@@ -98,7 +98,6 @@ public:
   }
 
   std::string masked(std::string_view marker) {
-    any_path_ = true;
     search();
     std::sort(spans_.begin(), spans_.end(),
               [](const span& a, const span& b) { return a.begin < b.begin; });
@@ -123,7 +122,7 @@ private:
     scanner_.engine_->search(text_,
                              [this](std::size_t rule, std::string_view line, std::size_t offset) {
                                const auto& paths = scanner_.rules_[rule].paths;
-                               if (any_path_ || paths.empty() || any_glob_matches(paths, path_))
+                               if (paths.empty() || any_glob_matches(paths, path_))
                                  search_line(rule, line, offset);
                              });
   }
@@ -193,7 +192,7 @@ private:
     const auto reach = std::min<std::size_t>(begin, 100);
     const auto before = text_.substr(begin - reach, reach);
     static const re2::RE2 given(
-        R"(([A-Za-z_][A-Za-z0-9_]{1,60})\\?["']?\s*(?:=>|:=|=|:)\s*\\?["'`]?$)");
+        R"re(([A-Za-z_][A-Za-z0-9_]{1,60})\\?["']?\s*(?:(?:=>|:=|=)\s*\\?["'`]?|:\s+["'`]?|:\\?["'`])$)re");
     std::string name;
     re2::RE2::PartialMatch({before.data(), before.size()}, given, &name);
     return name;
@@ -269,7 +268,6 @@ private:
   std::string_view text_;
   std::string_view encoding_;
   int depth_;
-  bool any_path_ = false;
   std::vector<span> spans_;
   std::vector<secret_hit> hits_;
 };
@@ -354,7 +352,7 @@ std::vector<secret_hit> secret_scanner::search(std::string_view path,
 
 std::string secret_scanner::masked(std::string_view text, std::string_view marker) const {
   return rules_.empty() ? std::string(text)
-                        : secret_search(*this, "", text, "plain", 0).masked(marker);
+                        : secret_search(*this, ".env", text, "plain", 0).masked(marker);
 }
 
 void secret_stream::add(std::string_view bytes) {

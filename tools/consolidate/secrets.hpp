@@ -31,8 +31,8 @@ public:
   /// Hits in order of their offsets.
   std::vector<secret_hit> search(std::string_view path, std::string_view bytes) const;
 
-  /// The text with `marker` in each secret's place, and in that of whatever encodes one. All rules
-  /// are asked, whatever paths they are for.
+  /// The text with `marker` in each secret's place, and in that of whatever encodes one. Rules for
+  /// some paths only are asked if they are for `.env`: lines of `NAME=value` stand anywhere.
   std::string masked(std::string_view text, std::string_view marker = "[secret]") const;
 
   bool empty() const { return rules_.empty(); }

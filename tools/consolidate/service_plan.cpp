@@ -315,28 +315,49 @@ private:
           environment[i] = yaml_quoted(variable.name + "=" + asked);
       }
     }
-    auto name = item.name + "_SECRET";
-    std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) {
-      return c == '-' ? '_' : static_cast<char>(std::toupper(c));
-    });
-    if (hide_known_secrets("", item.definition, "${" + name + ":?}"))
-      note(item.name + " " + name, "is asked from the environment: a secret stood in its place");
+    for (const auto* part : {"command", "entrypoint", "environment", "labels", "annotations"})
+      hide_known_secrets(item, part, yaml_at(item.definition, part));
+    hide_known_secrets(item, "test", yaml_at(item.definition, {"healthcheck", "test"}));
+    hide_known_secrets(item, "args", yaml_at(item.definition, {"build", "args"}));
   }
 
-  /// Wherever else a rule knows one, in a command or a label. True if there was any.
-  bool hide_known_secrets(const std::string& key, YAML::Node node, const std::string& asked) const {
-    bool any = false;
-    if (node.IsScalar()) {
-      const auto hidden = masked_value(key, node.Scalar(), secrets_, asked);
-      any = hidden != node.Scalar();
-      if (any)
-        node = yaml_quoted(hidden);
+  /// Wherever else a rule knows one; of a list, an option tells what the word behind it is.
+  void hide_known_secrets(planned_service& item, const std::string& key, YAML::Node node) {
+    if (node.IsScalar())
+      hide_known_secret(item, key, node);
+    auto before = key;
+    for (std::size_t i = 0; node.IsSequence() && i < node.size(); ++i) {
+      const auto word = yaml_string(node[i]);
+      hide_known_secrets(item, before, node[i]);
+      before = word.starts_with("--") ? word.substr(2) : key;
     }
-    for (std::size_t i = 0; node.IsSequence() && i < node.size(); ++i)
-      any = hide_known_secrets(key, node[i], asked) || any;
     for (const auto& name : yaml_keys(node))
-      any = hide_known_secrets(name, node[name], asked) || any;
-    return any;
+      hide_known_secrets(item, name, node[name]);
+  }
+
+  void hide_known_secret(planned_service& item, const std::string& key, YAML::Node& node) {
+    const auto variable = secret_variable(item.name, asked_[item.name].size() + 1);
+    const auto hidden = masked_value(key, node.Scalar(), secrets_, "${" + variable + ":?}");
+    if (hidden == node.Scalar())
+      return;
+    // The same text elsewhere asks for the same; of two secrets in one text, only one can.
+    const auto [known, fresh] = asked_[item.name].emplace(node.Scalar(), variable);
+    node = yaml_quoted(masked_value(key, node.Scalar(), secrets_, "${" + known->second + ":?}"));
+    if (fresh)
+      note(item.name + " " + variable,
+           "is asked from the environment: a secret stood in its place");
+  }
+
+  /// `WEB_SECRET`, `WEB_SECRET_2`: a name that compose takes for a variable's.
+  static std::string secret_variable(const std::string& service, std::size_t number) {
+    std::string name;
+    for (const char c : service)
+      name += std::isalnum(static_cast<unsigned char>(c)) != 0
+                  ? static_cast<char>(std::toupper(static_cast<unsigned char>(c)))
+                  : '_';
+    if (name.empty() || std::isdigit(static_cast<unsigned char>(name[0])) != 0)
+      name = "SERVICE_" + name;
+    return name + "_SECRET" + (number > 1 ? "_" + std::to_string(number) : "");
   }
 
   void add_health_check(planned_service& item) {
@@ -373,6 +394,7 @@ private:
   component_targets components_;
   service_signals signals_;
   const secret_scanner& secrets_;
+  std::map<std::string, std::map<std::string, std::string>> asked_; ///< by service: text, variable
   std::map<std::string, const dockerfile*> dockerfiles_;
   std::set<std::string> used_dockerfiles_;
   std::set<std::string> names_;

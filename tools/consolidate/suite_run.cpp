@@ -202,6 +202,7 @@ suite_result suite_runner::run(const test_suite& suite) {
   rules.writable = checkout_.writable();
   const auto& more = context_.config.run.writable;
   rules.writable.insert(rules.writable.end(), more.begin(), more.end());
+  log_mask log_secrets(context_, rules.log_file);
   try {
     const auto end = run_supervised(out.argv, rules);
     const auto output = read_log(rules.log_file);
@@ -219,8 +220,8 @@ suite_result suite_runner::run(const test_suite& suite) {
   const auto kept = logs_ + "/" + name + ".xml";
   std::error_code ec;
   if (fs::exists(report, ec) && fs::copy_file(report, kept, ec))
-    mask_log(context_, kept);
-  mask_log(context_, rules.log_file);
+    log_mask(context_, kept).finish();
+  log_secrets.finish();
   return out;
 }
 

@@ -1,5 +1,6 @@
 #include "tools/consolidate/workflow_write.hpp"
 
+#include "tools/consolidate/masking.hpp"
 #include "tools/consolidate/paths.hpp"
 
 #include <re2/re2.h>
@@ -238,13 +239,19 @@ private:
       text_ += "      - name: Install dependencies\n        run: " + scalar(line) + "\n";
   }
 
+  /// What was masked is a secret of the repository's at GitHub.
+  static std::string env_value(const std::string& name, const std::string& value) {
+    return value == masked_secret ? "${{ secrets." + name + " }}" : value;
+  }
+
   void test(const ordered& suite, const std::string& run) {
     text_ += "      - name: Test\n";
     const auto env = suite.value("env", ordered::object());
     if (!env.empty()) {
       text_ += "        env:\n";
       for (const auto& [key, value] : env.items())
-        text_ += "          " + key + ": " + scalar(value.get<std::string>()) + "\n";
+        text_ +=
+            "          " + key + ": " + scalar(env_value(key, value.get<std::string>())) + "\n";
     }
     if (run.find('\n') == std::string::npos) {
       text_ += "        run: " + scalar(run) + "\n";

@@ -48,6 +48,10 @@ TEST_CASE("what a rule knows as a secret is masked, what it passes over stays") 
         == "DB_PASSWORD=[secret]\n");
   CHECK(shipped().masked("API_TOKEN=changeme-12345678\n") == "API_TOKEN=changeme-12345678\n");
   CHECK(shipped().masked("key " + planted(1), "${WEB_SECRET:?}") == "key ${WEB_SECRET:?}");
+  for (const std::string prose :
+       {"wrong password (expected 401)", "password reset, then login", "A password manager",
+        "docs/Reset password (how-to).md", "bad password mismatch: x"})
+    CHECK(shipped().masked(prose) == prose);
   const std::string begin = "-----BEGIN RSA PRIVATE";
   CHECK(shipped().masked(begin + " KEY-----\n" + std::string(64, 'k') + "\n-----END x\n")
         == begin + " KEY-----[secret]-----END x\n");
@@ -72,14 +76,17 @@ TEST_CASE("a log of any size is masked where it has a secret, else left as it is
   // The armour stands on both sides of what is read at once.
   const std::string before((4U << 20) - begin.size() - 10, '\n');
   ws.write("a.log", before + begin + body + "-----END\n" + planted(1) + "\n");
-  mask_log(ws.context, ws.root + "/a.log");
+  log_mask(ws.context, ws.root + "/a.log").finish();
   CHECK((ws.read("a.log")
          == before + begin.substr(0, begin.size() - 1) + "[secret]-----END\n[secret]\n"));
   ws.write("b.log", "nothing\n");
   const auto time = fs::last_write_time(ws.root + "/b.log");
-  mask_log(ws.context, ws.root + "/b.log");
+  log_mask(ws.context, ws.root + "/b.log").finish();
   CHECK(fs::last_write_time(ws.root + "/b.log") == time);
   CHECK_FALSE(fs::exists(ws.root + "/b.log.masked"));
+  ws.write("c.log", planted(2) + "\n");
+  { const log_mask left_early(ws.context, ws.root + "/c.log"); }
+  CHECK(ws.read("c.log") == "[secret]\n");
 }
 
 TEST_CASE("secrets in manifests, commands, routes, names and links reach no output") {
@@ -97,8 +104,10 @@ TEST_CASE("secrets in manifests, commands, routes, names and links reach no outp
                                   + planted(6) + "\"]\n");
   ws.write("shop/docker-compose.yml",
            "services:\n  web:\n    build: .\n    ports: [\"8000:8000\"]\n"
+           "    secrets: [db_password_prod_2024_q1x]\n"
            "    command: [\"node\", \"app.js\", \"--key="
-               + planted(7) + "\"]\n");
+               + planted(7) + "\", \"--password\", \"mK9" + "vT2qLzW4\", \"--key=" + planted(12)
+               + "\"]\nsecrets:\n  db_password_prod_2024_q1x:\n    file: ./x\n");
   fs::create_symlink("nowhere/" + planted(8), ws.root + "/shop/link");
   ws.commit("shop", "first");
   shop.output({"branch", "-q", "fix-" + planted(9)});
@@ -108,6 +117,7 @@ TEST_CASE("secrets in manifests, commands, routes, names and links reach no outp
   suite.name = "talks";
   suite.argv = {"/bin/sh", "-c", "echo with key " + planted(11) + "; echo 1 run, 0 bad"};
   suite.summary = {{"run", "(\\d+) run"}, {"failed", "(\\d+) bad"}};
+  suite.env = {{"TEST_TOKEN", "mK9" + std::string("vT2qLzW4xY8bNc3dF6gH")}};
   ws.context.config.run.tests = {suite};
   std::size_t written = 0;
   const auto plan = ordered::parse(std::ifstream(AEO_SOURCE_DIR "/config/phase_config.json"));
@@ -123,7 +133,16 @@ TEST_CASE("secrets in manifests, commands, routes, names and links reach no outp
       }
     }
   CHECK(written > 20);
-  CHECK(leaks(ws, 11) == "");
-  CHECK(ws.read("consolidation/infrastructure/compose.yaml").find("--key=${WEB_SECRET:?}")
+  CHECK(leaks(ws, 12) == "");
+  const auto compose = ws.read("consolidation/infrastructure/compose.yaml");
+  INFO(compose);
+  CHECK(compose.find("\"--key=${WEB_SECRET:?}\", \"--password\", \"${WEB_SECRET_2:?}\", "
+                     "\"--key=${WEB_SECRET_3:?}\"")
+        != std::string::npos);
+  CHECK(compose.find("[db_password_prod_2024_q1x]") != std::string::npos);
+  // A workflow that would run with what stands in a secret's place is not valid.
+  const auto pipeline = ordered::parse(ws.read("consolidation/cicd/pipeline_config.json"));
+  CHECK(pipeline["workflow_valid"] == false);
+  CHECK(ws.read("consolidation/cicd/workflows/ci.yml").find("${{ secrets.TEST_TOKEN }}")
         != std::string::npos);
 }

@@ -132,6 +132,9 @@ TEST_CASE("random secrets are found whatever shape chance gives them") {
       {"curl -u admin:", alnum, 12, " https://api.example.com", "a.sh"},
       {"mysqldump -u root -p", alnum, 12, " shop", "backup.sh"},
       {"PGPASSWORD=", alnum, 12, " psql -h db", "a.sh"},
+      {"mysqladmin ping -uroot -p", alnum, 12, "", "a.sh"},
+      {"\"start\": \"DB_PASSWORD=", alnum, 14, " node app.js\"", "package.json"},
+      {"postgres://db_name:", alnum, 14, "@db.internal/x", "a.py"},
       {"command: server --api-key=", alnum, 24, " --port 1", "compose.yml"},
       {"clientSecret: '", alnum + "~_.-", 40, "'", "azure.ts"},
       {"key = \"lin_ap"
@@ -285,12 +288,16 @@ TEST_CASE("private keys and key stores in DER are found") {
     run("openssl ecparam -name prime256v1 -genkey -noout -outform DER -out ec.der");
     run("openssl pkcs8 -topk8 -nocrypt -inform DER -in ec.der -outform DER -out ec8.der");
     run("openssl rsa -in k.pem -traditional -outform DER -out rsa1.der");
+    run("openssl genpkey -algorithm ED25519 -outform DER -out ed.der");
+    run("openssl genrsa 1024 | openssl rsa -traditional -outform DER -out small.der");
     return rules_found(name, ws.read(name));
   };
   CHECK(file("rsa.der").starts_with("pkcs8-key:"));
   CHECK(file("ec8.der").starts_with("pkcs8-key:"));
   CHECK(file("ec.der").starts_with("der-key:"));
   CHECK(file("rsa1.der").starts_with("der-key:"));
+  CHECK(file("ed.der").starts_with("pkcs8-key:"));
+  CHECK(file("small.der").starts_with("der-key:"));
   CHECK(file("store.p12").starts_with("pkcs12-store:"));
   CHECK(file("cert.der") == "");
 }
@@ -298,6 +305,11 @@ TEST_CASE("private keys and key stores in DER are found") {
 TEST_CASE("what is said about a secret is none") {
   CHECK(rules_found("a.yml", "  secretName: tls-cert-2024-prod-example-a1\n") == "");
   CHECK(rules_found("a.py", "token_file = \"prod-2024.a1b2c3d4e5f6g7h8\"\n") == "");
+  const std::string uuid = "7f9c24e8-3b1a-4d5e-9c0f-2a6b8d7e1f43";
+  for (const std::string given : {"credentialsId: '", "tokenId: '", "sentry_public_key: '",
+                                  "STRIPE_PUBLISHABLE_KEY=", "token_revision: '"})
+    CHECK(rules_found(".env", given + uuid + (given.ends_with('=') ? "" : "'") + "\n") == "");
+  CHECK(rules_found("a.js", "x;password=e.password||e.pass2;pwd = x.y+z1w2") == "");
   CHECK(rules_found("a.yml", "  profile_token: prod-2024.a1b2c3d4e5f6g7h8\n")
         == "configured-secret:1");
 }
