@@ -229,7 +229,8 @@ progress_counts count_phases(const execution_state& state) {
 overall_status called(overall_status overall, const progress_counts& c) {
   using enum phase_status;
   const auto ended = c.done() + c[failed] + c[rejected] + c[blocked] + c[cancelled] == c.total;
-  return overall == overall_status::in_progress && ended && c[cancelled] > 0
+  const auto lost = c[failed] + c[rejected] != 0; // Comes first, as in conclude().
+  return overall == overall_status::in_progress && ended && !lost && c[cancelled] > 0
              ? overall_status::cancelled
              : overall;
 }

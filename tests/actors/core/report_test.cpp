@@ -270,6 +270,21 @@ TEST_CASE("percent is 100 only when every gate is open") {
   CHECK(c.percent() == 100);
 }
 
+TEST_CASE("a run is called cancelled only where nothing has failed or was rejected") {
+  auto word = [](std::initializer_list<phase_status> phases) {
+    progress_counts c;
+    c.total = phases.size();
+    for (auto s : phases)
+      ++c.by_status[static_cast<std::size_t>(s)];
+    return called(overall_status::in_progress, c);
+  };
+  using enum phase_status;
+  CHECK(word({approved, cancelled, blocked}) == overall_status::cancelled);
+  CHECK(word({pending, cancelled}) == overall_status::in_progress);
+  CHECK(word({failed, cancelled}) == overall_status::in_progress);
+  CHECK(word({rejected, cancelled, blocked}) == overall_status::in_progress);
+}
+
 TEST_CASE("how long a phase took is the sum of its attempts, not what lay between") {
   sample_run r{diamond()};
   r.on(0, event_kind::phase_started, "0", 1);
