@@ -425,6 +425,14 @@ std::string trigger_state::state_of(phase_index i) const {
   return std::string{to_string(status[i])};
 }
 
+/// Of a phase that is under way. One that has a slot and is pending is about to start.
+std::string trigger_state::activity_of(phase_index i) const {
+  if (status[i] != phase_status::in_progress && status[i] != phase_status::pending)
+    return "is " + state_of(i);
+  const auto attempt = attempts[i] + (status[i] == phase_status::pending ? 1 : 0);
+  return "runs already (attempt " + std::to_string(attempt) + ")";
+}
+
 std::optional<caf::error> trigger_state::why_undecided(phase_index i) const {
   if (!deciding.contains(i))
     return {};
@@ -494,8 +502,8 @@ caf::result<std::string> trigger_state::retry(phase_index i, const operator_deci
     const auto s = status[p];
     const auto idle = is_shut(s) || is_open(s) || s == phase_status::waiting_approval;
     if (running.contains(p) || (!idle && s != phase_status::pending))
-      return caf::make_error(ec::wrong_state, name + " is " + state_of(p)
-                                                  + ": cancel it first, or wait for its end");
+      return caf::make_error(ec::wrong_state, name + " " + activity_of(p)
+                                                  + ": wait for its end, or cancel it first");
     if (p == i && s == phase_status::approved && !decision.request.force)
       return refuse_approved(i);
     if (p == i && s == phase_status::pending)

@@ -101,6 +101,7 @@ private:
                                   std::vector<phase_index> about);
   void settled(const std::vector<phase_index>& about, bool durable);
   std::string state_of(phase_index) const;
+  std::string activity_of(phase_index) const;
   void answer_cancel(phase_index);
   bool may_start() const {
     return started && !stalled && !paused && !configuration && !stopping && !closed;

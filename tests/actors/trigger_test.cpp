@@ -492,7 +492,8 @@ TEST_CASE("a phase that runs, waits for its turn or is held by another is not re
   trigger_fixture f{chain()};
   f.start(4);
   f.hear(phase_started, "0");
-  CHECK(f.decide(control_command::retry, "0").starts_with("refused: phase 0 is in_progress"));
+  CHECK(f.decide(control_command::retry, "0")
+        == "refused: phase 0 runs already (attempt 1): wait for its end, or cancel it first");
   CHECK(f.decide(control_command::retry, "1").starts_with("refused: phase 1 is pending"));
   f.hear(phase_failed, "0");
   f.hear(phase_blocked, "1", R"({"by":"0"})");
@@ -876,6 +877,8 @@ TEST_CASE("of two people who retry a phase one after the other the second is ref
   f.hear(phase_started, "0");
   f.hear(phase_failed, "0");
   CHECK(f.decide(control_command::retry, "0") == "phase 0 is tried again (attempt 2)");
+  CHECK(f.decide(control_command::retry, "0") // It is about to start.
+            .starts_with("refused: phase 0 runs already (attempt 2)"));
   f.approve(0);
   f.store->snapshot = f.initial;
   CHECK(f.decide(control_command::retry, "0").starts_with("refused: phase 0 is approved already"));
