@@ -3,6 +3,7 @@
 #include "actors/core/decisions.hpp"
 #include "actors/core/event_data.hpp"
 #include "actors/core/execution_state.hpp"
+#include "actors/core/text.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -526,6 +527,8 @@ caf::result<std::string> trigger_state::retry(phase_index i, const operator_deci
       about.push_back(p);
     }
   }
+  if (auto lost = decision.request.force ? std::optional<caf::error>{} : why_kept(i, about))
+    return *lost;
   for (auto p : about)
     if (is_open(status[p]))
       shut_again(p);
@@ -534,6 +537,27 @@ caf::result<std::string> trigger_state::retry(phase_index i, const operator_deci
                 "phase " + id + " is tried again (attempt " + std::to_string(attempts[i] + 1) + ")"
                     + (others > 0 ? ", and " + std::to_string(others) + " that depend on it" : ""),
                 std::move(about));
+}
+
+/// Approvals of what depends on it are not lost unasked.
+std::optional<caf::error> trigger_state::why_kept(phase_index i,
+                                                  const std::vector<phase_index>& again) const {
+  constexpr std::size_t most = 20;
+  std::string names;
+  std::size_t count = 0;
+  for (auto p : again)
+    if (status[p] == phase_status::approved && ++count <= most)
+      names += (count == 1 ? "" : ", ") + context->phase(p).id;
+  if (count == 0)
+    return {};
+  if (count > most)
+    names += " and " + std::to_string(count - most) + " more";
+  return caf::make_error(
+      ec::wrong_state,
+      (count == 1 ? "phase " + names + " depends on it and is approved already; to run it"
+                  : "phases " + names + " depend on it and are approved already; to run them")
+          + " again, too: aeo-control retry " + core::shell_quote(context->phase(i).id)
+          + " --downstream --force");
 }
 
 /// Two people may have had the same thought: the second one hears that it is done.

@@ -93,6 +93,7 @@ private:
   std::optional<caf::error> why_undecided(phase_index) const;
   caf::result<std::string> retry(phase_index, const operator_decision&);
   caf::result<std::string> refuse_approved(phase_index);
+  std::optional<caf::error> why_kept(phase_index, const std::vector<phase_index>& again) const;
   caf::result<std::string> skip(phase_index, const operator_decision&);
   caf::result<std::string> cancel(phase_index, const operator_decision&);
   caf::result<std::string> cancel_all(const operator_decision&);

@@ -871,6 +871,25 @@ TEST_CASE("an approved phase is run again only by force; who asks hears who appr
   CHECK(nlohmann::json::parse(f.store->last(audit).data)["force"] == true);
 }
 
+TEST_CASE("what is downstream and approved is run again only by force") {
+  trigger_fixture f{make_plan(make_phase("0"), make_phase("1", {0}), make_phase("2", {1}))};
+  f.start(4);
+  f.hear(phase_skipped, "0");
+  f.approve(1);
+  f.run_tasks(2);
+  f.hear(phase_failed, "2");
+  const std::string advice = "again, too: aeo-control retry 0 --downstream --force";
+  CHECK(f.decide(control_command::retry, "0", "again", true)
+        == "refused: phase 1 depends on it and is approved already; to run it " + advice);
+  CHECK(f.decide(control_command::retry, "2") == "phase 2 is tried again (attempt 2)");
+  f.approve(2);
+  CHECK(f.decide(control_command::retry, "0", "again", true)
+        == "refused: phases 1, 2 depend on it and are approved already; to run them " + advice);
+  CHECK(kinds(f.store->events, "0").empty());
+  CHECK(f.decide(control_command::retry, "0", "again", true, true)
+        == "phase 0 is tried again (attempt 1), and 2 that depend on it");
+}
+
 TEST_CASE("of two people who retry a phase one after the other the second is refused") {
   trigger_fixture f{make_plan(make_phase("0"))};
   f.start(4);
