@@ -30,7 +30,7 @@ std::string took(const run_view& v, const phase_view& p) {
   return measured ? core::format_duration(*measured) : "-";
 }
 
-/// "paused by mia since 10:00:05 (lunch)"; nothing where the run is not.
+/// "paused by mia since 2026-01-02T10:00:05Z (lunch)"; nothing where the run is not.
 std::string pause_text(const run_view& v) {
   if (!v.paused)
     return {};
@@ -38,7 +38,7 @@ std::string pause_text(const run_view& v) {
   if (!v.pause.by.empty())
     text += " by " + v.pause.by;
   if (v.pause.since_us != 0)
-    text += " since " + core::format_clock(v.pause.since_us);
+    text += " since " + core::short_time(v.pause.since_us);
   if (!v.pause.reason.empty())
     text += " (" + v.pause.reason + ")";
   return core::plain_line(text);
