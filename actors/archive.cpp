@@ -192,7 +192,9 @@ caf::error archive_state::no_such_log(const log_request& request) const {
   if (!request.task.empty() && std::ranges::count(def.tasks, request.task, &task_def::id) == 0)
     text = name + " has no task " + request.task + ": its tasks are " + listed_ids(def.tasks);
   else if (attempts.empty())
-    text = name + " has not run yet: there is no log of it";
+    text = "the event log has no task of " + name
+           + " (it has not run, or its state was imported): look in consolidation/logs/"
+           + request.phase;
   else if (request.attempt != 0 && std::ranges::count(attempts, request.attempt) == 0)
     text = name + " has no attempt " + attempt + ": it has had " + listed(attempts);
   else

@@ -406,7 +406,9 @@ TEST_CASE("asking for a phase or a log that is not there says so") {
     return why;
   };
   CHECK(refused("9") == "the plan has no phase 9");
-  CHECK(refused("0") == "phase 0 has not run yet: there is no log of it");
+  CHECK(refused("0")
+        == "the event log has no task of phase 0 (it has not run, or its state was imported): look "
+           "in consolidation/logs/0");
 }
 
 TEST_CASE("why tells the events of one phase") {
