@@ -27,22 +27,31 @@ caf::error no_such_phase(const std::string& id) {
   return caf::make_error(ec::not_found, "the plan has no phase " + id);
 }
 
+constexpr std::size_t most_listed = 20;
+
 std::string listed_ids(const std::vector<task_def>& tasks) {
-  constexpr std::size_t most = 20;
   std::string text;
-  for (std::size_t i = 0; i < std::min(most, tasks.size()); ++i)
+  for (std::size_t i = 0; i < std::min(most_listed, tasks.size()); ++i)
     text += (i == 0 ? "" : ", ") + tasks[i].id;
-  return tasks.size() > most ? text + " and " + std::to_string(tasks.size() - most) + " more"
-                             : text;
+  return tasks.size() > most_listed
+             ? text + " and " + std::to_string(tasks.size() - most_listed) + " more"
+             : text;
 }
 
-/// "attempt 1", "attempts 1 and 2", "attempts 1 to 9".
+/// "attempt 1", "attempts 1 and 2", "attempts 1 to 9", "attempts 1, 2 and 5".
 std::string listed(const std::vector<std::uint32_t>& attempts) {
+  const auto count = attempts.size();
   const auto first = std::to_string(attempts.front());
-  if (attempts.size() == 1)
+  const auto last = std::to_string(attempts.back());
+  if (count == 1)
     return "attempt " + first;
-  return "attempts " + first + (attempts.size() == 2 ? " and " : " to ")
-         + std::to_string(attempts.back());
+  if (count > 2 && attempts.back() - attempts.front() == count - 1)
+    return "attempts " + first + " to " + last;
+  auto text = "attempts " + first;
+  for (std::size_t i = 1; i < std::min(most_listed, count - 1); ++i)
+    text += ", " + std::to_string(attempts[i]);
+  return count > most_listed + 1 ? text + " and " + std::to_string(count - most_listed) + " more"
+                                 : text + " and " + last;
 }
 
 ordered_json to_json(const event& e) {

@@ -411,6 +411,41 @@ TEST_CASE("asking for a phase or a log that is not there says so") {
            "in consolidation/logs/0");
 }
 
+TEST_CASE("who asks for an attempt that there is none of hears which ones there are") {
+  feed_fixture f;
+  auto begins = [&](std::uint32_t attempt) {
+    auto e = make_event(event_kind::task_started, "0");
+    e.task = "T0.1";
+    e.attempt = attempt;
+    e.seq = f.disk->events.size() + 1;
+    f.disk->events.push_back(e);
+  };
+  auto refused = [&] {
+    std::string why;
+    auto handle =
+        f.self->request(f.archive_, caf::infinite, atom::read_v, log_request{"0", {}, 99, 0});
+    f.run();
+    handle.receive([](const log_page&) { FAIL("there is nothing"); },
+                   [&](const caf::error& err) { why = message_of(err); });
+    return why.substr(why.find("attempt", why.find(':')));
+  };
+  begins(1);
+  CHECK(refused() == "attempt 1");
+  begins(2);
+  CHECK(refused() == "attempts 1 and 2");
+  SECTION("in a row") {
+    begins(3);
+    CHECK(refused() == "attempts 1 to 3");
+  }
+  SECTION("with gaps") {
+    begins(5);
+    CHECK(refused() == "attempts 1, 2 and 5");
+    for (std::uint32_t n = 10; n < 40; ++n)
+      begins(n);
+    CHECK(refused().ends_with(", 26 and 13 more"));
+  }
+}
+
 TEST_CASE("why tells the events of one phase") {
   feed_fixture f;
   f.add(2);
