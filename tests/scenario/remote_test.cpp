@@ -699,6 +699,27 @@ TEST_CASE("nobody is advised to override what the plan does not leave to one per
   check_advice();
 }
 
+TEST_CASE("a killed node's log is read although its credential is gone; a living one's is not") {
+  temp_workspace w;
+  write_plan(w, {{"a", shell_phase({}, "true", manual)}});
+  watched_node n{w};
+  n.wait_for(event_kind::phase_waiting, "a");
+  std::filesystem::remove(w.path() / "consolidation/.aeo/operator.json");
+  auto r = control(w, {"status"});
+  CHECK(r.exit_code == 77);
+  CHECK(contains(r.output, "credential issue"));
+  n.node.signal(SIGKILL);
+  n.node.wait();
+  r = control(w, {"status"});
+  INFO(r.output);
+  CHECK(r.exit_code == 0);
+  CHECK(contains(r.output, "no node runs here"));
+  CHECK(contains(control(w, {"why", "a"}).output, "It waits for a person"));
+  r = control(w, {"approve", "a"});
+  CHECK(r.exit_code == 69);
+  CHECK(contains(r.output, "no node runs in "));
+}
+
 TEST_CASE("with a changed plan a waiting phase says whose approvals are void, and of what it is") {
   temp_workspace w;
   const json criteria{{"a", {{"required_outputs", {"out"}}}}};

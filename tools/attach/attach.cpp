@@ -3,6 +3,7 @@
 #include "actors/core/text.hpp"
 #include "actors/io/endpoint.hpp"
 #include "actors/io/packed.hpp"
+#include "actors/io/workspace_lock.hpp"
 
 #include <charconv>
 #include <csignal>
@@ -112,6 +113,10 @@ caf::expected<std::unique_ptr<node>> node::attach(caf::actor_system& system, con
     return where.error();
   const auto file = credential_file(to);
   auto credential = io::read_credential(file);
+  // Where a killed node stays silent, its credential is not what is lacking.
+  if (!credential && to.address.empty() && !io::find_holder(to.workspace))
+    return caf::make_error(ec::no_node, "no node runs in " + to.workspace.string()
+                                            + ": the one that wrote its endpoint.json is gone");
   if (!credential && credential.error() == ec::not_found)
     return caf::make_error(ec::not_permitted, message_of(credential.error()));
   if (!credential)
