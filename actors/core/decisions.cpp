@@ -26,6 +26,10 @@ bool may_be_one(std::string_view a, std::string_view b) {
   return std::ranges::equal(a, b, {}, config::to_lower, config::to_lower);
 }
 
+bool is_starter(std::string_view who, std::string_view started_by) {
+  return may_be_one(who, started_by) || may_be_one(who, user_of(started_by));
+}
+
 ordered_json to_json(const voice& x) {
   return {{"by", x.by}, {"comment", x.comment}, {"time_us", x.time_us}};
 }
@@ -94,8 +98,7 @@ std::string why_not_counted(const approval_policy& policy, const waiting_gate& g
     return "the plan leaves this approval to " + names + "; " + decision.by + " is "
            + std::string{to_string(decision.role)};
   }
-  if (!policy.allow_self
-      && (may_be_one(decision.by, started_by) || may_be_one(decision.by, user_of(started_by))))
+  if (!policy.allow_self && is_starter(decision.by, started_by))
     return decision.by
            + " started this execution, and the plan wants somebody else's approval "
              "(allow_self is false)";
@@ -119,9 +122,14 @@ std::string who_alone(const approval_policy& policy, std::string_view started_by
   if (policy.required > 1)
     return {};
   std::string names;
-  for (const auto& who : policy.from)
-    join(names, who, ", ");
-  if (!policy.allow_self)
+  auto by_role = false;
+  for (const auto& who : policy.from) {
+    const auto is_role = who == to_string(access_role::operator_);
+    by_role = by_role || is_role;
+    if (is_role || policy.allow_self || !is_starter(who, started_by))
+      join(names, who, ", ");
+  }
+  if (by_role && !policy.allow_self)
     names.append(", but not ").append(user_of(started_by)).append(" who started the run");
   return names;
 }

@@ -49,7 +49,8 @@ std::string why_not_counted(const approval_policy&, const waiting_gate&, const o
 std::string why_not_alone(const approval_policy&, const operator_decision&,
                           std::string_view started_by);
 
-/// Who may, for people to read: "operator", "alice, bob"; empty: nobody, for it takes several.
+/// Who may, for people to read: "operator", "alice, bob"; empty: nobody, for it takes several
+/// people or only who started the run.
 std::string who_alone(const approval_policy&, std::string_view started_by);
 
 /// Why an approved phase is not run again just so: who approved it and when.

@@ -210,7 +210,7 @@ std::string after_failure(const phase_view& p) {
   const auto mend = "Mend the cause, then aeo-control retry " + p.id;
   const auto way = "aeo-control approve " + p.id + " --override --reason TEXT.";
   if (p.overrider.empty())
-    return mend + ". Nobody can let it pass alone: its approval takes several people.";
+    return mend + ". Nobody can let it pass alone.";
   if (p.overrider == to_string(access_role::operator_))
     return mend + "; or let it pass with " + way;
   return mend + "; or let it pass, which the plan leaves to " + p.overrider + ": " + way;

@@ -15,3 +15,12 @@ TEST_CASE("a pause is told with its day") {
   v.pause.reason = "lunch";
   CHECK(contains(status_text(v), "paused by mia since 2023-11-14T22:13:20Z (lunch)"));
 }
+
+TEST_CASE("where nobody may let a failed phase pass alone, nobody is advised to") {
+  run_view v;
+  v.phases.resize(1);
+  v.phases[0].id = "a";
+  v.phases[0].status = phase_status::failed;
+  CHECK(contains(why_text(v, "a", "[]"),
+                 "Mend the cause, then aeo-control retry a. Nobody can let it pass alone.\n"));
+}
