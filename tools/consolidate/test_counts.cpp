@@ -32,7 +32,7 @@ constexpr std::array formats{
     summary_format{"node --test", R"((?m)^(?:#|ℹ) tests \d+\n(?:#|ℹ) suites )",
                    R"((?m)^(?:#|ℹ) tests (\d+)\n(?:#|ℹ) suites)", "",
                    R"((?m)^(?:#|ℹ) (?:fail|cancelled) (\d+)$)",
-                   R"((?m)^(?:#|ℹ) (?:skipped|todo) (\d+)$)"},
+                   R"((?m)^(?:#|ℹ) skipped (\d+)$)"}, // what is to be done was executed
     summary_format{"cargo", R"((?m)^test result: )", "", R"((?m)^test result: .*?(\d+) passed;)",
                    R"((?m)^test result: .*?(\d+) failed;)",
                    R"((?m)^test result: .*?(\d+) ignored;)"},
@@ -208,6 +208,9 @@ test_counts count_format(const summary_format& format, const std::string& text) 
   if (runner == "unittest") {
     counts.failed = unittest_sum(text, {"failures", "errors", "unexpected successes"});
     counts.skipped = unittest_sum(text, {"skipped"});
+    counts.run = sum_of(format.run, text);
+    // Skipped subtests and classes are not in its total: with those, the skipped may be more.
+    return counts.skipped <= counts.run ? executed(counts) : counts;
   } else if (runner == "pytest") {
     counts.failed = pytest_sum(text, {"failed", "error", "errors"});
     counts.skipped = pytest_sum(text, {"skipped"});

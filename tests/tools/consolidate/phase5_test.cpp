@@ -52,7 +52,7 @@ TEST_CASE("the counts are those of the runner's summary") {
         == test_counts{8, 6, 1});
   CHECK(counts("Ran 1 test in 0.1s\n\nOK\n") == test_counts{1, 0, 0});
   CHECK(counts("# tests 5\n# suites 1\n# pass 2\n# fail 1\n# cancelled 0\n# skipped 1\n# todo 1\n")
-        == test_counts{3, 1, 2});
+        == test_counts{4, 1, 1}); // What is to be done runs.
   CHECK(counts("ℹ tests 3\nℹ suites 0\nℹ pass 3\nℹ fail 0\nℹ cancelled 0\nℹ skipped 0\nℹ todo 0\n")
         == test_counts{3, 0, 0});
   CHECK(counts("test result: FAILED. 1 passed; 1 failed; 1 ignored; 0 measured\n"
@@ -77,6 +77,9 @@ TEST_CASE("what was skipped has not run") {
   const auto counts = [](const char* text) { return count_summary(text).value(); };
   CHECK(counts("Tests:       3 skipped, 3 total\n") == test_counts{0, 0, 3});
   CHECK(counts("Ran 0 tests in 0.0s\n\nOK (skipped=1)\n") == test_counts{0, 0, 1});
+  CHECK(counts("Ran 1 test in 0.0s\n\nOK (skipped=1)\n") == test_counts{0, 0, 1});
+  // Parts of the one test, or classes that are not in the total.
+  CHECK(counts("Ran 1 test in 0.0s\n\nOK (skipped=5)\n") == test_counts{1, 0, 5});
   CHECK(counts("=== 2 skipped in 0.01s ===\n") == test_counts{0, 0, 2});
   CHECK(count_go_json("{\"Action\":\"skip\",\"Package\":\"x\",\"Test\":\"A\"}\n")
         == test_counts{0, 0, 1});
