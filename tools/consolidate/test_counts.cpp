@@ -200,6 +200,12 @@ std::size_t ctest_listed(const std::string& text, const std::string& why) {
   return count;
 }
 
+/// Runs programs as tests and shows what the failing ones printed, summaries of theirs with it.
+bool shows_others(const summary_format& format) {
+  const std::string_view runner(format.runner);
+  return runner == "ctest" || runner == "automake";
+}
+
 test_counts count_format(const summary_format& format, const std::string& text) {
   const std::string_view runner(format.runner);
   test_counts counts;
@@ -293,10 +299,15 @@ std::optional<test_counts> count_go_json(std::string_view output) {
 std::optional<test_counts> count_summary(std::string_view output) {
   const auto text = without_colours(output);
   std::optional<test_counts> sum;
+  std::optional<test_counts> outer;
   for (const auto& format : formats) {
-    if (re2::RE2::PartialMatch(text, format.seen))
-      sum = sum.value_or(test_counts{}) += count_format(format, text);
+    if (!re2::RE2::PartialMatch(text, format.seen))
+      continue;
+    auto& counts = shows_others(format) ? outer : sum;
+    counts = counts.value_or(test_counts{}) += count_format(format, text);
   }
+  if (outer)
+    return outer;
   return sum ? sum : count_tap(text);
 }
 

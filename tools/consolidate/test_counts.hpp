@@ -27,7 +27,8 @@ std::optional<test_counts> count_go_json(std::string_view output);
 
 /// The summaries that unittest, node, cargo, ctest, jest, vitest, mocha, ava, jasmine, automake,
 /// tape and pytest print; several add up, of one runner (cargo: one per binary) or of different
-/// ones. Without any of them, the lines of a TAP producer.
+/// ones. Beside those of ctest and automake no others count: tests that failed printed them.
+/// Without any of them, the lines of a TAP producer.
 std::optional<test_counts> count_summary(std::string_view output);
 
 /// The text without the escape sequences of terminals.

@@ -120,6 +120,14 @@ TEST_CASE("two runners in one output are added up") {
   CHECK(count_summary(other) == test_counts{17, 1, 0});
 }
 
+TEST_CASE("what a failing test printed is not counted beside the test") {
+  const std::string inner = "Ran 3 tests in 0.1s\n\nFAILED (failures=1)\n";
+  CHECK(count_summary(inner + "\n0% tests passed, 1 tests failed out of 1\n")
+        == test_counts{1, 1, 0});
+  CHECK(count_summary(inner + "# TOTAL: 2\n# PASS:  1\n# SKIP:  0\n# XFAIL: 0\n# FAIL:  1\n")
+        == test_counts{2, 1, 0});
+}
+
 TEST_CASE("go's events count tests and subtests but no packages") {
   const auto counts = count_go_json("{\"Action\":\"run\",\"Package\":\"x\",\"Test\":\"A\"}\n"
                                     "# x\n./a.go:1: not an event\n"
