@@ -173,10 +173,11 @@ std::optional<version_range> spaced_alternative(std::string_view ecosystem, std:
     const auto high = comparator(ecosystem, "<=" + std::string(trim(text.substr(hyphen + 3))));
     return low && high ? std::optional(intersect(*low, *high)) : std::nullopt;
   }
+  std::string spaced(text);
+  if (ecosystem == "composer")
+    std::ranges::replace(spaced, ',', ' ');
   std::vector<std::string> parts;
-  for (auto word : split(text, ' ')) {
-    if (ecosystem == "composer" && word.ends_with(','))
-      word.remove_suffix(1);
+  for (const auto word : split(spaced, ' ')) {
     if (word.empty())
       continue;
     if (!parts.empty() && parts.back().find_first_not_of("=<>~^") == std::string::npos)

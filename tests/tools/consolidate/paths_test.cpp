@@ -78,6 +78,8 @@ TEST_CASE("ranges without a common version do not intersect, others do") {
   CHECK(meets("composer", "~1.2", "1.9.0"));
   CHECK_FALSE(meets("composer", "^7.2 || ^8.0", ">=9, <10"));
   CHECK(meets("composer", "^7.2 || ^8.0", ">=8 <10"));
+  CHECK(meets("composer", ">=1.0,<2.0", "1.9.0"));
+  CHECK_FALSE(meets("composer", ">=1.0,<2.0", "> 2.0 , < 3.0"));
 }
 
 TEST_CASE("what is not a range of versions is not guessed at") {
