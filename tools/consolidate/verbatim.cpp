@@ -71,10 +71,20 @@ std::size_t after_here_document(std::string_view text, std::size_t at, std::stri
   return std::string_view::npos;
 }
 
+/// Whether the line that opens a here-document gives it to a shell: `sudo sh -s <<'EOT'` and
+/// `cat <<'EOT' | bash`, but not `cat > x.sh <<'EOT'`.
+bool feeds_shell(std::string_view line) {
+  static const std::string shell =
+      R"((?:\b(?:sudo|exec|env)\s(?:[^|&;]*\s)?)?(?:\w+=\S*\s+)*(?:[\w./$-]*/)?(?:ba|da|z|k)?sh)";
+  static const re2::RE2 reads(R"((?:^|[;|&({]|\b(?:then|do|else)\s)\s*)" + shell
+                              + R"((?:\s(?:[^|&;]|>&)*)?<<)");
+  static const re2::RE2 piped(R"(<<(?:[^;&]|>&)*[^|]\|&?\s*)" + shell + R"((?:[\s;&|)]|$))");
+  return re2::RE2::PartialMatch(piece(line), reads) || re2::RE2::PartialMatch(piece(line), piped);
+}
+
 /// `cat <<'EOT'` and `<<-"EOT"`; not `bash <<'EOT'`, which reads the environment.
 std::vector<byte_range> here_documents(std::string_view text) {
   static const re2::RE2 opened(R"re((?:^|[^<])<<(-?)\s*(?:'([^'\s]+)'|"([^"\s]+)"|\\(\w+)))re");
-  static const re2::RE2 shell(R"(\b(?:ba|da|z|k)?sh\b[^|&;]*<<)");
   std::vector<byte_range> ranges;
   for (std::size_t at = 0; at < text.size();) {
     const auto end = or_end(text.find('\n', at), text);
@@ -91,7 +101,7 @@ std::vector<byte_range> here_documents(std::string_view text) {
     const auto end_of_document = after_here_document(text, at, word, !dash.empty());
     if (end_of_document == std::string_view::npos)
       continue; // nothing ends it
-    if (!re2::RE2::PartialMatch(piece(line), shell))
+    if (!feeds_shell(line))
       ranges.push_back({at, end_of_document});
     at = end_of_document;
   }

@@ -146,6 +146,19 @@ TEST_CASE("what stands in a text of several lines is no use") {
   CHECK(uses_in("a.sh", "Shell", "cat >x <<-\"END\"\n\t$KEY_A\n\tEND\necho $KEY_B\n") == "KEY_B?");
   CHECK(uses_in("a.sh", "Shell", "cat >x <<EOT\n$KEY_A\nEOT\n") == "KEY_A?");
   CHECK(uses_in("a.sh", "Shell", "bash -e <<'EOT'\necho $KEY_A\nEOT\n") == "KEY_A?");
+  for (const std::string plain :
+       {"cat > deploy.sh <<'EOT'", "cat <<'EOT' > /x/y.sh", "cat >sh <<'EOT'",
+        "sudo tee /x/env.sh <<'EOT'", "cat <<'EOT' | tee x.sh", "cat <<'EOT' || sh x",
+        "cat <<'EOT'; true | sh"}) {
+    INFO(plain);
+    CHECK(uses_in("a.sh", "Shell", plain + "\n$KEY_A\nEOT\n").empty());
+  }
+  for (const std::string run :
+       {"cat <<'EOT' | bash", "cat <<'EOT' | tee x | sudo -u y sh -s", "x && /bin/sh <<'EOT'",
+        "y=$(bash -s 2>&1 <<'EOT'", "exec env A=1 zsh <<'EOT'", "if x; then A=1 bash <<'EOT'"}) {
+    INFO(run);
+    CHECK(uses_in("a.sh", "Shell", run + "\n$KEY_A\nEOT\n") == "KEY_A?");
+  }
   CHECK(uses_in("a.sh", "Shell", "x=$((1 << 3))\necho $KEY_A\n") == "KEY_A?");
   CHECK(uses_in("a.sh", "Shell", "read -ra X <<< \"$KEY_A\"\necho $KEY_B\n") == "KEY_A? KEY_B?");
   CHECK(uses_in("a.sh", "Shell", "cat <<'EOT'\n$KEY_A\n") == "KEY_A?"); // Nothing ends it.
