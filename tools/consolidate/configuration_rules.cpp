@@ -11,12 +11,13 @@ namespace {
 
 void read_objects(const cursor& root, configuration_rules& out) {
   root.at("objects").each([&](const cursor& at) {
-    if (!at.object({"id", "pattern", "aliases"}, {"id", "pattern"}))
+    if (!at.object({"id", "pattern", "aliases", "rebinds"}, {"id", "pattern"}))
       return;
     environment_object item;
     at.read("id", item.id, false);
     read_expression(at, "pattern", item.pattern);
     read_expressions(at, "aliases", item.aliases);
+    read_expressions(at, "rebinds", item.rebinds);
     out.objects.push_back(item);
   });
 }

@@ -10,6 +10,7 @@ struct environment_object {
   std::string id;
   std::string pattern;              ///< RE2: its name everywhere
   std::vector<std::string> aliases; ///< RE2 on a file: group 1 is a name that the file gives it
+  std::vector<std::string> rebinds; ///< RE2: the file gives that name, `{object}`, to another thing
 };
 
 /// How a language names an environment variable that it reads. The expressions are RE2,

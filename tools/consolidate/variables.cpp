@@ -4,6 +4,7 @@
 #include "tools/consolidate/digest.hpp"
 #include "tools/consolidate/failure.hpp"
 #include "tools/consolidate/paths.hpp"
+#include "tools/consolidate/piece.hpp"
 #include "tools/consolidate/settings_fields.hpp"
 #include "tools/consolidate/verbatim.hpp"
 
@@ -71,9 +72,10 @@ variable_finder::variable_finder(const configuration_rules& rules) {
     all += '\1';
   };
   for (const auto& item : rules.objects) {
-    objects_.emplace(item.id, compiled(item.aliases));
+    objects_.emplace(item.id, naming{compiled(item.aliases), item.rebinds});
     note({item.id, item.pattern});
     note(item.aliases);
+    note(item.rebinds);
   }
   for (const auto& rule : rules.uses) {
     const auto pattern = pattern_with(rule.pattern, object_pattern(rules, rule.object));
@@ -132,7 +134,7 @@ std::vector<std::string> variable_finder::aliases(const std::string& object,
   const auto found = objects_.find(object);
   if (found == objects_.end())
     return names;
-  for (const auto& expression : found->second) {
+  for (const auto& expression : found->second.aliases) {
     re2::StringPiece rest(text.data(), text.size());
     std::string name;
     while (re2::RE2::FindAndConsume(&rest, *expression, &name))
@@ -140,6 +142,12 @@ std::vector<std::string> variable_finder::aliases(const std::string& object,
   }
   std::ranges::sort(names);
   names.erase(std::unique(names.begin(), names.end()), names.end());
+  std::erase_if(names, [&](const auto& name) {
+    return std::ranges::any_of(found->second.rebinds, [&](const auto& pattern) {
+      return re2::RE2::PartialMatch(piece(text),
+                                    *compiled(pattern_with(pattern, re2::RE2::QuoteMeta(name))));
+    });
+  });
   return names;
 }
 

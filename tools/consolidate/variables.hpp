@@ -28,6 +28,10 @@ public:
 
 private:
   using expressions = std::vector<std::unique_ptr<re2::RE2>>;
+  struct naming {
+    expressions aliases;
+    std::vector<std::string> rebinds; ///< with `{object}` in the name's place
+  };
   struct idiom {
     variable_idiom rule;
     std::unique_ptr<re2::RE2> pattern;
@@ -61,7 +65,7 @@ private:
   void find_all(std::string_view path, std::string_view language, std::string_view text,
                 std::vector<found>& out) const;
 
-  std::map<std::string, expressions> objects_; ///< id -> aliases
+  std::map<std::string, naming> objects_; ///< id -> aliases
   std::vector<idiom> idioms_;
   std::vector<assignment> assignments_;
   std::string digest_;

@@ -113,6 +113,20 @@ TEST_CASE("a variable is found by whatever name the file gives the environment")
         == "KEY_A! KEY_B? KEY_C! KEY_D?");
   CHECK(script("const { KEY_A, ...rest } = process.env;\n") == "KEY_A! *");
   CHECK(script("export default (env) => env.KEY_A;\n").empty());
+  for (const std::string parameter :
+       {"els.forEach(e => e.KEY_UP);", "on((e) => e.KEY_UP);", "on((x, e: Event): void => {\n});",
+        "on(function (e) {\n});", "function f(a, e) {\n}", "try {\n} catch (e) {\n}"}) {
+    INFO(parameter);
+    CHECK(script("const e = process.env;\n" + parameter + "\nf(e.KEY_UP);\n").empty());
+  }
+  for (const std::string other : {"f(e).then(x => x);", "if (e) {\n}", "(x, y = e) => x;"}) {
+    INFO(other);
+    CHECK(script("const e = process.env;\n" + other + "\nf(e.KEY_A);\n") == "KEY_A!");
+  }
+  CHECK(python("from os import environ\ndef app(environ, start):\n    environ['PATH_INFO']\n")
+            .empty());
+  CHECK(python("from os import environ\nf = lambda x, environ: environ['KEY_A']\n").empty());
+  CHECK(python("from os import environ\ndef f(env=environ):\n    environ['KEY_A']\n") == "KEY_A!");
 }
 
 TEST_CASE("the fields of a settings class of pydantic are variables") {
