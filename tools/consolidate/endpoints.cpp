@@ -212,7 +212,9 @@ private:
     if (const auto* prefix = checker.prefix(hit.rule)) {
       if (annotates_class(item.lines, hit.line))
         return;
-      found.route = prefixed_route(class_prefix(item.lines, hit.line, *prefix), found.route);
+      const auto& lang = or_plain(language_by_name(all_.files[item.file].facts.language));
+      found.route = prefixed_route(class_prefix(item.lines, item.comments, lang, hit.line, *prefix),
+                                   found.route);
     }
     found.rule = checker.route(hit.rule).id;
     found.line = hit.line;

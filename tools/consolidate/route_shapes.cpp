@@ -101,22 +101,23 @@ bool annotates_class(const std::vector<std::string_view>& lines, std::uint32_t l
   return false;
 }
 
-std::string class_prefix(const std::vector<std::string_view>& lines, std::uint32_t line,
-                         const re2::RE2& prefix) {
-  while (line > 1 && !begins_class(lines[line - 2]))
+std::string class_prefix(const std::vector<std::string_view>& lines,
+                         const std::vector<bool>& comments, const language& lang,
+                         std::uint32_t line, const re2::RE2& prefix) {
+  while (line > 1 && (comments[line - 2] || !begins_class(lines[line - 2])))
     --line;
-  if (line < 2)
-    return {};
-  auto top = line - 2; // index of the line that begins the class
-  const char* end = lines[top].data();
-  for (std::uint32_t up = 0; up < annotation_lines && top > 0; ++up, --top) {
-    const auto above = trim(lines[top - 1]);
-    if (above.ends_with('}') || above.ends_with(';'))
+  std::string above; // the class
+  for (std::uint32_t up = 0; up < annotation_lines && line > 2; ++up, --line) {
+    const auto text = comments[line - 3] ? std::string() : effective_text(lines[line - 3], lang);
+    const auto code = trim(text);
+    if (code.ends_with('}') || code.ends_with(';'))
       break;
+    above.insert(0, text + '\n');
   }
-  const auto* begin = lines[top].data();
   std::string found;
-  re2::RE2::PartialMatch({begin, static_cast<std::size_t>(end - begin)}, prefix, &found);
+  re2::StringPiece rest(above);
+  while (re2::RE2::FindAndConsume(&rest, prefix, &found))
+    ;
   return found;
 }
 

@@ -26,9 +26,11 @@ std::vector<chained_call> chained_calls(std::string_view text, std::size_t at,
 /// True if the annotation on that line (from 1) belongs to a class, not to what is in it.
 bool annotates_class(const std::vector<std::string_view>& lines, std::uint32_t line);
 
-/// Group 1 of `prefix` above the class that the line (from 1) stands in; empty: it has none.
-std::string class_prefix(const std::vector<std::string_view>& lines, std::uint32_t line,
-                         const re2::RE2& prefix);
+/// Group 1 of `prefix`, the nearest above the class that the line (from 1) stands in; empty: it has
+/// none. What `comments`, parallel to `lines`, says is one does not count.
+std::string class_prefix(const std::vector<std::string_view>& lines,
+                         const std::vector<bool>& comments, const language& lang,
+                         std::uint32_t line, const re2::RE2& prefix);
 
 /// `PREFIX/ROUTE` with one slash at the beginning and one between; without a prefix the route as it
 /// is.

@@ -339,6 +339,13 @@ TEST_CASE("endpoints are found whatever shape their registration has") {
   CHECK(endpoints_in("a.ts", "@Controller('cats')\nexport class Cats {\n  @Get()\n  all() {}\n"
                              "  @Post('new')\n  add() {}\n}\n")
         == "GET /cats@3 POST /cats/new@5");
+  CHECK(endpoints_in("a.ts", "// @Controller('a')\n/*\n@Controller('b');\n*/\n"
+                             "@Controller('dogs') // @Controller('c')\n// class of dogs;\n"
+                             "export class Dogs {\n  // class of one\n  @Get()\n  all() {}\n}\n")
+        == "GET /dogs@9");
+  CHECK(endpoints_in("a.ts", "use(@Controller('a'),\n@Controller('b')\nexport class C {\n"
+                             "  @Get()\n  all() {}\n}\n")
+        == "GET /b@4");
   CHECK(endpoints_in("A.java", "@RestController\n@RequestMapping(\"/api\")\nclass A {\n"
                                "  @DeleteMapping(\"/x/{id}\")\n  void a() {}\n"
                                "  @PatchMapping\n  void b() {}\n"
