@@ -19,12 +19,57 @@ std::string upper(std::string text) {
   return text;
 }
 
+/// So many lines a field is followed over.
+constexpr std::size_t field_lines = 10;
+
+/// The line without a comment at its end; what it leaves open adds to `depth`.
+std::string_view code_in(std::string_view line, int& depth) {
+  constexpr std::string_view opening = "([{";
+  constexpr std::string_view closing = ")]}";
+  char quote = '\0';
+  for (std::size_t at = 0; at < line.size(); ++at) {
+    const char c = line[at];
+    if (quote != '\0') {
+      at += c == '\\' ? 1 : 0;
+      quote = c == quote ? '\0' : quote;
+    } else if (c == '#') {
+      return line.substr(0, at);
+    } else if (c == '"' || c == '\'') {
+      quote = c;
+    } else {
+      depth += opening.find(c) != opening.npos ? 1 : closing.find(c) != closing.npos ? -1 : 0;
+    }
+  }
+  return line;
+}
+
+/// The line at index `at`, which moves behind it; a field with the lines up to where it closes.
+std::string joined(const std::vector<std::string_view>& lines, std::size_t& at) {
+  static const re2::RE2 field(R"(\s*[A-Za-z]\w*\s*:.*[(\[{].*)");
+  const auto first = at++;
+  const auto end = std::min(lines.size(), first + field_lines);
+  int depth = 0;
+  std::string text(code_in(lines[first], depth));
+  if (depth <= 0 || !re2::RE2::FullMatch(text, field))
+    return std::string(lines[first]);
+  for (auto next = at; next < end; ++next) {
+    text += " " + std::string(trim(code_in(lines[next], depth)));
+    if (depth <= 0) {
+      at = next + 1;
+      return text;
+    }
+  }
+  return std::string(lines[first]);
+}
+
 class settings_reader {
 public:
   std::vector<variable_use> read(std::string_view text) {
-    std::uint32_t number = 0;
-    for (const auto line : split(text, '\n'))
-      read_line(line, ++number);
+    const auto lines = split(text, '\n');
+    for (std::size_t at = 0; at < lines.size();) {
+      const auto number = static_cast<std::uint32_t>(at + 1);
+      read_line(joined(lines, at), number);
+    }
     end_class();
     return std::move(uses_);
   }

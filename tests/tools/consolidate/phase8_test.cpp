@@ -147,6 +147,15 @@ TEST_CASE("the fields of a settings class of pydantic are variables") {
   CHECK(python("class S(BaseSettings):\n    key: str = Field(env='A_KEY')\n    b: int\n\n"
                "    class Config:\n        env_prefix = \"APP_\"\n")
         == "A_KEY! APP_B!");
+  CHECK(python("class S(BaseSettings):\n"
+               "    x: str = Field(\n        ...,  # the :) key\n        alias=\"M\",\n    )\n"
+               "    y: int = Field(\n        default=1,\n        env='N',  # not (\n    )\n"
+               "    z: str\n")
+        == "M! N? Z!");
+  std::string unclosed = "class S(BaseSettings):\n    note: str = f(\n";
+  for (int i = 0; i < 20; ++i)
+    unclosed += "    k" + std::to_string(i) + ": str\n";
+  CHECK(python(unclosed).find("K0! K1! ") != std::string::npos);
 }
 
 TEST_CASE("what stands in a text of several lines is no use") {
