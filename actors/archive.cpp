@@ -1,6 +1,7 @@
 #include "actors/archive.hpp"
 
 #include "actors/core/lenient_json.hpp"
+#include "actors/core/text.hpp"
 #include "actors/io/event_tail.hpp"
 #include "actors/io/packed.hpp"
 #include "actors/phase.hpp"
@@ -30,28 +31,26 @@ caf::error no_such_phase(const std::string& id) {
 constexpr std::size_t most_listed = 20;
 
 std::string listed_ids(const std::vector<task_def>& tasks) {
-  std::string text;
-  for (std::size_t i = 0; i < std::min(most_listed, tasks.size()); ++i)
-    text += (i == 0 ? "" : ", ") + tasks[i].id;
-  return tasks.size() > most_listed
-             ? text + " and " + std::to_string(tasks.size() - most_listed) + " more"
-             : text;
+  std::vector<std::string> ids;
+  std::ranges::transform(tasks, std::back_inserter(ids), &task_def::id);
+  return core::some_of(ids, most_listed);
 }
 
 /// "attempt 1", "attempts 1 and 2", "attempts 1 to 9", "attempts 1, 2 and 5".
 std::string listed(const std::vector<std::uint32_t>& attempts) {
-  const auto count = attempts.size();
-  const auto first = std::to_string(attempts.front());
-  const auto last = std::to_string(attempts.back());
-  if (count == 1)
-    return "attempt " + first;
-  if (count > 2 && attempts.back() - attempts.front() == count - 1)
-    return "attempts " + first + " to " + last;
-  auto text = "attempts " + first;
-  for (std::size_t i = 1; i < std::min(most_listed, count - 1); ++i)
-    text += ", " + std::to_string(attempts[i]);
-  return count > most_listed + 1 ? text + " and " + std::to_string(count - most_listed) + " more"
-                                 : text + " and " + last;
+  const auto first = attempts.front();
+  const auto last = attempts.back();
+  if (attempts.size() == 1)
+    return "attempt " + std::to_string(first);
+  if (attempts.size() > 2 && last - first == attempts.size() - 1)
+    return "attempts " + std::to_string(first) + " to " + std::to_string(last);
+  std::vector<std::string> numbers;
+  std::ranges::transform(attempts, std::back_inserter(numbers),
+                         [](std::uint32_t x) { return std::to_string(x); });
+  if (numbers.size() > most_listed)
+    return "attempts " + core::some_of(numbers, most_listed);
+  numbers.pop_back();
+  return "attempts " + core::some_of(numbers, most_listed) + " and " + std::to_string(last);
 }
 
 ordered_json to_json(const event& e) {

@@ -543,19 +543,17 @@ caf::result<std::string> trigger_state::retry(phase_index i, const operator_deci
 std::optional<caf::error> trigger_state::why_kept(phase_index i,
                                                   const std::vector<phase_index>& again) const {
   constexpr std::size_t most = 20;
-  std::string names;
-  std::size_t count = 0;
+  std::vector<std::string> ids;
   for (auto p : again)
-    if (status[p] == phase_status::approved && ++count <= most)
-      names += (count == 1 ? "" : ", ") + context->phase(p).id;
-  if (count == 0)
+    if (status[p] == phase_status::approved)
+      ids.push_back(context->phase(p).id);
+  if (ids.empty())
     return {};
-  if (count > most)
-    names += " and " + std::to_string(count - most) + " more";
+  const auto names = core::some_of(ids, most);
   return caf::make_error(
       ec::wrong_state,
-      (count == 1 ? "phase " + names + " depends on it and is approved already; to run it"
-                  : "phases " + names + " depend on it and are approved already; to run them")
+      (ids.size() == 1 ? "phase " + names + " depends on it and is approved already; to run it"
+                       : "phases " + names + " depend on it and are approved already; to run them")
           + " again, too: aeo-control retry " + core::shell_quote(context->phase(i).id)
           + " --downstream --force");
 }

@@ -2,6 +2,7 @@
 
 #include "actors/core/event_data.hpp"
 #include "actors/core/phase_json.hpp"
+#include "actors/core/text.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -95,7 +96,7 @@ void begin_retry_wait(phase_state& p, const event& e) {
 // What the arrow's event says beyond the new status.
 void take(phase_state& p, phase_status to, const event& e) {
   if (p.status == in_progress)
-    p.worked_us += std::max<std::int64_t>(e.time_us - p.attempt_us, 0);
+    p.worked_us += elapsed_us(p.attempt_us, e.time_us);
   p.status = to;
   p.retry_at_us = 0;
   if (to == in_progress) {

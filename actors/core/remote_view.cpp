@@ -70,8 +70,7 @@ std::string overridden_by(const ordered_json& data) {
 std::optional<duration> worked(const phase_view& p, std::int64_t now_us) {
   if (!is_active(p.status) && p.worked_us == 0)
     return std::nullopt;
-  const auto running =
-      is_active(p.status) ? std::max<std::int64_t>(now_us - p.attempt_us, 0) : std::int64_t{0};
+  const auto running = is_active(p.status) ? elapsed_us(p.attempt_us, now_us) : std::int64_t{0};
   return duration{(p.worked_us + running) / 1000};
 }
 

@@ -169,6 +169,18 @@ std::string shell_quote(std::string_view word) {
   return result + "'";
 }
 
+std::int64_t elapsed_us(std::int64_t from_us, std::int64_t to_us) {
+  return std::max<std::int64_t>(to_us - from_us, 0);
+}
+
+std::string some_of(const std::vector<std::string>& names, std::size_t most) {
+  std::string text;
+  for (std::size_t i = 0; i < std::min(most, names.size()); ++i)
+    text += (i == 0 ? "" : ", ") + names[i];
+  return names.size() > most ? text + " and " + std::to_string(names.size() - most) + " more"
+                             : text;
+}
+
 std::string in_workspace(std::string_view program, const std::string& workspace) {
   std::string result{program};
   if (!workspace.empty() && workspace != ".")

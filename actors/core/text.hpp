@@ -29,6 +29,10 @@ std::string format_count(std::uint64_t);
 
 /// The word as a POSIX shell reads it back; bare where that is possible.
 std::string shell_quote(std::string_view word);
+/// How long it was from one moment to a later one; 0 where the clock was set back between them.
+std::int64_t elapsed_us(std::int64_t from_us, std::int64_t to_us);
+/// "a, b, c": the first `most` of them, then " and 5 more".
+std::string some_of(const std::vector<std::string>& names, std::size_t most);
 /// A program's name with what it needs to find the workspace; empty or ".": the current folder.
 std::string in_workspace(std::string_view program, const std::string& workspace);
 /// A command line that a shell runs as this argv. {"/bin/sh", "-c", text} is shown as the text.

@@ -86,6 +86,7 @@ TEST_CASE("what is flipped or cut off in the stored state is named, or harmless"
       if (r.exit_code == 0) {
         CHECK(ledger == "a\nb\nb\nc\n");
         CHECK(state_file(w)["overall_status"] == "completed");
+        CHECK_FALSE(stored_events(w).empty());
         // A number of SQLite's own that nothing needed here is named by `verify` alone.
         const auto fault = chain_fault_of(w);
         INFO(fault);

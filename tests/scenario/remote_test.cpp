@@ -625,19 +625,20 @@ TEST_CASE("a log is followed to its end although the run ends right behind it") 
 
 TEST_CASE("who follows a log hears no trouble when the run ends with it") {
   temp_workspace w;
-  // The last page of events has the end of the task and that of the run.
-  const auto slow = json::array({{{"type", "command"}, {"command", "sleep 0.12"}}});
-  write_plan(
-      w,
-      {{"a", shell_phase({}, "mkfifo gate; echo first; read x < gate; sleep 0.06; echo last")},
-       {"x", shell_phase({}, "mkfifo other; read x < other")}},
-      {}, {{"a", {{"validation_checks", slow}}}});
+  // The run ends once the end of the log has been read, which is before its events are told.
+  const auto read = json::array({{{"type", "command"}, {"command", "read x < judge"}}});
+  write_plan(w,
+             {{"a", shell_phase({}, "mkfifo gate judge; echo first; read x < gate; echo last")},
+              {"x", shell_phase({}, "mkfifo other; read x < other")}},
+             {}, {{"a", {{"validation_checks", read}}}});
   program node{with(w, "aeo-node", {})};
   wait_for_text(w.path() / "consolidation/.aeo/endpoint.json", "port");
   program follow{with(w, "aeo-monitor", {"--follow", "a"})};
   wait_for_text(follow.output_file(), "first");
   w.write("other", "go\n");
   w.write("gate", "go\n");
+  wait_for_text(follow.output_file(), "last");
+  w.write("judge", "go\n");
   const auto r = follow.wait();
   CHECK(r.exit_code == 0);
   CHECK(r.output == "first\nlast\n");

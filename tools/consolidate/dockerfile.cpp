@@ -20,13 +20,6 @@ constexpr std::array<std::string_view, 18> docker_keywords{
     "EXPOSE", "FROM",  "HEALTHCHECK", "LABEL", "MAINTAINER", "ONBUILD",
     "RUN",    "SHELL", "STOPSIGNAL",  "USER",  "VOLUME",     "WORKDIR"};
 
-std::string upper_case(std::string_view text) {
-  std::string result(text);
-  for (auto& c : result)
-    c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-  return result;
-}
-
 /// The words that announce heredocs in a line: `<<EOF`, `<<-"EOF"`. Not `<<<`, not inside quotes.
 struct heredoc_mark {
   std::string word;
@@ -165,7 +158,7 @@ private:
     text.erase(0, text.find_first_not_of(" \t"));
     const auto blank = text.find_first_of(" \t");
     const auto word = text.substr(0, blank);
-    item.keyword = upper_case(word);
+    item.keyword = upper(word);
     item.arguments = blank == std::string::npos ? "" : std::string(trim(text.substr(blank)));
     if (std::find(docker_keywords.begin(), docker_keywords.end(), item.keyword)
         == docker_keywords.end()) {
@@ -194,7 +187,7 @@ private:
 
   static void read_exec(docker_instruction& item) {
     auto text = item.arguments;
-    if (item.keyword == "HEALTHCHECK" && upper_case(text.substr(0, 3)) == "CMD")
+    if (item.keyword == "HEALTHCHECK" && upper(text.substr(0, 3)) == "CMD")
       text = trim(std::string_view(text).substr(3));
     if (!text.starts_with('['))
       return;

@@ -232,7 +232,7 @@ private:
   void add_chained(std::size_t c, const chained_call& call, endpoint found,
                    std::vector<endpoint>& out) {
     found.line = line_at(c, call.begin);
-    found.method = upper_case(call.method);
+    found.method = upper(call.method);
     if (found.method == "ALL")
       found.method.clear();
     add_endpoint(c, found, {{c, found.line, line_at(c, call.end)}}, out);
@@ -258,15 +258,9 @@ private:
                std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(offset), '\n'));
   }
 
-  static std::string upper_case(std::string text) {
-    std::transform(text.begin(), text.end(), text.begin(),
-                   [](unsigned char ch) { return std::toupper(ch); });
-    return text;
-  }
-
   std::string method_of(const route_rule& rule, std::string_view given, std::string_view line,
                         std::size_t c, std::uint32_t number) const {
-    auto method = upper_case(rule.method.empty() ? std::string(given) : rule.method);
+    auto method = upper(rule.method.empty() ? std::string(given) : rule.method);
     static const re2::RE2 verbs("(?i)\\bmethods\\s*=\\s*[\\[({]\\s*[\"'](\\w+)");
     static const re2::RE2 spring(R"(\bmethod\s*=\s*[\[{(]?\s*(?:RequestMethod\.)?(\w+))");
     static const re2::RE2 gorilla(R"re(\.Methods\(\s*(?:"|http\.Method)(\w+))re");
@@ -281,7 +275,7 @@ private:
     if (method == "ALL" || method == "ANY")
       method.clear();
     if (method.empty() && re2::RE2::PartialMatch(piece(line), gorilla, &method))
-      method = upper_case(method);
+      method = upper(method);
     if (method.empty()) {
       // `do_POST` and the like name what they answer.
       const auto* around = enclosing(c, number);

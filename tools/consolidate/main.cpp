@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
+#include <memory>
 
 namespace {
 
@@ -53,6 +54,8 @@ int run(const step& chosen, const arguments& given) {
   context.config = load_settings(config_file(given.config, context.workspace));
   context.config.fingerprint_key =
       fingerprint_key(context.consolidation() + "/.cache/fingerprint.key");
+  context.secrets = std::make_shared<const secret_scanner>(context.config.security.secrets,
+                                                           context.config.fingerprint_key);
   context.progress = stderr_progress();
   const auto summary = run_step(chosen, context, out);
   std::cout << chosen.name << ": " << summary << '\n';

@@ -11,7 +11,7 @@ namespace aeo::consolidate {
 namespace fs = std::filesystem;
 
 std::string masked_value(const std::string& key, const std::string& text,
-                         const secret_scanner& scanner, std::string_view marker) {
+                         const secret_scanner& scanner, const secret_marker& marker) {
   const auto before = key + " = \"";
   const auto line = scanner.masked(before + text + "\"", marker);
   // Whatever is masked in the key itself says nothing about the text.
@@ -90,7 +90,7 @@ private:
 };
 
 void mask_file(const step_context& context, const std::string& file) {
-  const secret_scanner scanner(context.config.security.secrets, context.config.fingerprint_key);
+  const auto& scanner = *context.secrets;
   std::string block;
   bool any = false;
   for (line_blocks blocks(file); !any && blocks.next(block);)

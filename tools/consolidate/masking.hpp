@@ -5,12 +5,9 @@
 
 namespace aeo::consolidate {
 
-/// Stands in a secret's place.
-inline constexpr std::string_view masked_secret = "[secret]";
-
 /// `text` as what a variable `key` is given, masked: `"password": "..."` is a secret by its key.
 std::string masked_value(const std::string& key, const std::string& text,
-                         const secret_scanner& scanner, std::string_view marker = masked_secret);
+                         const secret_scanner& scanner, const secret_marker& marker = mark_secret);
 
 /// Puts `[secret]` into the place of whatever a rule knows as a secret, in all texts and keys.
 void mask_secrets(ordered& value, const secret_scanner& scanner);

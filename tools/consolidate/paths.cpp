@@ -210,6 +210,14 @@ bool is_below(std::string_view path, std::string_view directory) {
              && (path.size() == directory.size() || path[directory.size()] == '/'));
 }
 
+std::string upper(std::string_view text) {
+  std::string result(text);
+  std::transform(result.begin(), result.end(), result.begin(), [](char c) {
+    return static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  });
+  return result;
+}
+
 std::string lower(std::string_view text) {
   std::string result(text);
   std::transform(result.begin(), result.end(), result.begin(), [](char c) {

@@ -29,6 +29,7 @@ std::string join_path(std::string_view left, std::string_view right);
 /// True when `path` is `directory` or below it; the empty directory holds everything.
 bool is_below(std::string_view path, std::string_view directory);
 std::string lower(std::string_view text);
+std::string upper(std::string_view text);
 std::vector<std::string_view> split(std::string_view text, char separator);
 std::string_view trim(std::string_view text);
 

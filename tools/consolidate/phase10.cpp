@@ -217,8 +217,7 @@ step_result infrastructure_as_code(const step_context& context) {
   const auto all = scan_monorepo(within, rules);
   const auto files = read_iac_files(within, all);
   const auto findings = check_iac(context.config.infrastructure, files);
-  const secret_scanner secrets(context.config.security.secrets, context.config.fingerprint_key);
-  const auto plan = plan_services(within, all, rules, files, secrets);
+  const auto plan = plan_services(within, all, rules, files);
   const auto text = compose_text(plan);
   const auto checks = generated_compose(text, all).run(plan);
   write_durably(context.consolidation() + "/" + compose_output, text);

@@ -103,8 +103,7 @@ step_result monitoring_setup(const step_context& context) {
   const auto within = monorepo_context(context);
   const rule_set rules(within.config);
   const auto all = scan_monorepo(within, rules);
-  const secret_scanner secrets(context.config.security.secrets, context.config.fingerprint_key);
-  const auto plan = plan_services(within, all, rules, read_iac_files(within, all), secrets);
+  const auto plan = plan_services(within, all, rules, read_iac_files(within, all));
   const service_signals signals(within, all, rules);
   service_report report(within, signals);
   for (const auto& service : plan.services)

@@ -158,9 +158,8 @@ void find_masked(const std::string& text, workflow_report& report) {
     if (line.find(masked_secret) != std::string_view::npos)
       report.findings.push_back({true, "workflow-masked-secret", "high", number,
                                  "a secret stood in the command of a suite, and is masked here",
-                                 "give it to the suite by its environment (`env` of "
-                                 "testing.suites), where a secret of the repository takes its "
-                                 "place"});
+                                 "give it to the suite by its environment (`env` of an item "
+                                 "of `tests`), where a secret of the repository takes its place"});
   }
 }
 

@@ -129,12 +129,8 @@ private:
     }
     const auto report = scan_history(context_, from, rules_.secrets(), known);
     for (const auto& item : report.secrets) {
-      auto& places = found_[{s, item.hit.rule, item.hit.fingerprint, item.path}];
-      const auto same = [&](const secret_place& place) {
-        return place.found_in == item.found_in && item.found_in == "file name";
-      };
-      if (std::none_of(places.begin(), places.end(), same))
-        places.push_back({item.hit, item.found_in, item.path, item.commit, item.object, false});
+      found_[{s, item.hit.rule, item.hit.fingerprint, item.path}].push_back(
+          {item.hit, item.found_in, item.path, item.commit, item.object, false});
     }
     for (const auto& problem : report.problems)
       not_scanned_.push_back({{"repository", from.name},
@@ -190,10 +186,8 @@ private:
       name += static_cast<char>(std::toupper(c));
     }
     if (name.empty()) {
-      name = rule;
-      std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) {
-        return c == '-' ? '_' : static_cast<char>(std::toupper(c));
-      });
+      name = upper(rule);
+      std::replace(name.begin(), name.end(), '-', '_');
     }
     if (declared_.empty()) {
       declared_.insert("");

@@ -97,14 +97,15 @@ public:
     return std::move(hits_);
   }
 
-  std::string masked(std::string_view marker) {
+  std::string masked(const secret_marker& marker) {
     search();
     std::sort(spans_.begin(), spans_.end(),
               [](const span& a, const span& b) { return a.begin < b.begin; });
     std::string result;
     std::size_t position = 0;
     for (const auto& item : spans_) {
-      result.append(text_.substr(position, item.begin - position)).append(marker);
+      result.append(text_.substr(position, item.begin - position));
+      result += marker(text_.substr(item.begin, item.end - item.begin));
       position = item.end;
     }
     return result.append(text_.substr(position));
@@ -350,7 +351,11 @@ std::vector<secret_hit> secret_scanner::search(std::string_view path,
   return hits;
 }
 
-std::string secret_scanner::masked(std::string_view text, std::string_view marker) const {
+std::string mark_secret(std::string_view) {
+  return std::string(masked_secret);
+}
+
+std::string secret_scanner::masked(std::string_view text, const secret_marker& marker) const {
   return rules_.empty() ? std::string(text)
                         : secret_search(*this, ".env", text, "plain", 0).masked(marker);
 }

@@ -4,6 +4,7 @@
 #include "tools/consolidate/security_rules.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -22,6 +23,12 @@ struct secret_hit {
   std::string name;         ///< of the variable that it is given to, if one is there
 };
 
+/// Stands in a secret's place.
+inline constexpr std::string_view masked_secret = "[secret]";
+/// What shall stand in the place of this secret, or of this text that encodes some.
+using secret_marker = std::function<std::string(std::string_view)>;
+std::string mark_secret(std::string_view secret);
+
 /// Finds secrets in bytes of any kind, also in base64 and UTF-16. Safe to share between threads.
 class secret_scanner {
 public:
@@ -31,9 +38,10 @@ public:
   /// Hits in order of their offsets.
   std::vector<secret_hit> search(std::string_view path, std::string_view bytes) const;
 
-  /// The text with `marker` in each secret's place, and in that of whatever encodes one. Rules for
-  /// some paths only are asked if they are for `.env`: lines of `NAME=value` stand anywhere.
-  std::string masked(std::string_view text, std::string_view marker = "[secret]") const;
+  /// The text with what `marker` says in each secret's place, and in that of whatever encodes one.
+  /// Rules for some paths only are asked if they are for `.env`: lines of `NAME=value` stand
+  /// anywhere.
+  std::string masked(std::string_view text, const secret_marker& marker = mark_secret) const;
 
   bool empty() const { return rules_.empty(); }
   const secret_rule& rule(std::size_t index) const { return rules_[index]; }

@@ -46,9 +46,9 @@ std::string base_image(const dockerfile& file) {
 class service_planner {
 public:
   service_planner(const step_context& within, const survey& all, const rule_set& rules,
-                  const iac_files& infrastructure, const secret_scanner& secrets)
+                  const iac_files& infrastructure)
       : within_(within), all_(all), iac_(infrastructure), components_(within),
-        signals_(within, all, rules), secrets_(secrets) {
+        signals_(within, all, rules) {
     for (const auto& item : iac_.files) {
       if (item.kind == iac_kind::dockerfile && item.problems.empty())
         dockerfiles_[item.path] = &item.docker;
@@ -336,25 +336,27 @@ private:
   }
 
   void hide_known_secret(planned_service& item, const std::string& key, YAML::Node& node) {
-    const auto variable = secret_variable(item.name, asked_[item.name].size() + 1);
-    const auto hidden = masked_value(key, node.Scalar(), secrets_, "${" + variable + ":?}");
-    if (hidden == node.Scalar())
-      return;
-    // The same text elsewhere asks for the same; of two secrets in one text, only one can.
-    const auto [known, fresh] = asked_[item.name].emplace(node.Scalar(), variable);
-    node = yaml_quoted(masked_value(key, node.Scalar(), secrets_, "${" + known->second + ":?}"));
+    const auto hidden = masked_value(key, node.Scalar(), *within_.secrets,
+                                     [&](std::string_view secret) { return asked(item, secret); });
+    if (hidden != node.Scalar())
+      node = yaml_quoted(hidden);
+  }
+
+  /// The same secret of a service is asked for by one name.
+  std::string asked(const planned_service& item, std::string_view secret) {
+    auto& names = asked_[item.name];
+    const auto [known, fresh] = names.emplace(secret, secret_variable(item.name, names.size() + 1));
     if (fresh)
-      note(item.name + " " + variable,
+      note(item.name + " " + known->second,
            "is asked from the environment: a secret stood in its place");
+    return "${" + known->second + ":?}";
   }
 
   /// `WEB_SECRET`, `WEB_SECRET_2`: a name that compose takes for a variable's.
   static std::string secret_variable(const std::string& service, std::size_t number) {
-    std::string name;
-    for (const char c : service)
-      name += std::isalnum(static_cast<unsigned char>(c)) != 0
-                  ? static_cast<char>(std::toupper(static_cast<unsigned char>(c)))
-                  : '_';
+    auto name = upper(service);
+    std::replace_if(
+        name.begin(), name.end(), [](unsigned char c) { return std::isalnum(c) == 0; }, '_');
     if (name.empty() || std::isdigit(static_cast<unsigned char>(name[0])) != 0)
       name = "SERVICE_" + name;
     return name + "_SECRET" + (number > 1 ? "_" + std::to_string(number) : "");
@@ -393,8 +395,8 @@ private:
   const iac_files& iac_;
   component_targets components_;
   service_signals signals_;
-  const secret_scanner& secrets_;
-  std::map<std::string, std::map<std::string, std::string>> asked_; ///< by service: text, variable
+  std::map<std::string, std::map<std::string, std::string>>
+      asked_; ///< by service: secret, variable
   std::map<std::string, const dockerfile*> dockerfiles_;
   std::set<std::string> used_dockerfiles_;
   std::set<std::string> names_;
@@ -406,8 +408,8 @@ private:
 } // namespace
 
 service_plan plan_services(const step_context& within, const survey& all, const rule_set& rules,
-                           const iac_files& infrastructure, const secret_scanner& secrets) {
-  return service_planner(within, all, rules, infrastructure, secrets).run();
+                           const iac_files& infrastructure) {
+  return service_planner(within, all, rules, infrastructure).run();
 }
 
 std::string compose_text(const service_plan& plan) {

@@ -46,10 +46,10 @@ struct service_plan {
   std::vector<plan_note> left_out; ///< components of kind service and compose files without a part
 };
 
-/// Reads component_mapping.json for who owns what. Wherever `secrets` knows one, its service asks
-/// for it from the environment.
+/// Reads component_mapping.json for who owns what. Services ask for their secrets from the
+/// environment.
 service_plan plan_services(const step_context& within, const survey& all, const rule_set& rules,
-                           const iac_files& infrastructure, const secret_scanner& secrets);
+                           const iac_files& infrastructure);
 
 /// The compose file of all services, ready to be committed at the top of the monorepo.
 std::string compose_text(const service_plan& plan);

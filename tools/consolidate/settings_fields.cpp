@@ -14,11 +14,6 @@ namespace aeo::consolidate {
 
 namespace {
 
-std::string upper(std::string text) {
-  std::ranges::transform(text, text.begin(), [](unsigned char c) { return std::toupper(c); });
-  return text;
-}
-
 /// So many lines a field is followed over.
 constexpr std::size_t field_lines = 10;
 

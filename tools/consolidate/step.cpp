@@ -134,8 +134,8 @@ void list_not_measured(const ordered& value, const std::string& place, ordered& 
 }
 
 /// What goes wrong may quote what it was given.
-step_result run_masked(const step& chosen, const step_context& context,
-                       const secret_scanner& scanner) {
+step_result run_masked(const step& chosen, const step_context& context) {
+  const auto& scanner = *context.secrets;
   try {
     auto result = chosen.run(context);
     mask_secrets(result.document, scanner);
@@ -149,8 +149,7 @@ step_result run_masked(const step& chosen, const step_context& context,
 } // namespace
 
 std::string run_step(const step& chosen, const step_context& context, const std::string& out) {
-  const secret_scanner scanner(context.config.security.secrets, context.config.fingerprint_key);
-  auto result = run_masked(chosen, context, scanner);
+  auto result = run_masked(chosen, context);
   ordered document{{"step", chosen.name}, {"phase", chosen.phase}, {"format", 1}};
   document["summary"] = result.summary;
   ordered gaps = ordered::array();

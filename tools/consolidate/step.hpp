@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,11 +20,14 @@ using ordered = nlohmann::ordered_json;
 using progress_function =
     std::function<void(std::string_view label, std::size_t done, std::size_t total)>;
 
+class secret_scanner;
+
 /// What a step is given. Sources are read only; everything a step writes is below
 /// `consolidation()`.
 struct step_context {
   std::string workspace; ///< absolute, without symbolic links
   settings config;
+  std::shared_ptr<const secret_scanner> secrets; ///< of `config`, for what is written
   progress_function progress;
 
   std::string consolidation() const { return workspace + "/consolidation"; }

@@ -217,12 +217,14 @@ test_counts count_format(const summary_format& format, const std::string& text) 
     counts.run = sum_of(format.run, text);
     // Skipped subtests and classes are not in its total: with those, the skipped may be more.
     return counts.skipped <= counts.run ? executed(counts) : counts;
-  } else if (runner == "pytest") {
+  }
+  if (runner == "pytest") {
     counts.failed = pytest_sum(text, {"failed", "error", "errors"});
     counts.skipped = pytest_sum(text, {"skipped"});
     counts.run = counts.failed + pytest_sum(text, {"passed", "xfailed", "xpassed"});
     return counts;
-  } else if (runner == "ctest") { // Its total has the skipped tests, not the disabled ones.
+  }
+  if (runner == "ctest") { // Its total has the skipped tests, not the disabled ones.
     const auto disabled = ctest_listed(text, "Disabled");
     counts.run = sum_of(format.run, text) + disabled;
     counts.skipped = ctest_listed(text, "Skipped") + disabled;

@@ -3,6 +3,7 @@
 #include "actors/core/event_data.hpp"
 #include "actors/core/graph.hpp"
 #include "actors/core/lenient_json.hpp"
+#include "actors/core/text.hpp"
 
 #include <algorithm>
 
@@ -102,7 +103,7 @@ void progress_model::set_status(phase_index i, phase_status to, std::int64_t tim
   auto& view = phases_[i];
   unlist(i);
   if (view.status == phase_status::in_progress && to != view.status)
-    view.worked_us += std::max<std::int64_t>(time_us - view.attempt_us, 0);
+    view.worked_us += core::elapsed_us(view.attempt_us, time_us);
   --counts_.by_status.at(static_cast<std::size_t>(view.status));
   ++counts_.by_status.at(static_cast<std::size_t>(to));
   view.status = to;

@@ -47,7 +47,9 @@ TEST_CASE("what a rule knows as a secret is masked, what it passes over stays") 
   CHECK(shipped().masked("DB_PASSWORD=mK9" + std::string("vT2qLzW4\n"))
         == "DB_PASSWORD=[secret]\n");
   CHECK(shipped().masked("API_TOKEN=changeme-12345678\n") == "API_TOKEN=changeme-12345678\n");
-  CHECK(shipped().masked("key " + planted(1), "${WEB_SECRET:?}") == "key ${WEB_SECRET:?}");
+  CHECK(shipped().masked("key " + planted(1), [](std::string_view) {
+    return std::string("${WEB_SECRET:?}");
+  }) == "key ${WEB_SECRET:?}");
   for (const std::string prose :
        {"wrong password (expected 401)", "password reset, then login", "A password manager",
         "docs/Reset password (how-to).md", "bad password mismatch: x"})
@@ -107,7 +109,8 @@ TEST_CASE("secrets in manifests, commands, routes, names and links reach no outp
            "    secrets: [db_password_prod_2024_q1x]\n"
            "    command: [\"node\", \"app.js\", \"--key="
                + planted(7) + "\", \"--password\", \"mK9" + "vT2qLzW4\", \"--key=" + planted(12)
-               + "\"]\nsecrets:\n  db_password_prod_2024_q1x:\n    file: ./x\n");
+               + "\"]\n    labels:\n      both: " + planted(7) + " " + planted(12)
+               + "\nsecrets:\n  db_password_prod_2024_q1x:\n    file: ./x\n");
   fs::create_symlink("nowhere/" + planted(8), ws.root + "/shop/link");
   ws.commit("shop", "first");
   shop.output({"branch", "-q", "fix-" + planted(9)});
@@ -139,6 +142,7 @@ TEST_CASE("secrets in manifests, commands, routes, names and links reach no outp
   CHECK(compose.find("\"--key=${WEB_SECRET:?}\", \"--password\", \"${WEB_SECRET_2:?}\", "
                      "\"--key=${WEB_SECRET_3:?}\"")
         != std::string::npos);
+  CHECK(compose.find("both: \"${WEB_SECRET:?} ${WEB_SECRET_3:?}\"") != std::string::npos);
   CHECK(compose.find("[db_password_prod_2024_q1x]") != std::string::npos);
   // A workflow that would run with what stands in a secret's place is not valid.
   const auto pipeline = ordered::parse(ws.read("consolidation/cicd/pipeline_config.json"));

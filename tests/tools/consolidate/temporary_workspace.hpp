@@ -2,11 +2,13 @@
 
 #include "tools/consolidate/git.hpp"
 #include "tools/consolidate/paths.hpp"
+#include "tools/consolidate/secrets.hpp"
 #include "tools/consolidate/step.hpp"
 
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -28,6 +30,8 @@ public:
     context.config.configuration = load_configuration_rules(AEO_SOURCE_DIR "/config");
     context.config.security = load_security_rules(AEO_SOURCE_DIR "/config");
     context.config.fingerprint_key = "a key for tests";
+    context.secrets = std::make_shared<const secret_scanner>(context.config.security.secrets,
+                                                             context.config.fingerprint_key);
     context.progress = [](std::string_view, std::size_t, std::size_t) {};
   }
   ~temporary_workspace() {
