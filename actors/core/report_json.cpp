@@ -1,5 +1,6 @@
-// The JSON reports. Each phase becomes a small value of its own and is written at once.
+// The JSON reports. Phases are written value by value: a plan may have very many.
 
+#include "actors/core/json_writer.hpp"
 #include "actors/core/lenient_json.hpp"
 #include "actors/core/report.hpp"
 #include "actors/core/report_words.hpp"
@@ -41,13 +42,6 @@ ordered_json text_or_null(const std::string& text) {
   return text.empty() ? ordered_json() : ordered_json(text);
 }
 
-/// An object with room for its members: without it each growth copies those that are there.
-ordered_json object_for(std::size_t members) {
-  auto result = ordered_json::object();
-  result.get_ref<ordered_json::object_t&>().reserve(members);
-  return result;
-}
-
 /// Writes one JSON object member by member.
 class object_writer {
 public:
@@ -57,25 +51,30 @@ public:
   }
   void member(const char* key, ordered_json value) {
     begin(key);
-    out_ << text_of(std::move(value), "\n  ");
+    std::string text;
+    json_writer{text, mask_, indent_, 1}.value(std::move(value));
+    out_ << text;
   }
   void begin_array(const char* key) {
     begin(key);
     out_ << "[";
     first_element_ = true;
   }
-  void element(ordered_json value) {
-    out_ << (std::exchange(first_element_, false) ? "\n    " : ",\n    ")
-         << text_of(std::move(value), "\n    ");
+  /// write(json_writer&) writes it.
+  template <class Write>
+  void element(const Write& write) {
+    std::string text;
+    append_element(text, std::exchange(first_element_, false), write);
+    out_ << text;
   }
-  /// The elements make(0) to make(count - 1). Large plans: two threads work at them, for the end of
-  /// the run waits for this.
-  template <class Make>
-  void elements(std::size_t count, const Make& make) {
+  /// The elements that write(json_writer&, 0) to write(json_writer&, count - 1) write. Large plans:
+  /// two threads work at them, for the end of the run waits for this.
+  template <class Write>
+  void elements(std::size_t count, const Write& write) {
     auto text_of_block = [&](std::size_t from) {
       std::string text;
       for (auto i = from; i < std::min(from + block, count); ++i)
-        text += (i == 0 ? "\n    " : ",\n    ") + text_of(make(i), "\n    ");
+        append_element(text, i == 0, [&](json_writer& to) { write(to, i); });
       return text;
     };
     for (std::size_t from = 0; from < count; from += 2 * block) {
@@ -96,19 +95,11 @@ private:
     out_ << (first_ ? "\n  \"" : ",\n  \"") << key << "\": ";
     first_ = false;
   }
-  std::string text_of(ordered_json value, std::string_view line_start) const {
-    lenient::mask_strings(value, mask_);
-    auto text = lenient::dump(value, indent_ ? 2 : -1);
-    if (!indent_)
-      return text;
-    // A line end in the dump is always between values: strings have theirs escaped.
-    std::string result;
-    for (std::size_t from = 0; from <= text.size();) {
-      auto end = std::min(text.find('\n', from), text.size());
-      result.append(from == 0 ? "" : line_start).append(text, from, end - from);
-      from = end + 1;
-    }
-    return result;
+  template <class Write>
+  void append_element(std::string& text, bool first, const Write& write) const {
+    text += first ? "\n    " : ",\n    ";
+    json_writer to{text, mask_, indent_, 2};
+    write(to);
   }
 
   std::ostream& out_;
@@ -124,46 +115,70 @@ std::string_view source_of(const report_input& in, phase_index i) {
   return in.state.phases[i].started_us > 0 ? "measured" : "not_run";
 }
 
-ordered_json task_json(const phase_def& p, const task_record& t) {
-  const auto& def = p.tasks[t.task];
-  auto result = object_for(11);
-  result["id"] = def.id;
-  result["name"] = def.label();
-  result["started_at"] = time_or_null(t.started_us);
-  if (!t.finished) {
-    result["outcome"] = "unknown";
-    return result;
-  }
-  result["ok"] = t.ok;
-  result["outcome"] = to_string(t.kind);
-  result["code"] = t.code;
-  result["duration_seconds"] = seconds_or_null(t.started_us, t.ended_us);
-  result["cpu_seconds"] = static_cast<double>(t.cpu_ms) / 1000;
-  result["peak_rss_kb"] = t.peak_rss_kb;
-  result["log_bytes"] = t.log_bytes;
-  result["log"] = t.log_bytes > 0 ? ordered_json("consolidation/logs/" + p.id + "/" + def.id + "."
-                                                 + std::to_string(t.attempt) + ".log")
-                                  : ordered_json();
-  return result;
+void write_time(json_writer& out, const char* key, std::int64_t us) {
+  out.key(key);
+  if (us > 0)
+    out.value(short_time(us));
+  else
+    out.null();
 }
 
-ordered_json attempts_json(const report_input& in, phase_index i) {
-  auto result = ordered_json::array();
-  for (const auto& a : in.history->attempts(i)) {
-    auto x = object_for(6);
-    x["attempt"] = a.attempt;
-    x["started_at"] = time_or_null(a.started_us);
-    x["ended_at"] = time_or_null(a.ended_us);
-    x["duration_seconds"] = seconds_or_null(a.started_us, a.ended_us);
-    x["outcome"] = a.outcome == event_kind::phase_started
-                       ? ordered_json()
-                       : ordered_json(to_string(*status_after(a.outcome)));
-    x["tasks"] = ordered_json::array();
-    for (const auto& t : in.history->tasks(i, a.attempt))
-      x["tasks"].push_back(task_json(in.definition.phases[i], t));
-    result.push_back(std::move(x));
+void write_seconds(json_writer& out, const char* key, std::int64_t from_us, std::int64_t to_us) {
+  out.key(key);
+  if (from_us <= 0 || to_us < from_us)
+    out.null();
+  else
+    out.value(seconds(to_us - from_us));
+}
+
+void write_task(json_writer& out, const phase_def& p, const task_record& t) {
+  const auto& def = p.tasks[t.task];
+  out.begin_object();
+  out.member("id", def.id);
+  out.member("name", def.label());
+  write_time(out, "started_at", t.started_us);
+  if (t.finished) {
+    out.member("ok", t.ok);
+    out.member("outcome", to_string(t.kind));
+    out.member("code", t.code);
+    write_seconds(out, "duration_seconds", t.started_us, t.ended_us);
+    out.member("cpu_seconds", static_cast<double>(t.cpu_ms) / 1000);
+    out.member("peak_rss_kb", t.peak_rss_kb);
+    out.member("log_bytes", t.log_bytes);
+    out.key("log");
+    if (t.log_bytes > 0)
+      out.value("consolidation/logs/" + p.id + "/" + def.id + "." + std::to_string(t.attempt)
+                + ".log");
+    else
+      out.null();
+  } else {
+    out.member("outcome", "unknown");
   }
-  return result;
+  out.end_object();
+}
+
+void write_attempts(json_writer& out, const report_input& in, phase_index i) {
+  out.key("attempts");
+  out.begin_array();
+  for (const auto& a : in.history->attempts(i)) {
+    out.begin_object();
+    out.member("attempt", a.attempt);
+    write_time(out, "started_at", a.started_us);
+    write_time(out, "ended_at", a.ended_us);
+    write_seconds(out, "duration_seconds", a.started_us, a.ended_us);
+    out.key("outcome");
+    if (a.outcome == event_kind::phase_started)
+      out.null();
+    else
+      out.value(to_string(*status_after(a.outcome)));
+    out.key("tasks");
+    out.begin_array();
+    for (const auto& t : in.history->tasks(i, a.attempt))
+      write_task(out, in.definition.phases[i], t);
+    out.end_array();
+    out.end_object();
+  }
+  out.end_array();
 }
 
 ordered_json errors_json(const std::vector<phase_error>& errors) {
@@ -182,17 +197,22 @@ bool says_something(const ordered_json& x) {
 }
 
 /// Who let the phase through, or did not, and why: from the last decision's event.
-ordered_json decision_json(const phase_state& s, const ordered_json& detail) {
-  auto result = object_for(8);
-  result["at"] = time_or_null(s.ended_us);
-  auto by = lenient::text(detail, "by");
-  result["by"] = text_or_null(by);
+void write_decision(json_writer& out, const phase_state& s, const ordered_json& detail) {
+  out.key("decision");
+  out.begin_object();
+  write_time(out, "at", s.ended_us);
+  const auto by = lenient::text(detail, "by");
+  out.key("by");
+  if (by.empty())
+    out.null();
+  else
+    out.value(by);
   if (s.status == phase_status::approved)
-    result["kind"] = by.empty() ? "not_recorded" : is_person(by) ? "person" : "criteria";
+    out.member("kind", by.empty() ? "not_recorded" : is_person(by) ? "person" : "criteria");
   for (const char* key : {"reason", "comment", "override", "approvals", "role"})
     if (const auto& x = lenient::member(detail, key); says_something(x))
-      result[key] = x;
-  return result;
+      out.member(key, x);
+  out.end_object();
 }
 
 /// The rest of the detail that belongs to a failed or waiting phase.
@@ -204,78 +224,108 @@ ordered_json pick(const ordered_json& detail, std::initializer_list<const char*>
   return result;
 }
 
-ordered_json dependencies_json(const report_input& in, phase_index i) {
-  auto result = ordered_json::array();
-  for (auto d : in.definition.phases[i].dependencies)
-    result.push_back(in.definition.phases[d].id);
-  return result;
-}
-
-void add_status_part(ordered_json& result, const phase_state& s, const ordered_json& detail) {
+void write_status_part(json_writer& out, const phase_state& s, const ordered_json& detail) {
   switch (s.status) {
   case phase_status::approved:
   case phase_status::rejected:
   case phase_status::skipped:
   case phase_status::cancelled:
-    result["decision"] = decision_json(s, detail);
+    write_decision(out, s, detail);
     break;
   case phase_status::failed:
   case phase_status::retry_wait:
-    result["failure"] =
-        pick(detail, {"class", "message", "why", "task", "exit_code", "signal", "log", "tail"});
+    out.member("failure", pick(detail, {"class", "message", "why", "task", "exit_code", "signal",
+                                        "log", "tail"}));
     break;
   case phase_status::waiting_approval:
-    result["waiting"] = pick(detail, {"reason", "ask", "approvals", "deadline"});
+    out.member("waiting", pick(detail, {"reason", "ask", "approvals", "deadline"}));
     break;
   case phase_status::blocked:
-    result["blocked"] = pick(detail, {"by", "reason", "class", "message", "why", "log", "tail"});
+    out.member("blocked", pick(detail, {"by", "reason", "class", "message", "why", "log", "tail"}));
     break;
   default:
     break;
   }
   if (s.status == phase_status::retry_wait)
-    result["retry_at"] = time_or_null(s.retry_at_us);
+    write_time(out, "retry_at", s.retry_at_us);
 }
 
-ordered_json phase_json(const report_input& in, phase_index i) {
+void write_earlier_attempts(json_writer& out, const earlier_attempts& before) {
+  out.key("earlier_attempts");
+  out.begin_object();
+  out.member("count", before.count);
+  out.key("worked_seconds");
+  if (before.unmeasured > 0)
+    out.null();
+  else
+    out.value(seconds(before.worked_us));
+  out.end_object();
+}
+
+void write_dependencies(json_writer& out, const report_input& in, phase_index i) {
+  out.key("dependencies");
+  out.begin_array();
+  for (auto d : in.definition.phases[i].dependencies)
+    out.value(in.definition.phases[d].id);
+  out.end_array();
+}
+
+/// Most phases have an empty one.
+void write_list(json_writer& out, const char* key, const ordered_json& list) {
+  out.key(key);
+  if (!list.empty()) {
+    out.value(list);
+  } else {
+    out.begin_array();
+    out.end_array();
+  }
+}
+
+void write_duration(json_writer& out, const report_input& in, phase_index i) {
+  const auto active = is_active(in.state.phases[i].status);
+  const auto took = active ? std::nullopt : worked(in, i);
+  out.key("duration_seconds");
+  if (took)
+    out.value(seconds(took->count() * 1000));
+  else
+    out.null();
+}
+
+void write_phase(json_writer& out, const report_input& in, phase_index i) {
   const auto& p = in.definition.phases[i];
   const auto& s = in.state.phases[i];
-  auto detail = lenient::object(s.detail);
-  auto result = object_for(24);
-  result["id"] = p.id;
-  result["name"] = p.label();
-  result["status"] = to_string(s.status);
-  result["dependencies"] = dependencies_json(in, i);
-  result["source"] = source_of(in, i);
-  result["started_at"] = time_or_null(s.started_us);
-  result["ended_at"] = is_active(s.status) ? ordered_json() : time_or_null(s.ended_us);
-  const auto took = is_active(s.status) ? std::nullopt : worked(in, i);
-  result["duration_seconds"] = took ? ordered_json(seconds(took->count() * 1000)) : ordered_json();
-  result["attempt"] = s.attempt;
-  result["retry_count"] = s.retry_count;
+  const auto detail = lenient::object(s.detail);
+  out.begin_object();
+  out.member("id", p.id);
+  out.member("name", p.label());
+  out.member("status", to_string(s.status));
+  write_dependencies(out, in, i);
+  out.member("source", source_of(in, i));
+  write_time(out, "started_at", s.started_us);
+  write_time(out, "ended_at", is_active(s.status) ? 0 : s.ended_us);
+  write_duration(out, in, i);
+  out.member("attempt", s.attempt);
+  out.member("retry_count", s.retry_count);
   if (in.history) {
     if (const auto before = in.history->attempts_before(i); before.count > 0)
-      result["earlier_attempts"] = {
-          {"count", before.count},
-          {"worked_seconds",
-           before.unmeasured > 0 ? ordered_json() : ordered_json(seconds(before.worked_us))}};
-    result["attempts"] = attempts_json(in, i);
+      write_earlier_attempts(out, before);
+    write_attempts(out, in, i);
   }
-  result["approved"] = s.status == phase_status::approved;
-  result["approval_criteria_met"] = s.criteria_met;
-  result["criteria"] = lenient::array(detail, "criteria");
-  result["outputs"] = lenient::array(detail, "outputs");
+  out.member("approved", s.status == phase_status::approved);
+  out.member("approval_criteria_met", s.criteria_met);
+  write_list(out, "criteria", lenient::array(detail, "criteria"));
+  write_list(out, "outputs", lenient::array(detail, "outputs"));
   if (auto words = output_words_json(in, i); !words.empty())
-    result["outputs_say"] = std::move(words);
-  if (auto digest = lenient::text(detail, "digest"); !digest.empty())
-    result["digest"] = digest;
-  add_status_part(result, s, detail);
+    out.member("outputs_say", std::move(words));
+  if (const auto digest = lenient::text(detail, "digest"); !digest.empty())
+    out.member("digest", digest);
+  write_status_part(out, s, detail);
   if (s.earlier_errors > 0)
-    result["earlier_errors"] = s.earlier_errors;
-  result["errors"] = errors_json(s.errors);
+    out.member("earlier_errors", s.earlier_errors);
+  write_list(out, "errors", errors_json(s.errors));
   if (!s.metadata.empty())
-    result["metadata"] = lenient::object(s.metadata);
-  return result;
+    out.member("metadata", lenient::object(s.metadata));
+  out.end_object();
 }
 
 ordered_json progress_json(const report_input& in) {
@@ -375,22 +425,22 @@ ordered_json errors_by_class(const execution_state& state) {
 }
 
 /// What a status report says of a phase: enough to see where it stands.
-ordered_json brief_json(const report_input& in, phase_index i) {
+void write_brief(json_writer& out, const report_input& in, phase_index i) {
   const auto& p = in.definition.phases[i];
   const auto& s = in.state.phases[i];
-  auto result = object_for(12);
-  result["id"] = p.id;
-  result["name"] = p.label();
-  result["status"] = to_string(s.status);
-  result["attempt"] = s.attempt;
-  result["started_at"] = time_or_null(s.started_us);
-  result["ended_at"] = is_active(s.status) ? ordered_json() : time_or_null(s.ended_us);
-  result["approval_criteria_met"] = s.criteria_met;
+  out.begin_object();
+  out.member("id", p.id);
+  out.member("name", p.label());
+  out.member("status", to_string(s.status));
+  out.member("attempt", s.attempt);
+  write_time(out, "started_at", s.started_us);
+  write_time(out, "ended_at", is_active(s.status) ? 0 : s.ended_us);
+  out.member("approval_criteria_met", s.criteria_met);
   if (s.status != phase_status::approved)
-    add_status_part(result, s, lenient::object(s.detail));
+    write_status_part(out, s, lenient::object(s.detail));
   if (!s.errors.empty())
-    result["last_error"] = errors_json({s.errors.back()})[0];
-  return result;
+    out.member("last_error", errors_json({s.errors.back()})[0]);
+  out.end_object();
 }
 
 bool is_of_interest(phase_status s) {
@@ -417,8 +467,9 @@ void write_final_json(std::ostream& stream, const report_input& in) {
   out.member("critical_path", path_json(in));
   out.member("next_steps", steps_json(in));
   out.begin_array("phases");
-  out.elements(in.state.phases.size(),
-               [&in](std::size_t i) { return phase_json(in, static_cast<phase_index>(i)); });
+  out.elements(in.state.phases.size(), [&in](json_writer& to, std::size_t i) {
+    write_phase(to, in, static_cast<phase_index>(i));
+  });
   out.end_array();
   out.end();
 }
@@ -433,7 +484,7 @@ void write_status_json(std::ostream& stream, const report_input& in) {
   std::size_t listed = 0;
   for (phase_index i = 0; i < in.state.phases.size(); ++i)
     if (all || (is_of_interest(in.state.phases[i].status) && listed < status_lists_all_up_to)) {
-      out.element(brief_json(in, i));
+      out.element([&](json_writer& to) { write_brief(to, in, i); });
       ++listed;
     }
   out.end_array();

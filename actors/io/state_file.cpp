@@ -5,6 +5,7 @@
 #include "actors/core/sha256.hpp"
 #include "actors/core/timestamp.hpp"
 #include "actors/io/files.hpp"
+#include "config/json_text.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -65,12 +66,15 @@ private:
 };
 
 void write_phases(hashed_writer& out, const plan& p, const core::execution_state& s) {
+  std::string head;
   std::string line;
   for (std::size_t i = 0; i < s.phases.size(); ++i) {
     line.clear();
     core::append_json(line, s.phases[i]);
-    out << (i == 0 ? "\n    " : ",\n    ") << as_json(p.phases[i].id) << ": "
-        << (s.phases.size() <= pretty_phases ? pretty(line) : line);
+    head = i == 0 ? "\n    " : ",\n    ";
+    config::append_json_string(head, p.phases[i].id);
+    head += ": ";
+    out << head << (s.phases.size() <= pretty_phases ? pretty(line) : line);
   }
 }
 
