@@ -21,9 +21,9 @@ constexpr std::chrono::milliseconds time_to_ask{300};
 /// For what has been said to reach the wire.
 constexpr std::chrono::milliseconds time_to_write{30};
 /// Of rows in one part of a view, before they are packed.
-constexpr std::size_t view_bytes = std::size_t{160} * 1024;
+constexpr std::size_t view_bytes = std::size_t{640} * 1024;
 /// How old a picture may be that serves others in a rush.
-constexpr std::int64_t longest_picture_us = 250'000;
+constexpr std::int64_t longest_picture_us = 1'000'000;
 /// Until askers who were put off are looked at again.
 constexpr std::chrono::milliseconds put_off{20};
 
@@ -56,7 +56,7 @@ void feed_state::serve() {
   for (auto& x : std::exchange(askers, {})) {
     const auto has_news = x.from <= tail.head();
     if (ended || (has_news && now >= x.not_before_us && answers.allows(now))) {
-      x.promise.deliver(page_for(x.who, x.from));
+      x.promise.deliver(page_for(x));
     } else {
       late = late || has_news;
       askers.push_back(std::move(x));
@@ -69,15 +69,22 @@ void feed_state::serve() {
     });
 }
 
+/// See is_far_behind: what it has missed would only keep it from what is now.
+bool feed_state::wants_a_view(bool draws, std::uint64_t from) const {
+  return draws && from <= tail.head()
+         && is_far_behind(tail.head() - from + 1, context->the_plan->phases.size());
+}
+
 /// Who has seen the last page needs to be waited for no more.
-event_page feed_state::page_for(const caf::actor_addr& who, std::uint64_t from) {
-  auto some = tail.from(from);
+event_page feed_state::page_for(const asker& x) {
+  auto some = wants_a_view(x.draws, x.from) ? tail.nothing() : tail.from(x.from);
   some.page.now_us = context->now_us();
   some.page.ended = ended;
-  if (!ended || (some.last != 0 && some.last < tail.head())) {
-    if (const auto found = followers.find(who); found != followers.end())
+  const auto known = some.last != 0 ? some.last : std::max<std::uint64_t>(x.from, 1) - 1;
+  if (!ended || known < tail.head()) {
+    if (const auto found = followers.find(x.who); found != followers.end())
       found->second.told_us = context->now_us();
-  } else if (followers.erase(who) > 0 && followers.empty()) {
+  } else if (followers.erase(x.who) > 0 && followers.empty()) {
     leave_after(time_to_write);
   }
   return std::move(some.page);
@@ -145,7 +152,8 @@ run_view feed_state::part_of_latest(phase_index first) {
 }
 
 caf::result<event_page> feed_state::next(std::uint64_t from, std::uint32_t interval_ms) {
-  if (from < tail.oldest() && from <= tail.head())
+  const auto draws = interval_ms > 0;
+  if (from < tail.oldest() && from <= tail.head() && !wants_a_view(draws, from))
     return self->delegate(archive, atom::next_v, from);
   const auto now = context->now_us();
   const auto sender = self->current_sender(); // The promise takes it away.
@@ -161,7 +169,7 @@ caf::result<event_page> feed_state::next(std::uint64_t from, std::uint32_t inter
   // A clock that was set back keeps nobody waiting.
   const auto wait_us = std::min<std::int64_t>(interval_ms, longest_interval_ms) * 1000;
   const auto not_before_us = std::min(asking.told_us + wait_us, now + wait_us);
-  askers.push_back({from, not_before_us, std::move(who), promise});
+  askers.push_back({from, draws, not_before_us, std::move(who), promise});
   if (askers.size() > most_askers) {
     askers.front().promise.deliver(
         event_page{.packed = {}, .events = {}, .head = tail.head(), .now_us = now});

@@ -33,9 +33,9 @@ private:
 /// of 200, each every two seconds.
 inline constexpr std::int64_t answer_us = 10000;
 inline constexpr std::int64_t answers_at_once_us = 1'000'000;
-/// Of pictures of the run: 5 a second, 10 at once.
-inline constexpr std::int64_t picture_us = 200'000;
-inline constexpr std::int64_t pictures_at_once_us = 2'000'000;
+/// Of pictures of the run: one a second, 10 at once.
+inline constexpr std::int64_t picture_us = 1'000'000;
+inline constexpr std::int64_t pictures_at_once_us = 10'000'000;
 
 /// The newest events, and who waits for the next one. Whoever asks for older ones gets them from
 /// the archive. Who does not ask costs nothing.
@@ -44,6 +44,7 @@ struct feed_state {
 
   struct asker {
     std::uint64_t from = 0;
+    bool draws = false; ///< Wants the run as it is, rather than each event.
     std::int64_t not_before_us = 0;
     caf::actor_addr who;
     caf::typed_response_promise<event_page> promise;
@@ -89,7 +90,8 @@ private:
   run_view part_of_latest(phase_index first);
   bool goes_on_from_a_part(phase_index first) const;
   void serve();
-  event_page page_for(const caf::actor_addr& who, std::uint64_t from);
+  bool wants_a_view(bool draws, std::uint64_t from) const;
+  event_page page_for(const asker&);
   void leave_after(caf::timespan);
   void forget_gone();
 };

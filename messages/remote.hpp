@@ -15,7 +15,7 @@
 namespace aeo {
 
 /// Compared before anything else is said.
-inline constexpr std::uint32_t remote_protocol = 4;
+inline constexpr std::uint32_t remote_protocol = 5;
 
 /// What the holder of a credential may do. The numbers never change.
 enum class access_role : std::uint8_t {
@@ -61,6 +61,7 @@ struct phase_view {
   bool outcome_unknown = false; ///< waiting_approval: what its task did is to be found out.
   std::string overrider;        ///< failed: who alone may approve it all the same; empty: nobody.
   std::uint64_t seq = 0;        ///< The newest event that is in this row.
+  friend bool operator==(const phase_view&, const phase_view&) = default;
 };
 
 template <class Inspector>
@@ -117,6 +118,14 @@ struct event_page {
   std::int64_t now_us = 0;   ///< The node's clock.
   bool ended = false;        ///< The node is leaving: nothing will come after `head`.
 };
+
+/// Who draws a picture and lacks so many events: a new view costs less than all that happened. The
+/// node sends such an asker a page without events, whose `head` says so.
+constexpr bool is_far_behind(std::uint64_t lacking, std::size_t phases) {
+  constexpr std::uint64_t at_least = 5000;
+  constexpr std::uint64_t per_phase = 2;
+  return lacking > at_least && lacking > per_phase * phases;
+}
 
 template <class Inspector>
 bool inspect(Inspector& f, event_page& x) {

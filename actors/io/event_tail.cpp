@@ -39,9 +39,14 @@ void event_tail::forget_old() {
   }
 }
 
-event_tail::some event_tail::from(std::uint64_t from) {
+event_tail::some event_tail::nothing() const {
   some result;
   result.page.head = head_;
+  return result;
+}
+
+event_tail::some event_tail::from(std::uint64_t from) {
+  auto result = nothing();
   std::size_t size = 0;
   auto at = std::ranges::lower_bound(full_, from, {}, &part::last);
   for (; at != full_.end(); ++at) {

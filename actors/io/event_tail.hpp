@@ -39,6 +39,8 @@ public:
   /// The events from number `from` on, oldest() to head(), as many as one page takes. Full parts
   /// come alone: what is added now goes with a later page, packed or as it is when it is little.
   some from(std::uint64_t from);
+  /// A page without events.
+  some nothing() const;
   const std::deque<event>& newest() const { return newest_; }
 
 private:

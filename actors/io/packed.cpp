@@ -42,6 +42,120 @@ std::int64_t minus(std::uint64_t a, std::uint64_t b) {
 std::uint64_t plus(std::uint64_t a, std::int64_t b) {
   return a + static_cast<std::uint64_t>(b);
 }
+std::int64_t minus_us(std::int64_t a, std::int64_t b) {
+  return minus(static_cast<std::uint64_t>(a), static_cast<std::uint64_t>(b));
+}
+std::int64_t plus_us(std::int64_t a, std::int64_t b) {
+  return static_cast<std::int64_t>(plus(static_cast<std::uint64_t>(a), b));
+}
+
+/// Phases field by field. Of one phase started and ended nearly tell the other times, and phases
+/// mostly depend on others nearby.
+struct phase_columns {
+  std::vector<std::string> id;
+  std::vector<std::string> name;
+  std::vector<std::vector<std::int64_t>> dependencies; ///< How far before it.
+  std::vector<std::uint32_t> tasks;
+  std::vector<std::uint32_t> done;
+  std::vector<std::uint8_t> status;
+  std::vector<std::uint32_t> attempt;
+  std::vector<std::int64_t> started_us; ///< After the one before.
+  std::vector<std::int64_t> attempt_us; ///< After started_us.
+  std::vector<std::int64_t> ended_us;   ///< After attempt_us.
+  std::vector<std::int64_t> worked_us;  ///< More than that.
+  std::vector<std::int64_t> retry_at_us;
+  std::vector<std::int64_t> typical_ms;
+  std::vector<std::string> reason;
+  std::vector<std::uint8_t> outcome_unknown;
+  std::vector<std::string> overrider;
+  std::vector<std::int64_t> seq; ///< After the one before.
+};
+
+template <class Inspector>
+bool inspect(Inspector& f, phase_columns& x) {
+  return f.object(x).fields(
+      f.field("id", x.id), f.field("name", x.name), f.field("dependencies", x.dependencies),
+      f.field("tasks", x.tasks), f.field("done", x.done), f.field("status", x.status),
+      f.field("attempt", x.attempt), f.field("started_us", x.started_us),
+      f.field("attempt_us", x.attempt_us), f.field("ended_us", x.ended_us),
+      f.field("worked_us", x.worked_us), f.field("retry_at_us", x.retry_at_us),
+      f.field("typical_ms", x.typical_ms), f.field("reason", x.reason),
+      f.field("outcome_unknown", x.outcome_unknown), f.field("overrider", x.overrider),
+      f.field("seq", x.seq));
+}
+
+phase_columns columns_of(const std::vector<phase_view>& rows) {
+  phase_columns to;
+  std::int64_t last_us = 0;
+  std::uint64_t last_seq = 0;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const auto& x = rows[i];
+    to.id.push_back(x.id);
+    to.name.push_back(x.name);
+    auto& needs = to.dependencies.emplace_back();
+    for (auto d : x.dependencies)
+      needs.push_back(static_cast<std::int64_t>(i) - d);
+    to.tasks.push_back(x.tasks);
+    to.done.push_back(x.done);
+    to.status.push_back(static_cast<std::uint8_t>(x.status));
+    to.attempt.push_back(x.attempt);
+    to.started_us.push_back(minus_us(x.started_us, last_us));
+    to.attempt_us.push_back(minus_us(x.attempt_us, x.started_us));
+    to.ended_us.push_back(minus_us(x.ended_us, x.attempt_us));
+    to.worked_us.push_back(minus_us(x.worked_us, to.ended_us.back()));
+    to.retry_at_us.push_back(x.retry_at_us);
+    to.typical_ms.push_back(x.typical_ms);
+    to.reason.push_back(x.reason);
+    to.outcome_unknown.push_back(x.outcome_unknown ? 1 : 0);
+    to.overrider.push_back(x.overrider);
+    to.seq.push_back(minus(x.seq, std::exchange(last_seq, x.seq)));
+    if (x.started_us != 0)
+      last_us = x.started_us;
+  }
+  return to;
+}
+
+/// False: the columns do not belong together.
+bool to_rows(phase_columns&& from, std::vector<phase_view>& rows) {
+  const auto n = from.id.size();
+  for (const auto size :
+       {from.name.size(), from.dependencies.size(), from.tasks.size(), from.done.size(),
+        from.status.size(), from.attempt.size(), from.started_us.size(), from.attempt_us.size(),
+        from.ended_us.size(), from.worked_us.size(), from.retry_at_us.size(),
+        from.typical_ms.size(), from.reason.size(), from.outcome_unknown.size(),
+        from.overrider.size(), from.seq.size()})
+    if (size != n)
+      return false;
+  std::int64_t last_us = 0;
+  std::uint64_t last_seq = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    if (from.status[i] > static_cast<std::uint8_t>(phase_status::cancelled))
+      return false;
+    auto& x = rows.emplace_back();
+    x.id = std::move(from.id[i]);
+    x.name = std::move(from.name[i]);
+    for (auto before : from.dependencies[i])
+      x.dependencies.push_back(
+          static_cast<std::uint32_t>(minus_us(static_cast<std::int64_t>(i), before)));
+    x.tasks = from.tasks[i];
+    x.done = from.done[i];
+    x.status = static_cast<phase_status>(from.status[i]);
+    x.attempt = from.attempt[i];
+    x.started_us = plus_us(last_us, from.started_us[i]);
+    x.attempt_us = plus_us(x.started_us, from.attempt_us[i]);
+    x.ended_us = plus_us(x.attempt_us, from.ended_us[i]);
+    x.worked_us = plus_us(from.ended_us[i], from.worked_us[i]);
+    x.retry_at_us = from.retry_at_us[i];
+    x.typical_ms = from.typical_ms[i];
+    x.reason = std::move(from.reason[i]);
+    x.outcome_unknown = from.outcome_unknown[i] != 0;
+    x.overrider = std::move(from.overrider[i]);
+    last_seq = x.seq = plus(last_seq, from.seq[i]);
+    if (x.started_us != 0)
+      last_us = x.started_us;
+  }
+  return true;
+}
 
 /// As an encoder writes event_columns, without making them.
 std::string encoded_columns(const std::vector<event>& events) {
@@ -124,7 +238,7 @@ std::string pack(const std::vector<phase_view>& xs) {
   if (xs.empty())
     return {};
   std::string plain;
-  encoder{plain}.put(xs);
+  encoder{plain}.put(columns_of(xs));
   return compressed(plain);
 }
 
@@ -144,7 +258,8 @@ bool unpack(event_page& page, std::uint64_t from) {
 
 bool unpack(run_view& view) {
   const auto bytes = std::exchange(view.packed, {});
-  return bytes.empty() || unpack_any(bytes, view.phases);
+  phase_columns columns;
+  return bytes.empty() || (unpack_any(bytes, columns) && to_rows(std::move(columns), view.phases));
 }
 
 } // namespace aeo::io

@@ -61,9 +61,9 @@ struct feed_fixture : actor_fixture {
     self->send(uut, atom::publish_v, std::move(batch));
     run();
   }
-  event_page next(std::uint64_t from) {
+  event_page next(std::uint64_t from, std::uint32_t interval_ms = 0) {
     event_page page;
-    auto handle = self->request(uut, caf::infinite, atom::next_v, from, 0u);
+    auto handle = self->request(uut, caf::infinite, atom::next_v, from, interval_ms);
     run();
     for (auto waits = 0; self->mailbox().empty() && waits < 100; ++waits)
       pass(std::chrono::milliseconds{20}); // Its turn comes.
@@ -116,6 +116,41 @@ TEST_CASE(
   const auto rest = raw(io::event_tail::part_events + 1);
   CHECK(rest.packed.empty());
   CHECK(rest.events.size() == 3);
+}
+
+TEST_CASE("who draws and is far behind gets no events, but hears that a new view is due") {
+  feed_fixture f;
+  constexpr std::uint64_t many = 6000;
+  REQUIRE(is_far_behind(many, 1));
+  for (std::uint64_t i = 0; i < many; i += 500)
+    f.happen(f.add(500));
+  const auto far = f.next(1, 1);
+  CHECK(far.events.empty());
+  CHECK(far.head == many);
+  CHECK_FALSE(f.next(many - 4999, 1).events.empty());
+  CHECK_FALSE(f.next(1, 0).events.empty()); // Wants each of them.
+}
+
+TEST_CASE("the node does not leave while one who is far behind has seen no new view") {
+  using namespace std::chrono_literals;
+  feed_fixture f;
+  constexpr std::uint64_t many = 6000;
+  for (std::uint64_t i = 0; i < many; i += 500)
+    f.happen(f.add(500));
+  CHECK_FALSE(f.next(many, 1).events.empty());
+  bool has_left = false;
+  f.spawn([&](caf::event_based_actor* self) {
+    self->request(f.uut, caf::infinite, atom::finish_v).then([&] { has_left = true; });
+  });
+  f.run();
+  const auto far = f.next(1, 1);
+  CHECK(far.ended);
+  CHECK(far.events.empty());
+  f.pass(100ms);
+  CHECK_FALSE(has_left);
+  CHECK(f.next(many + 1, 1).ended);
+  f.pass(100ms);
+  CHECK(has_left);
 }
 
 TEST_CASE("who has gone is forgotten, with what he asked for") {
@@ -233,7 +268,7 @@ TEST_CASE("a picture is as of now, but in a rush, where it is recent and knows w
   CHECK(seq_of_view() == now_seq);
   advance();
   CHECK(seq_of_view() < now_seq);
-  f.pass(300ms);
+  f.pass(1100ms);
   CHECK(seq_of_view() == now_seq);
 }
 
@@ -465,11 +500,12 @@ TEST_CASE("why tells the events of one phase") {
 TEST_CASE("the rows of a large plan come some at a time, each once") {
   actor_fixture f;
   plan p;
-  for (int i = 0; i < 5000; ++i)
+  constexpr std::uint32_t rows = 12000;
+  for (std::uint32_t i = 0; i < rows; ++i)
     p.phases.push_back(make_phase(std::to_string(i)));
   auto store = std::make_shared<mock_state>();
   auto state = std::make_shared<core::execution_state>();
-  state->phases.resize(5000);
+  state->phases.resize(rows);
   state->last_seq = 9;
   store->snapshot = state;
   archive_deps none;
@@ -486,7 +522,7 @@ TEST_CASE("the rows of a large plan come some at a time, each once") {
           CHECK(view.first == have);
           REQUIRE(io::unpack(view));
           REQUIRE_FALSE(view.phases.empty());
-          CHECK(view.phases.size() < 3000);
+          CHECK(view.phases.size() < rows);
           CHECK(view.phases.front().id == std::to_string(have));
           CHECK(view.phases.front().seq == 9);
           have += static_cast<std::uint32_t>(view.phases.size());
@@ -494,6 +530,6 @@ TEST_CASE("the rows of a large plan come some at a time, each once") {
         },
         [](const caf::error& err) { FAIL(message_of(err)); });
   }
-  CHECK(have == 5000);
+  CHECK(have == rows);
   CHECK(views > 1);
 }

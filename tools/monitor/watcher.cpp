@@ -21,9 +21,6 @@ constexpr std::chrono::milliseconds first_wait{100};
 constexpr std::chrono::milliseconds longest_wait{2000};
 /// A picture need not show every moment.
 constexpr std::uint32_t page_interval_ms = 250;
-/// Events behind, at least, when a new view costs less than all that happened.
-constexpr std::uint64_t most_behind = 5000;
-constexpr std::uint64_t most_behind_per_phase = 2;
 constexpr auto log_interval = std::chrono::milliseconds{300};
 /// An event may be hours away; that the node is gone is noticed by its silence.
 constexpr auto any_time = caf::infinite;
@@ -177,7 +174,7 @@ struct watcher_state {
           ended = last;
           if (ended)
             leave_if_read();
-          else if (options.view && behind > std::max(most_behind, most_behind_per_phase * phases))
+          else if (options.view && is_far_behind(behind, phases))
             get_view();
           else
             get_events();

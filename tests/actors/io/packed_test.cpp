@@ -80,6 +80,37 @@ TEST_CASE("events with any numbers are packed") {
   CHECK(page.events == events);
 }
 
+TEST_CASE("phases with any numbers are packed") {
+  constexpr auto largest = std::numeric_limits<std::int64_t>::max();
+  constexpr auto smallest = std::numeric_limits<std::int64_t>::min();
+  const std::vector<std::int64_t> times{0, 1, -1, largest, smallest, 1'700'000'000'000'000};
+  std::mt19937 random{7};
+  const auto any = [&] { return times[random() % times.size()]; };
+  std::vector<phase_view> rows(500);
+  for (auto& x : rows) {
+    x.id = std::to_string(random());
+    x.name = std::string(random() % 3, 'n');
+    for (auto n = random() % 3; n > 0; --n)
+      x.dependencies.push_back(static_cast<std::uint32_t>(random()));
+    x.tasks = static_cast<std::uint32_t>(random());
+    x.done = static_cast<std::uint32_t>(random());
+    x.status =
+        static_cast<phase_status>(random() % (static_cast<int>(phase_status::cancelled) + 1));
+    x.attempt = static_cast<std::uint32_t>(random());
+    for (auto* time :
+         {&x.started_us, &x.attempt_us, &x.ended_us, &x.retry_at_us, &x.worked_us, &x.typical_ms})
+      *time = any();
+    x.reason = std::string(random() % 2, 'r');
+    x.outcome_unknown = random() % 2 == 0;
+    x.overrider = std::string(random() % 2, 'o');
+    x.seq = static_cast<std::uint64_t>(any());
+  }
+  run_view view;
+  view.packed = pack(rows);
+  REQUIRE(unpack(view));
+  CHECK(view.phases == rows);
+}
+
 TEST_CASE("damaged bytes are refused, wherever they are cut or changed") {
   std::vector<event> events;
   for (std::uint64_t i = 1; i <= 50; ++i)
