@@ -126,6 +126,7 @@ bool to_rows(phase_columns&& from, std::vector<phase_view>& rows) {
         from.overrider.size(), from.seq.size()})
     if (size != n)
       return false;
+  rows.reserve(rows.size() + n);
   std::int64_t last_us = 0;
   std::uint64_t last_seq = 0;
   for (std::size_t i = 0; i < n; ++i) {

@@ -5,6 +5,7 @@
 #include "actors/io/packed.hpp"
 #include "actors/io/workspace_lock.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <csignal>
 #include <iterator>
@@ -156,10 +157,13 @@ caf::error append(run_view& to, run_view&& more) {
   const auto have = to.phases.size();
   if (!io::unpack(more) || more.first != have || (more.phases.empty() && have < more.total))
     return caf::make_error(ec::internal, "the node sent a view of the run that cannot be read");
-  if (have == 0)
+  if (have == 0) {
+    constexpr std::uint32_t most_at_once = 100'000; // Whatever a node says.
     to = std::move(more);
-  else
+    to.phases.reserve(std::min(to.total, most_at_once));
+  } else {
     std::move(more.phases.begin(), more.phases.end(), std::back_inserter(to.phases));
+  }
   return {};
 }
 

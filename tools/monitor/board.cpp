@@ -19,6 +19,12 @@ std::int64_t sane_time(std::int64_t time_us) {
   return std::clamp<std::int64_t>(time_us, 0, last_time_us);
 }
 
+bool is_same_plan(const run_view& a, const run_view& b) {
+  return std::ranges::equal(a.phases, b.phases, [](const phase_view& x, const phase_view& y) {
+    return x.id == y.id && x.dependencies == y.dependencies;
+  });
+}
+
 bool has_stopped(overall_status s) {
   return s == overall_status::completed || s == overall_status::failed
          || s == overall_status::interrupted || s == overall_status::cancelled;
@@ -32,14 +38,21 @@ duration time_between(std::int64_t from_us, std::int64_t to_us) {
 }
 
 void board::begin(run_view v, std::int64_t local_us) {
-  *this = board{};
+  auto before = std::exchange(*this, board{});
   run_ = std::move(v);
   begun_ = true;
   hear(run_.now_us, local_us);
   clean();
-  sort_dependencies_first();
   auto n = run_.phases.size();
-  index_.reserve(n);
+  if (is_same_plan(before.run_, run_)) { // A new view, for this one fell behind.
+    dependencies_first_ = std::move(before.dependencies_first_);
+    index_ = std::move(before.index_);
+  } else {
+    sort_dependencies_first();
+    index_.reserve(n);
+    for (place i = 0; i < n; ++i)
+      index_.emplace(run_.phases[i].id, i);
+  }
   counts_.total = n;
   session_us_ = run_.started_us;
   auto recent = std::exchange(run_.recent, {});
@@ -54,7 +67,6 @@ void board::begin(run_view v, std::int64_t local_us) {
     ended_us_ = heard_us_;
   for (place i = 0; i < n; ++i) {
     const auto& p = run_.phases[i];
-    index_.emplace(p.id, i);
     ++counts_.by_status.at(static_cast<std::size_t>(p.status));
     if (p.status == phase_status::approved && p.ended_us >= session_us_)
       ++session_done_;

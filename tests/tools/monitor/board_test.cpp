@@ -158,6 +158,34 @@ TEST_CASE("the remaining time follows the dependencies where durations are known
   CHECK(b.eta(1, board_t0) == std::nullopt);
 }
 
+TEST_CASE("a board begins anew with the same plan, with other dependencies or with another plan") {
+  auto v = many_phases(3);
+  for (auto& p : v.phases)
+    p.typical_ms = 100'000;
+  auto b = board_of(v);
+  const auto agree = [&] { // With one that has seen nothing before.
+    b.begin(v, board_t0);
+    const auto fresh = board_of(v);
+    CHECK(b.eta(board_t0) == fresh.eta(board_t0));
+    for (place i = 0; i < v.phases.size(); ++i)
+      CHECK(b.find(v.phases[i].id) == i);
+    CHECK_FALSE(b.find("gone"));
+  };
+  put(v, 0, phase_status::approved);
+  agree();
+  v.phases[2].dependencies = {1};
+  v.phases[1].dependencies = {0};
+  agree();
+  CHECK(b.eta(board_t0) == duration{200'000});
+  std::swap(v.phases[0].id, v.phases[2].id);
+  agree();
+  v.phases[1].id = "other";
+  agree();
+  v.phases.pop_back();
+  v.total = 2;
+  agree();
+}
+
 TEST_CASE("phases that could start and do not share what runs at once") {
   auto v = many_phases(10);
   for (auto& p : v.phases)
