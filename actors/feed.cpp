@@ -56,7 +56,7 @@ void feed_state::serve() {
   for (auto& x : std::exchange(askers, {})) {
     const auto has_news = x.from <= tail.head();
     if (ended || (has_news && now >= x.not_before_us && answers.allows(now))) {
-      x.promise.deliver(page_for(x));
+      answer(std::move(x));
     } else {
       late = late || has_news;
       askers.push_back(std::move(x));
@@ -67,6 +67,22 @@ void feed_state::serve() {
       has_timer = false;
       serve();
     });
+}
+
+void feed_state::answer(asker&& x) {
+  if (!is_history(x.draws, x.from)) {
+    x.promise.deliver(page_for(x));
+    return;
+  }
+  // While it waited for its turn.
+  self->request(archive, caf::infinite, atom::next_v, x.from)
+      .then([promise = x.promise](event_page& page) mutable { promise.deliver(std::move(page)); },
+            [promise = x.promise](const caf::error& err) mutable { promise.deliver(err); });
+}
+
+/// No part of what it lacks is here any more.
+bool feed_state::is_history(bool draws, std::uint64_t from) const {
+  return from < tail.oldest() && from <= tail.head() && !wants_a_view(draws, from);
 }
 
 /// See is_far_behind: what it has missed would only keep it from what is now.
@@ -108,11 +124,13 @@ caf::result<run_view> feed_state::view(phase_index first) {
   return promise;
 }
 
-/// Who begins gets a picture as of now, in a rush a recent one; who goes on gets the rest of the
-/// same one, or of a later one.
+/// Who begins gets a picture as of now, in a rush a recent one, but after the end the last one; who
+/// goes on gets the rest of the same one, or of a later one.
 void feed_state::answer_view(phase_index first, caf::typed_response_promise<run_view> promise) {
   const auto now = context->now_us();
-  const auto is_recent = now >= latest.made_us && now - latest.made_us <= longest_picture_us;
+  const auto is_last = !ended || (latest.state && latest.state->last_seq >= tail.head());
+  const auto is_recent =
+      is_last && now >= latest.made_us && now - latest.made_us <= longest_picture_us;
   if (latest.state && (first != 0 || (is_recent && !pictures.allows(now)))) {
     promise.deliver(part_of_latest(first));
     return;
@@ -153,7 +171,7 @@ run_view feed_state::part_of_latest(phase_index first) {
 
 caf::result<event_page> feed_state::next(std::uint64_t from, std::uint32_t interval_ms) {
   const auto draws = interval_ms > 0;
-  if (from < tail.oldest() && from <= tail.head() && !wants_a_view(draws, from))
+  if (is_history(draws, from))
     return self->delegate(archive, atom::next_v, from);
   const auto now = context->now_us();
   const auto sender = self->current_sender(); // The promise takes it away.

@@ -90,6 +90,8 @@ private:
   run_view part_of_latest(phase_index first);
   bool goes_on_from_a_part(phase_index first) const;
   void serve();
+  void answer(asker&&);
+  bool is_history(bool draws, std::uint64_t from) const;
   bool wants_a_view(bool draws, std::uint64_t from) const;
   event_page page_for(const asker&);
   void leave_after(caf::timespan);

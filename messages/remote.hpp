@@ -119,8 +119,8 @@ struct event_page {
   bool ended = false;        ///< The node is leaving: nothing will come after `head`.
 };
 
-/// Who draws a picture and lacks so many events: a new view costs less than all that happened. The
-/// node sends such an asker a page without events, whose `head` says so.
+/// Of who draws a picture: a new view costs less than all the events that it lacks. The node sends
+/// it a page without events then, whose `head` says so.
 constexpr bool is_far_behind(std::uint64_t lacking, std::size_t phases) {
   constexpr std::uint64_t at_least = 5000;
   constexpr std::uint64_t per_phase = 2;

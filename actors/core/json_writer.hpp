@@ -15,9 +15,9 @@
 
 namespace aeo::core {
 
-/// Appends to a text what dump() of the same value gives: indented by two, or all in one line. Text
-/// is masked; what is no UTF-8 in it is replaced. Who writes keeps the order: in an object each
-/// value has a key before it.
+/// Appends to a text what dump() of the same value gives, but for numbers with an exponent:
+/// indented by two, or all in one line. Text is masked; what is no UTF-8 in it is replaced. Who
+/// writes keeps the order: in an object each value has a key before it.
 class json_writer {
 public:
   /// `level`: how deep in the document the value is. `mask` may be empty and must outlive this.

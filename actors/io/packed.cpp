@@ -14,6 +14,8 @@ namespace {
 
 constexpr int fastest = 1;
 constexpr std::size_t most_unpacked = std::size_t{64} * 1024 * 1024;
+/// Of phases; a part of a view has less than one.
+constexpr std::size_t most_unpacked_view = std::size_t{16} * 1024 * 1024;
 
 /// Events field by field, numbers as differences: neighbours are alike, which halves what is left
 /// of them.
@@ -54,7 +56,7 @@ std::int64_t plus_us(std::int64_t a, std::int64_t b) {
 struct phase_columns {
   std::vector<std::string> id;
   std::vector<std::string> name;
-  std::vector<std::vector<std::int64_t>> dependencies; ///< How far before it.
+  std::vector<std::vector<std::int64_t>> dependencies; ///< Of a row's number here.
   std::vector<std::uint32_t> tasks;
   std::vector<std::uint32_t> done;
   std::vector<std::uint8_t> status;
@@ -218,9 +220,9 @@ std::string compressed(const std::string& plain) {
 }
 
 template <class T>
-bool unpack_any(const std::string& bytes, T& to) {
+bool unpack_any(const std::string& bytes, T& to, std::size_t at_most = most_unpacked) {
   const auto size = ZSTD_getFrameContentSize(bytes.data(), bytes.size());
-  if (size == ZSTD_CONTENTSIZE_ERROR || size > most_unpacked) // Also: unknown.
+  if (size == ZSTD_CONTENTSIZE_ERROR || size > at_most) // Also: unknown.
     return false;
   std::string plain(size, '\0');
   if (ZSTD_decompress(plain.data(), plain.size(), bytes.data(), bytes.size()) != size)
@@ -260,7 +262,9 @@ bool unpack(event_page& page, std::uint64_t from) {
 bool unpack(run_view& view) {
   const auto bytes = std::exchange(view.packed, {});
   phase_columns columns;
-  return bytes.empty() || (unpack_any(bytes, columns) && to_rows(std::move(columns), view.phases));
+  return bytes.empty()
+         || (unpack_any(bytes, columns, most_unpacked_view)
+             && to_rows(std::move(columns), view.phases));
 }
 
 } // namespace aeo::io

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <random>
 
 using namespace aeo;
 using namespace aeo::testing;
@@ -131,7 +132,7 @@ TEST_CASE("who draws and is far behind gets no events, but hears that a new view
   CHECK_FALSE(f.next(1, 0).events.empty()); // Wants each of them.
 }
 
-TEST_CASE("the node does not leave while one who is far behind has seen no new view") {
+TEST_CASE("at the end who is far behind is waited for a little longer, to ask for the last view") {
   using namespace std::chrono_literals;
   feed_fixture f;
   constexpr std::uint64_t many = 6000;
@@ -270,6 +271,60 @@ TEST_CASE("a picture is as of now, but in a rush, where it is recent and knows w
   CHECK(seq_of_view() < now_seq);
   f.pass(1100ms);
   CHECK(seq_of_view() == now_seq);
+}
+
+TEST_CASE("after the end no picture is told that lacks it, however many ask") {
+  feed_fixture f;
+  auto seq_of_view = [&] {
+    std::uint64_t seq = 0;
+    auto handle = f.self->request(f.uut, caf::infinite, atom::get_v, 0u);
+    f.run();
+    handle.receive([&](const run_view& view) { seq = view.seq; },
+                   [](const caf::error& err) { FAIL(message_of(err)); });
+    return seq;
+  };
+  for (int i = 0; i < 30; ++i)
+    seq_of_view();
+  f.happen(f.add(3));
+  auto later = std::make_shared<core::execution_state>(*f.state);
+  later->last_seq = 3;
+  f.store->snapshot = later;
+  CHECK(seq_of_view() == 0); // As old as may be.
+  f.self->request(f.uut, caf::infinite, atom::finish_v);
+  f.run();
+  CHECK(seq_of_view() == 3);
+}
+
+TEST_CASE("who has waited for long gets what is history by then from the event log") {
+  feed_fixture f;
+  constexpr std::uint32_t never = 10'000;
+  f.happen(f.add(1));
+  f.next(1, never); // The next page is not due for ten seconds.
+  auto handle = f.self->request(f.uut, caf::infinite, atom::next_v, std::uint64_t{2}, never);
+  f.run();
+  const auto* feed = dynamic_cast<feed_actor::stateful_pointer<feed_state>>(
+      caf::actor_cast<caf::abstract_actor*>(f.uut));
+  REQUIRE(feed);
+  std::mt19937 random{1};
+  while (feed->state.tail.oldest() <= 2) { // Few and large: it is not far behind.
+    auto batch = f.add(100, 3000);
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      for (auto& c : batch[i].data)
+        c = static_cast<char>(random());
+      f.disk->events[f.disk->events.size() - batch.size() + i] = batch[i];
+    }
+    f.happen(std::move(batch));
+  }
+  REQUIRE_FALSE(is_far_behind(feed->state.tail.head(), 1));
+  f.self->request(f.uut, caf::infinite, atom::finish_v);
+  f.run();
+  handle.receive(
+      [](event_page& page) {
+        REQUIRE(io::unpack(page, 2));
+        REQUIRE_FALSE(page.events.empty());
+        CHECK(page.events.front().seq == 2);
+      },
+      [](const caf::error& err) { FAIL(message_of(err)); });
 }
 
 TEST_CASE("events from before this node come from the event log, without a gap") {

@@ -129,8 +129,13 @@ private:
     }
     const auto report = scan_history(context_, from, rules_.secrets(), known);
     for (const auto& item : report.secrets) {
-      found_[{s, item.hit.rule, item.hit.fingerprint, item.path}].push_back(
-          {item.hit, item.found_in, item.path, item.commit, item.object, false});
+      auto& places = found_[{s, item.hit.rule, item.hit.fingerprint, item.path}];
+      // Of a name once: in the tree, or in one of the commits that have it.
+      const auto same = [&](const secret_place& place) {
+        return place.found_in == item.found_in && item.found_in == "file name";
+      };
+      if (std::none_of(places.begin(), places.end(), same))
+        places.push_back({item.hit, item.found_in, item.path, item.commit, item.object, false});
     }
     for (const auto& problem : report.problems)
       not_scanned_.push_back({{"repository", from.name},

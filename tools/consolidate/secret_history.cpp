@@ -113,13 +113,12 @@ private:
         continue;
       const auto path =
           space == std::string_view::npos ? std::string_view{} : line.substr(space + 1);
-      if (known.contains(oid)) {
-        ++report_.known;
-        continue;
-      }
       if (names.insert(path).second)
         search_name(path, "file name", oid, path);
-      wanted_.push_back({std::move(oid), std::string(path)});
+      if (known.contains(oid))
+        ++report_.known;
+      else
+        wanted_.push_back({std::move(oid), std::string(path)});
     }
     const auto references = repository_.output({"for-each-ref", "--format=%(refname)"});
     for (const auto name : split(references, '\n'))

@@ -112,6 +112,7 @@ private:
       return;
     }
     phase_over_ = is_terminal(found->status) || found->status == phase_status::waiting_approval;
+    ended_ = !view.recent.empty() && view.recent.back().kind == event_kind::execution_ended;
     end_if_read();
   }
 

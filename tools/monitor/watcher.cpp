@@ -51,6 +51,7 @@ struct watcher_state {
   std::uint64_t timer = 0;
   std::chrono::milliseconds wait = first_wait; ///< Before the next try.
   std::uint64_t links = 0;                     ///< Answers of an earlier link are not for this one.
+  std::uint64_t viewed = 0;                    ///< The link whose view `next` goes on from.
 
   void attach() {
     auto attached = attach::node::attach(*system, options.target, "aeo-monitor " AEO_VERSION);
@@ -148,6 +149,11 @@ struct watcher_state {
             get_rows(std::move(whole));
             return;
           }
+          if (whole->seq + 1 < next && viewed == links) {
+            get_events(); // Older than what came meanwhile: many ask, and share a picture.
+            return;
+          }
+          viewed = links;
           next = whole->seq + 1;
           phases = whole->phases.size();
           out->put(std::move(*whole));
@@ -174,13 +180,16 @@ struct watcher_state {
           ended = last;
           if (ended)
             leave_if_read();
-          else if (options.view && is_far_behind(behind, phases))
+          else if (draws() && is_far_behind(behind, phases))
             get_view();
           else
             get_events();
         },
-        atom::next_v, node->token(), next, options.view ? page_interval_ms : 0u);
+        atom::next_v, node->token(), next, draws() ? page_interval_ms : 0u);
   }
+
+  /// Who follows a log learns from events which tasks begin: none is passed over.
+  bool draws() const { return options.view && log.phase.empty(); }
 
   void leave_if_read() {
     if (idle || log.phase.empty())

@@ -110,6 +110,35 @@ TEST_CASE("secrets of the tree, of every reference and of messages are found, ne
     CHECK(written.find(planted(number)) == std::string::npos);
 }
 
+TEST_CASE("a name that only history has is searched though its content stands in the tree") {
+  temporary_workspace ws;
+  auto repository = ws.start("app");
+  ws.write("app/a/" + planted(2) + ".txt", "the same\n"); // Git names this by its newest path.
+  ws.commit("app", "first");
+  ws.write("app/b.txt", "the same\n");
+  fs::remove(ws.root + "/app/a/" + planted(2) + ".txt");
+  ws.commit("app", "second");
+  repository.output({"checkout", "-q", "-b", "newest", "main~1"});
+  repository.set_environment("GIT_COMMITTER_DATE=4000000000 +0000");
+  repository.output({"commit", "-q", "--allow-empty", "-m", "third"});
+  repository.output({"checkout", "-q", "main"});
+  const auto secrets = run_security(ws, "secrets-migration");
+  REQUIRE(secrets["secrets_total"] == 1);
+  CHECK(secrets["findings"][0]["path"] == "a/[secret].txt");
+}
+
+TEST_CASE("a name in the tree is one place, whatever its file held before") {
+  temporary_workspace ws;
+  ws.start("app");
+  for (const auto* content : {"1\n", "2\n", "3\n"}) {
+    ws.write("app/" + planted(2) + ".txt", content);
+    ws.commit("app", content);
+  }
+  const auto secrets = run_security(ws, "secrets-migration");
+  REQUIRE(secrets["secrets_total"] == 1);
+  CHECK(secrets["findings"][0]["places_total"] == 1);
+}
+
 TEST_CASE("secrets in names, link targets and the headers of commits are found") {
   temporary_workspace ws;
   auto repository = ws.start("app");
