@@ -50,7 +50,8 @@ words overall_words(const board& b) {
 std::vector<words> link_words(const board& b, const view_options& o) {
   const auto& l = o.link;
   if (b.has_ended())
-    return {{"the node has ended (" + l.address + ")", tone::attention},
+    return {{"the node has ended" + (l.address.empty() ? l.address : " (" + l.address + ")"),
+             tone::attention},
             {"node ended", tone::attention}};
   auto since = rough_duration(time_between(l.since_us, o.local_us));
   switch (l.state) {

@@ -39,6 +39,7 @@ struct watcher_state {
   watch_options options;
   std::shared_ptr<inbox> out;
   std::unique_ptr<attach::node> node;
+  link_view link;           ///< As last said: where the node was stays known when it has gone.
   std::uint64_t next = 1;   ///< The first event that is lacking.
   std::size_t phases = 0;   ///< Of the plan.
   std::uint64_t series = 0; ///< Counts views: pages of before the newest one are forgotten.
@@ -88,16 +89,15 @@ struct watcher_state {
   }
 
   void say(link_state state, std::string trouble) {
-    link_view link;
-    link.state = state;
-    link.since_us = io::now_us();
+    if (std::exchange(link.state, state) != state) // Not with each try that fails.
+      link.since_us = io::now_us();
     link.trouble = std::move(trouble);
     if (node) {
       link.address = node->address();
       link.name = node->welcome().name;
       link.role = node->welcome().role;
     }
-    out->put(std::move(link));
+    out->put(link);
   }
 
   void lost(const std::string& why) {

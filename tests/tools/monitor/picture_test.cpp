@@ -245,9 +245,14 @@ TEST_CASE("an ended node and run are said") {
   m.on(event_kind::execution_ended, "", R"({"status":"completed"})");
   m.page.ended = true;
   REQUIRE(b.apply(m.page, board_t0));
-  auto text = picture_of(b, options_for(120, 24));
+  auto o = options_for(120, 24);
+  o.link.address = "host:1";
+  CHECK(contains(picture_of(b, o), "the node has ended (host:1)"));
+  o.link.address.clear();
+  auto text = picture_of(b, o);
   CHECK(contains(text, "COMPLETED 1h00m"));
   CHECK(contains(text, "the node has ended"));
+  CHECK_FALSE(contains(text, "()"));
   CHECK(contains(text, "1/1 (100 %)"));
 }
 
