@@ -13,7 +13,7 @@ void json_writer::new_line() {
 
 /// What stands between a value, or its key, and what came before.
 void json_writer::next() {
-  if (std::exchange(has_key_, false) || nested_ == 0)
+  if (std::exchange(has_key_, false) || level_ == base_)
     return;
   if (!std::exchange(is_first_, false))
     out_ += ',';
@@ -24,13 +24,11 @@ void json_writer::begin(char bracket) {
   next();
   out_ += bracket;
   ++level_;
-  ++nested_;
   is_first_ = true;
 }
 
 void json_writer::end(char bracket) {
   --level_;
-  --nested_;
   if (!std::exchange(is_first_, false)) // What is around these brackets is not empty.
     new_line();
   out_ += bracket;

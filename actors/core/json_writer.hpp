@@ -22,7 +22,7 @@ class json_writer {
 public:
   /// `level`: how deep in the document the value is. `mask` may be empty and must outlive this.
   json_writer(std::string& out, const mask_function& mask, bool indented, std::size_t level = 0)
-      : out_(out), mask_(mask), indented_(indented), level_(level) {}
+      : out_(out), mask_(mask), indented_(indented), base_(level), level_(level) {}
 
   void begin_object() { begin('{'); }
   void end_object() { end('}'); }
@@ -48,10 +48,6 @@ public:
     key(name);
     value(std::forward<Value>(x));
   }
-  void null_member(std::string_view name) {
-    key(name);
-    null();
-  }
 
 private:
   void begin(char bracket);
@@ -66,10 +62,10 @@ private:
   std::string& out_;
   const mask_function& mask_;
   bool indented_;
+  std::size_t base_;
   std::size_t level_;
-  bool is_first_ = true;   ///< Nothing came yet in the innermost brackets.
-  bool has_key_ = false;   ///< Its value comes next.
-  std::size_t nested_ = 0; ///< Brackets that are open.
+  bool is_first_ = true; ///< Nothing came yet in the innermost brackets.
+  bool has_key_ = false; ///< Its value comes next.
 };
 
 } // namespace aeo::core

@@ -20,7 +20,9 @@ using json = nlohmann::ordered_json;
 constexpr std::size_t pretty_phases = 1000;
 
 std::string as_json(std::string_view text) {
-  return json(text).dump(-1, ' ', false, json::error_handler_t::replace);
+  std::string result;
+  config::append_json_string(result, text);
+  return result;
 }
 
 std::string time_or_null(std::int64_t time_us) {

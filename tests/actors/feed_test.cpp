@@ -62,6 +62,15 @@ struct feed_fixture : actor_fixture {
     self->send(uut, atom::publish_v, std::move(batch));
     run();
   }
+  /// Of the picture that who asks now is told.
+  std::uint64_t seq_of_view() {
+    std::uint64_t seq = 0;
+    auto handle = self->request(uut, caf::infinite, atom::get_v, 0u);
+    run();
+    handle.receive([&](const run_view& view) { seq = view.seq; },
+                   [](const caf::error& err) { FAIL(message_of(err)); });
+    return seq;
+  }
   event_page next(std::uint64_t from, std::uint32_t interval_ms = 0) {
     event_page page;
     auto handle = self->request(uut, caf::infinite, atom::next_v, from, interval_ms);
@@ -249,50 +258,34 @@ TEST_CASE("a picture is as of now, but in a rush, where it is recent and knows w
     later->last_seq = ++now_seq;
     f.store->snapshot = later;
   };
-  auto seq_of_view = [&] {
-    std::uint64_t seq = 0;
-    auto handle = f.self->request(f.uut, caf::infinite, atom::get_v, 0u);
-    f.run();
-    handle.receive([&](const run_view& view) { seq = view.seq; },
-                   [](const caf::error& err) { FAIL(message_of(err)); });
-    return seq;
-  };
   std::int64_t fresh = 0;
-  for (advance(); seq_of_view() == now_seq && fresh < 1000; ++fresh)
+  for (advance(); f.seq_of_view() == now_seq && fresh < 1000; ++fresh)
     advance();
   CHECK(fresh > pictures_at_once_us / picture_us);
   CHECK(fresh < 20);
-  CHECK(seq_of_view() < now_seq);
+  CHECK(f.seq_of_view() < now_seq);
   auto audit = make_event(event_kind::audit, "0");
   audit.seq = 1;
   f.happen({audit});
-  CHECK(seq_of_view() == now_seq);
+  CHECK(f.seq_of_view() == now_seq);
   advance();
-  CHECK(seq_of_view() < now_seq);
+  CHECK(f.seq_of_view() < now_seq);
   f.pass(1100ms);
-  CHECK(seq_of_view() == now_seq);
+  CHECK(f.seq_of_view() == now_seq);
 }
 
 TEST_CASE("after the end no picture is told that lacks it, however many ask") {
   feed_fixture f;
-  auto seq_of_view = [&] {
-    std::uint64_t seq = 0;
-    auto handle = f.self->request(f.uut, caf::infinite, atom::get_v, 0u);
-    f.run();
-    handle.receive([&](const run_view& view) { seq = view.seq; },
-                   [](const caf::error& err) { FAIL(message_of(err)); });
-    return seq;
-  };
   for (int i = 0; i < 30; ++i)
-    seq_of_view();
+    f.seq_of_view();
   f.happen(f.add(3));
   auto later = std::make_shared<core::execution_state>(*f.state);
   later->last_seq = 3;
   f.store->snapshot = later;
-  CHECK(seq_of_view() == 0); // As old as may be.
+  CHECK(f.seq_of_view() == 0); // As old as may be.
   f.self->request(f.uut, caf::infinite, atom::finish_v);
   f.run();
-  CHECK(seq_of_view() == 3);
+  CHECK(f.seq_of_view() == 3);
 }
 
 TEST_CASE("who has waited for long gets what is history by then from the event log") {
