@@ -42,6 +42,8 @@ bool pace::allows(std::int64_t now_us) {
 void feed_state::hear(const event_batch& batch) {
   for (const auto& e : batch) {
     tail.add(e);
+    if (const auto i = (*context->lookup)(e.phase); i != core::phase_lookup::npos)
+      changes->note(i, e.seq);
     // Who has changed something, and looks, sees that.
     if (e.kind == event_kind::audit)
       latest = {};
@@ -52,21 +54,87 @@ void feed_state::hear(const event_batch& batch) {
 /// In the order in which they asked.
 void feed_state::serve() {
   auto late = false;
+  auto wants_change = false;
   const auto now = context->now_us();
   for (auto& x : std::exchange(askers, {})) {
-    const auto has_news = x.from <= tail.head();
-    if (ended || (has_news && now >= x.not_before_us && answers.allows(now))) {
+    const auto next = turn_of(x, now);
+    if (next == turn::answer && (ended || answers.allows(now))) {
       answer(std::move(x));
-    } else {
-      late = late || has_news;
-      askers.push_back(std::move(x));
+      continue;
     }
+    late = late || x.from <= tail.head();
+    wants_change = wants_change || next == turn::change;
+    askers.push_back(std::move(x));
   }
+  if (wants_change)
+    take_change();
   if (late && !std::exchange(has_timer, true))
     self->run_delayed(put_off, [this] {
       has_timer = false;
       serve();
     });
+}
+
+feed_state::turn feed_state::turn_of(const asker& x, std::int64_t now_us) const {
+  const auto has_news = x.from <= tail.head();
+  if (!ended && (!has_news || now_us < x.not_before_us))
+    return turn::wait;
+  if (!draws_changes(x.draws, x.from))
+    return turn::answer;
+  const auto age_us = now_us - changed_us; // Negative: a clock was set back.
+  const auto is_new = changes->newest() >= x.from && age_us >= 0 && age_us <= change_us;
+  if (ended ? changes->newest() == tail.head() : is_new)
+    return turn::answer;
+  return ended || age_us < 0 || age_us >= change_us ? turn::change : turn::wait;
+}
+
+bool feed_state::draws_changes(bool draws, std::uint64_t from) const {
+  return draws && from + most_events_drawn <= tail.head() && from > changes->since();
+}
+
+void feed_state::take_change() {
+  if (std::exchange(changing, true))
+    return;
+  self->request(store, caf::infinite, atom::get_v)
+      .then(
+          [this](const snapshot_ptr& state) {
+            changing = false;
+            heard_state(*state);
+            serve();
+          },
+          [this](const caf::error& err) {
+            changing = false;
+            std::erase_if(askers, [&](asker& x) {
+              const auto waits = draws_changes(x.draws, x.from);
+              if (waits)
+                x.promise.deliver(err);
+              return waits;
+            });
+          });
+}
+
+/// Rows may be newer than what is known here of events: those count with the next change. Where
+/// nobody has asked for long, changes begin anew with who does.
+void feed_state::heard_state(const core::execution_state& state) {
+  std::uint64_t behind = tail.head();
+  for (const auto& x : askers)
+    if (draws_changes(x.draws, x.from))
+      behind = std::min(behind, x.from - 1);
+  const auto now = context->now_us();
+  if (behind > changes->newest() && now - changed_us > longest_interval_ms * 1000)
+    changes->clear();
+  if (!changes->empty())
+    behind = changes->newest();
+  changed_us = now;
+  auto change = core::make_run_change(*context->the_plan, state, changes->changed_behind(behind));
+  change.seq = std::min(change.seq, tail.head());
+  if (change.seq > behind) {
+    changes->add(std::move(change), behind);
+    return;
+  }
+  // The store knows less than it has told: so they get the events.
+  for (auto& x : askers)
+    x.draws = x.draws && !draws_changes(x.draws, x.from);
 }
 
 void feed_state::answer(asker&& x) {
@@ -82,10 +150,12 @@ void feed_state::answer(asker&& x) {
 
 /// No part of what it lacks is here any more.
 bool feed_state::is_history(bool draws, std::uint64_t from) const {
-  return from < tail.oldest() && from <= tail.head() && !wants_a_view(draws, from);
+  return from < tail.oldest() && from <= tail.head() && !draws_changes(draws, from)
+         && !wants_a_view(draws, from);
 }
 
-/// See is_far_behind: what it has missed would only keep it from what is now.
+/// See is_far_behind, of who can be told no changes: what it has missed would only keep it from
+/// what is now.
 bool feed_state::wants_a_view(bool draws, std::uint64_t from) const {
   return draws && from <= tail.head()
          && is_far_behind(tail.head() - from + 1, context->the_plan->phases.size());
@@ -93,7 +163,16 @@ bool feed_state::wants_a_view(bool draws, std::uint64_t from) const {
 
 /// Who has seen the last page needs to be waited for no more.
 event_page feed_state::page_for(const asker& x) {
-  auto some = wants_a_view(x.draws, x.from) ? tail.nothing() : tail.from(x.from);
+  auto some = tail.nothing();
+  if (draws_changes(x.draws, x.from)) {
+    some.page.changes = changes->from(x.from - 1);
+    some.last = some.page.changes.empty() ? 0 : some.page.changes.back().seq;
+    for (const auto& e : tail.newest())
+      if (e.seq >= x.from && e.seq <= some.last)
+        some.page.events.push_back(e);
+  } else if (!wants_a_view(x.draws, x.from)) {
+    some = tail.from(x.from);
+  }
   some.page.now_us = context->now_us();
   some.page.ended = ended;
   const auto known = some.last != 0 ? some.last : std::max<std::uint64_t>(x.from, 1) - 1;
@@ -189,8 +268,9 @@ caf::result<event_page> feed_state::next(std::uint64_t from, std::uint32_t inter
   const auto not_before_us = std::min(asking.told_us + wait_us, now + wait_us);
   askers.push_back({from, draws, not_before_us, std::move(who), promise});
   if (askers.size() > most_askers) {
-    askers.front().promise.deliver(
-        event_page{.packed = {}, .events = {}, .head = tail.head(), .now_us = now});
+    auto page = tail.nothing().page;
+    page.now_us = now;
+    askers.front().promise.deliver(std::move(page));
     askers.pop_front();
   }
   serve();
@@ -239,6 +319,7 @@ feed_actor::behavior_type feed(feed_actor::stateful_pointer<feed_state> self, co
   st.store = std::move(store);
   st.archive = std::move(archive);
   st.tail = io::event_tail{head};
+  st.changes = std::make_unique<io::change_tail>(st.context->the_plan->phases.size(), head);
   self->set_down_handler([self](const caf::down_msg& x) { self->state.gone(x.source); });
   return {
       [self](atom::publish, const event_batch& batch) { self->state.hear(batch); },

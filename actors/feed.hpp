@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/context.hpp"
+#include "actors/io/change_tail.hpp"
 #include "actors/io/event_tail.hpp"
 
 #include <caf/typed_response_promise.hpp>
@@ -8,6 +9,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -29,13 +31,18 @@ private:
   std::int64_t paid_until_us_ = 0;
 };
 
-/// Of answers with events: 100 a second, 100 at once. Ten look on as often as a terminal shows;
-/// of 200, each every two seconds.
-inline constexpr std::int64_t answer_us = 10000;
-inline constexpr std::int64_t answers_at_once_us = 1'000'000;
+/// Of answers with news: 50 a second, 100 at once. Ten look on as often as a terminal shows; of
+/// 200, each every four seconds.
+inline constexpr std::int64_t answer_us = 20'000;
+inline constexpr std::int64_t answers_at_once_us = 2'000'000;
 /// Of pictures of the run: one a second, 10 at once.
 inline constexpr std::int64_t picture_us = 1'000'000;
 inline constexpr std::int64_t pictures_at_once_us = 10'000'000;
+
+/// Who draws and lacks more events than that is told what changed instead.
+inline constexpr std::uint64_t most_events_drawn = 200;
+/// Between changes.
+inline constexpr std::int64_t change_us = 1'000'000;
 
 /// The newest events, and who waits for the next one. Whoever asks for older ones gets them from
 /// the archive. Who does not ask costs nothing.
@@ -70,6 +77,9 @@ struct feed_state {
   archive_actor archive;
   std::optional<phase_durations> typical_ms; ///< Once the archive was asked.
   io::event_tail tail;
+  std::unique_ptr<io::change_tail> changes;
+  std::int64_t changed_us = 0; ///< When the newest change was made; 0: none was.
+  bool changing = false;       ///< The store is being asked.
   picture latest;
   std::deque<asker> askers; ///< Oldest first.
   pace answers{answer_us, answers_at_once_us};
@@ -90,6 +100,12 @@ private:
   run_view part_of_latest(phase_index first);
   bool goes_on_from_a_part(phase_index first) const;
   void serve();
+  /// What can be done now for who has waited for news.
+  enum class turn { answer, wait, change };
+  turn turn_of(const asker&, std::int64_t now_us) const;
+  bool draws_changes(bool draws, std::uint64_t from) const;
+  void take_change();
+  void heard_state(const core::execution_state&);
   void answer(asker&&);
   bool is_history(bool draws, std::uint64_t from) const;
   bool wants_a_view(bool draws, std::uint64_t from) const;

@@ -137,8 +137,8 @@ using feed_actor = event_listener_actor::extend<
     // The run as of now, its phases from this place on.
     caf::result<run_view>(atom::get, std::uint32_t),
     // The events from this number on, waiting for one if there is none yet, and until so many
-    // milliseconds have passed since the asker's last page. 0: wants each event, else see
-    // is_far_behind.
+    // milliseconds have passed since the asker's last page. 0: wants each event, else draws the
+    // run: see run_change and is_far_behind.
     caf::result<event_page>(atom::next, std::uint64_t, std::uint32_t),
     // Nothing more will come: whoever waits gets what there is. Answers when those who follow the
     // run have been told, or have had the time to ask.

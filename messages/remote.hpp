@@ -15,7 +15,7 @@
 namespace aeo {
 
 /// Compared before anything else is said.
-inline constexpr std::uint32_t remote_protocol = 5;
+inline constexpr std::uint32_t remote_protocol = 6;
 
 /// What the holder of a credential may do. The numbers never change.
 enum class access_role : std::uint8_t {
@@ -44,6 +44,7 @@ bool inspect(Inspector& f, remote_welcome& x) {
 
 /// One phase as a monitor shows it.
 struct phase_view {
+  std::uint32_t place = 0; ///< In the plan.
   std::string id;
   std::string name;
   std::vector<std::uint32_t> dependencies; ///< Places in the plan.
@@ -67,8 +68,8 @@ struct phase_view {
 template <class Inspector>
 bool inspect(Inspector& f, phase_view& x) {
   return f.object(x).fields(
-      f.field("id", x.id), f.field("name", x.name), f.field("dependencies", x.dependencies),
-      f.field("tasks", x.tasks), f.field("done", x.done),
+      f.field("place", x.place), f.field("id", x.id), f.field("name", x.name),
+      f.field("dependencies", x.dependencies), f.field("tasks", x.tasks), f.field("done", x.done),
       enum_field(f, "status", x.status, phase_status::cancelled), f.field("attempt", x.attempt),
       f.field("started_us", x.started_us), f.field("attempt_us", x.attempt_us),
       f.field("ended_us", x.ended_us), f.field("retry_at_us", x.retry_at_us),
@@ -107,20 +108,42 @@ bool inspect(Inspector& f, run_view& x) {
       f.field("recent", x.recent));
 }
 
+/// What became of the run since an earlier moment, for who draws it: whoever knows all before the
+/// change has all up to `seq` with it. Made and packed once for all who ask.
+struct run_change {
+  std::uint64_t seq = 0; ///< The newest event that is in it.
+  overall_status overall = overall_status::pending;
+  bool paused = false;
+  std::string packed;             ///< The rows on the wire: see io::unpack.
+  std::vector<phase_view> phases; ///< Without what the plan alone decides (id, name, ...).
+};
+
+template <class Inspector>
+bool inspect(Inspector& f, run_change& x) {
+  return f.object(x).fields(
+      f.field("seq", x.seq), enum_field(f, "overall", x.overall, overall_status::cancelled),
+      f.field("paused", x.paused), f.field("packed", x.packed), f.field("phases", x.phases));
+}
+
 /// The events that an asker lacks, as many as fit. One page is in flight per asker: asking for the
 /// next one is its credit, so who does not ask costs nothing and slows nobody.
 struct event_page {
   /// Parts of the event log in order, each packed once for all who ask; the first one may begin
   /// before the asked number: see io::unpack.
   std::vector<std::string> packed;
-  std::vector<event> events; ///< In order, without gaps, from there or the asked number on.
-  std::uint64_t head = 0;    ///< The newest event there is.
-  std::int64_t now_us = 0;   ///< The node's clock.
-  bool ended = false;        ///< The node is leaving: nothing will come after `head`.
+  /// In order, without gaps, from there or the asked number on; beside changes the newest that are
+  /// in them, to be told as news.
+  std::vector<event> events;
+  /// Instead of many events, for who draws: in order, the first one from the asked number on or
+  /// before.
+  std::vector<run_change> changes;
+  std::uint64_t head = 0;  ///< The newest event there is.
+  std::int64_t now_us = 0; ///< The node's clock.
+  bool ended = false;      ///< The node is leaving: nothing will come after `head`.
 };
 
-/// Of who draws a picture: a new view costs less than all the events that it lacks. The node sends
-/// it a page without events then, whose `head` says so.
+/// Of who draws a picture, where no changes reach back that far: a new view costs less than all
+/// the events that it lacks. The node sends it an empty page then, whose `head` says so.
 constexpr bool is_far_behind(std::uint64_t lacking, std::size_t phases) {
   constexpr std::uint64_t at_least = 5000;
   constexpr std::uint64_t per_phase = 2;
@@ -130,8 +153,8 @@ constexpr bool is_far_behind(std::uint64_t lacking, std::size_t phases) {
 template <class Inspector>
 bool inspect(Inspector& f, event_page& x) {
   return f.object(x).fields(f.field("packed", x.packed), f.field("events", x.events),
-                            f.field("head", x.head), f.field("now_us", x.now_us),
-                            f.field("ended", x.ended));
+                            f.field("changes", x.changes), f.field("head", x.head),
+                            f.field("now_us", x.now_us), f.field("ended", x.ended));
 }
 
 /// What an operator may ask for. The numbers never change.

@@ -120,6 +120,34 @@ std::string reason_or_error(const phase_state& p) {
 
 } // namespace
 
+namespace {
+
+/// But for what the plan alone decides.
+phase_view row_of(const plan& p, const execution_state& s, phase_index i) {
+  const auto& def = p.phases[i];
+  const auto& state = s.phases[i];
+  phase_view row;
+  row.place = i;
+  // Of an open gate the state forgets which tasks were done. Met criteria mean all of them; who
+  // overrode a failure, or skipped, says nothing about tasks.
+  row.done = static_cast<std::uint32_t>(state.criteria_met ? def.tasks.size() : state.done.size());
+  row.status = state.status;
+  row.attempt = state.attempt;
+  row.started_us = state.started_us;
+  row.attempt_us = state.attempt_us;
+  row.ended_us = state.ended_us;
+  row.retry_at_us = state.retry_at_us;
+  row.worked_us = state.worked_us;
+  row.reason = reason_or_error(state);
+  row.outcome_unknown = state.status == phase_status::waiting_approval && is_ask(state.detail);
+  if (state.status == phase_status::failed)
+    row.overrider = who_alone(def.approval ? *def.approval : approval_policy{}, s.started_by);
+  row.seq = s.last_seq;
+  return row;
+}
+
+} // namespace
+
 run_view make_run_view(const plan& p, const execution_state& s,
                        const std::vector<std::int64_t>& typical_ms, std::int64_t now_us,
                        phase_index first, std::size_t max_bytes) {
@@ -137,32 +165,27 @@ run_view make_run_view(const plan& p, const execution_state& s,
   std::size_t bytes = 0;
   for (phase_index i = first; i < p.phases.size() && bytes < max_bytes; ++i) {
     const auto& def = p.phases[i];
-    const auto& state = s.phases[i];
-    auto& row = view.phases.emplace_back();
+    auto& row = view.phases.emplace_back(row_of(p, s, i));
     row.id = def.id;
     row.name = def.name;
     row.dependencies = def.dependencies;
     row.tasks = static_cast<std::uint32_t>(def.tasks.size());
-    // Of an open gate the state forgets which tasks were done. Met criteria mean all of them; who
-    // overrode a failure, or skipped, says nothing about tasks.
-    row.done = state.criteria_met ? row.tasks : static_cast<std::uint32_t>(state.done.size());
-    row.status = state.status;
-    row.attempt = state.attempt;
-    row.started_us = state.started_us;
-    row.attempt_us = state.attempt_us;
-    row.ended_us = state.ended_us;
-    row.retry_at_us = state.retry_at_us;
-    row.worked_us = state.worked_us;
     row.typical_ms = i < typical_ms.size() ? typical_ms[i] : 0;
-    row.reason = reason_or_error(state);
-    row.outcome_unknown = state.status == phase_status::waiting_approval && is_ask(state.detail);
-    if (state.status == phase_status::failed)
-      row.overrider = who_alone(def.approval ? *def.approval : approval_policy{}, s.started_by);
-    row.seq = view.seq;
     bytes += sizeof row / 2 + row.id.size() + row.name.size() + row.reason.size()
              + 4 * row.dependencies.size(); // On the wire, about.
   }
   return view;
+}
+
+run_change make_run_change(const plan& p, const execution_state& s,
+                           const std::vector<phase_index>& changed) {
+  run_change change;
+  change.seq = s.last_seq;
+  change.overall = s.overall;
+  change.paused = s.overall == overall_status::paused;
+  for (auto i : changed)
+    change.phases.push_back(row_of(p, s, i));
+  return change;
 }
 
 } // namespace aeo::core

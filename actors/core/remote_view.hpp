@@ -16,6 +16,10 @@ run_view make_run_view(const plan&, const execution_state&,
                        const std::vector<std::int64_t>& typical_ms, std::int64_t now_us,
                        phase_index first, std::size_t max_bytes);
 
+/// The rows of these phases as they are now.
+run_change make_run_change(const plan&, const execution_state&,
+                           const std::vector<phase_index>& changed);
+
 /// As core::worked of a report: how long the phase's attempts took together, the one that runs
 /// included. Nullopt: nothing was measured.
 std::optional<duration> worked(const phase_view&, std::int64_t now_us);

@@ -54,6 +54,7 @@ std::int64_t plus_us(std::int64_t a, std::int64_t b) {
 /// Phases field by field. Of one phase started and ended nearly tell the other times, and phases
 /// mostly depend on others nearby.
 struct phase_columns {
+  std::vector<std::int64_t> place; ///< After the one before.
   std::vector<std::string> id;
   std::vector<std::string> name;
   std::vector<std::vector<std::int64_t>> dependencies; ///< Of a row's number here.
@@ -76,22 +77,38 @@ struct phase_columns {
 template <class Inspector>
 bool inspect(Inspector& f, phase_columns& x) {
   return f.object(x).fields(
-      f.field("id", x.id), f.field("name", x.name), f.field("dependencies", x.dependencies),
-      f.field("tasks", x.tasks), f.field("done", x.done), f.field("status", x.status),
-      f.field("attempt", x.attempt), f.field("started_us", x.started_us),
-      f.field("attempt_us", x.attempt_us), f.field("ended_us", x.ended_us),
-      f.field("worked_us", x.worked_us), f.field("retry_at_us", x.retry_at_us),
-      f.field("typical_ms", x.typical_ms), f.field("reason", x.reason),
-      f.field("outcome_unknown", x.outcome_unknown), f.field("overrider", x.overrider),
-      f.field("seq", x.seq));
+      f.field("place", x.place), f.field("id", x.id), f.field("name", x.name),
+      f.field("dependencies", x.dependencies), f.field("tasks", x.tasks), f.field("done", x.done),
+      f.field("status", x.status), f.field("attempt", x.attempt),
+      f.field("started_us", x.started_us), f.field("attempt_us", x.attempt_us),
+      f.field("ended_us", x.ended_us), f.field("worked_us", x.worked_us),
+      f.field("retry_at_us", x.retry_at_us), f.field("typical_ms", x.typical_ms),
+      f.field("reason", x.reason), f.field("outcome_unknown", x.outcome_unknown),
+      f.field("overrider", x.overrider), f.field("seq", x.seq));
+}
+
+/// Those that often say nothing of any row: they are left out then.
+template <class Function>
+void for_each_rare_column(phase_columns& x, Function f) {
+  f(x.id);
+  f(x.name);
+  f(x.dependencies);
+  f(x.tasks);
+  f(x.retry_at_us);
+  f(x.typical_ms);
+  f(x.reason);
+  f(x.outcome_unknown);
+  f(x.overrider);
 }
 
 phase_columns columns_of(const std::vector<phase_view>& rows) {
   phase_columns to;
   std::int64_t last_us = 0;
   std::uint64_t last_seq = 0;
+  std::uint64_t last_place = 0;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const auto& x = rows[i];
+    to.place.push_back(minus(x.place, std::exchange(last_place, x.place)));
     to.id.push_back(x.id);
     to.name.push_back(x.name);
     auto& needs = to.dependencies.emplace_back();
@@ -114,27 +131,38 @@ phase_columns columns_of(const std::vector<phase_view>& rows) {
     if (x.started_us != 0)
       last_us = x.started_us;
   }
+  for_each_rare_column(to, []<class T>(std::vector<T>& column) {
+    if (std::ranges::all_of(column, [](const T& value) { return value == T{}; }))
+      column.clear();
+  });
   return to;
 }
 
 /// False: the columns do not belong together.
 bool to_rows(phase_columns&& from, std::vector<phase_view>& rows) {
-  const auto n = from.id.size();
+  const auto n = from.place.size();
+  for_each_rare_column(from, [n](auto& column) {
+    if (column.empty())
+      column.resize(n);
+  });
   for (const auto size :
-       {from.name.size(), from.dependencies.size(), from.tasks.size(), from.done.size(),
-        from.status.size(), from.attempt.size(), from.started_us.size(), from.attempt_us.size(),
-        from.ended_us.size(), from.worked_us.size(), from.retry_at_us.size(),
-        from.typical_ms.size(), from.reason.size(), from.outcome_unknown.size(),
-        from.overrider.size(), from.seq.size()})
+       {from.id.size(), from.name.size(), from.dependencies.size(), from.tasks.size(),
+        from.done.size(), from.status.size(), from.attempt.size(), from.started_us.size(),
+        from.attempt_us.size(), from.ended_us.size(), from.worked_us.size(),
+        from.retry_at_us.size(), from.typical_ms.size(), from.reason.size(),
+        from.outcome_unknown.size(), from.overrider.size(), from.seq.size()})
     if (size != n)
       return false;
   rows.reserve(rows.size() + n);
   std::int64_t last_us = 0;
   std::uint64_t last_seq = 0;
+  std::uint64_t last_place = 0;
   for (std::size_t i = 0; i < n; ++i) {
     if (from.status[i] > static_cast<std::uint8_t>(phase_status::cancelled))
       return false;
     auto& x = rows.emplace_back();
+    last_place = plus(last_place, from.place[i]);
+    x.place = static_cast<std::uint32_t>(last_place);
     x.id = std::move(from.id[i]);
     x.name = std::move(from.name[i]);
     for (auto before : from.dependencies[i])
@@ -245,7 +273,21 @@ std::string pack(const std::vector<phase_view>& xs) {
   return compressed(plain);
 }
 
+namespace {
+
+/// Appends.
+bool unpack_rows(const std::string& bytes, std::vector<phase_view>& to) {
+  phase_columns columns;
+  return bytes.empty()
+         || (unpack_any(bytes, columns, most_unpacked_view) && to_rows(std::move(columns), to));
+}
+
+} // namespace
+
 bool unpack(event_page& page, std::uint64_t from) {
+  for (auto& change : page.changes)
+    if (!unpack_rows(std::exchange(change.packed, {}), change.phases))
+      return false;
   std::vector<event> all;
   for (const auto& bytes : std::exchange(page.packed, {})) {
     event_columns part;
@@ -260,11 +302,7 @@ bool unpack(event_page& page, std::uint64_t from) {
 }
 
 bool unpack(run_view& view) {
-  const auto bytes = std::exchange(view.packed, {});
-  phase_columns columns;
-  return bytes.empty()
-         || (unpack_any(bytes, columns, most_unpacked_view)
-             && to_rows(std::move(columns), view.phases));
+  return unpack_rows(std::exchange(view.packed, {}), view.phases);
 }
 
 } // namespace aeo::io

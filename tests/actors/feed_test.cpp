@@ -129,25 +129,74 @@ TEST_CASE(
 }
 
 TEST_CASE("who draws and is far behind gets no events, but hears that a new view is due") {
-  feed_fixture f;
   constexpr std::uint64_t many = 6000;
   REQUIRE(is_far_behind(many, 1));
-  for (std::uint64_t i = 0; i < many; i += 500)
-    f.happen(f.add(500));
+  feed_fixture f{many}; // What changed before this node is not known.
   const auto far = f.next(1, 1);
   CHECK(far.events.empty());
+  CHECK(far.changes.empty());
   CHECK(far.head == many);
   CHECK_FALSE(f.next(many - 4999, 1).events.empty());
   CHECK_FALSE(f.next(1, 0).events.empty()); // Wants each of them.
 }
 
-TEST_CASE("at the end who is far behind is waited for a little longer, to ask for the last view") {
+TEST_CASE("who draws and lacks many events is told what changed instead") {
   using namespace std::chrono_literals;
   feed_fixture f;
+  auto happen = [&f](std::size_t count) {
+    for (; count > 0; --count)
+      f.happen(f.add(1));
+    auto later = std::make_shared<core::execution_state>(*f.state);
+    later->last_seq = f.disk->events.size();
+    auto row = later->phases[0];
+    row.attempt = static_cast<std::uint32_t>(later->last_seq);
+    later->phases[0] = row;
+    f.store->snapshot = later;
+  };
+  happen(most_events_drawn);
+  CHECK(f.next(1, 1).changes.empty());
+  happen(1);
+  const auto page = f.next(1, 1);
+  REQUIRE(page.changes.size() == 1);
+  CHECK(page.changes[0].seq == most_events_drawn + 1);
+  REQUIRE(page.changes[0].phases.size() == 1);
+  CHECK(page.changes[0].phases[0].attempt == most_events_drawn + 1);
+  CHECK(page.events.size() == io::event_tail::most_newest); // The news.
+  CHECK(page.events.back().seq == page.changes[0].seq);
+  CHECK(f.next(1, 0).changes.empty()); // Wants each event.
+
+  // A change serves all who ask within a second of it.
+  happen(most_events_drawn + 1);
+  const auto last = f.disk->events.size();
+  CHECK(f.next(1, 1).changes.back().seq == most_events_drawn + 1);
+  CHECK(f.next(100, 1).changes.size() == 1);
+  const auto next = f.next(most_events_drawn + 2, 1); // Has it already: waits for the next one.
+  REQUIRE(next.changes.size() == 1);
+  CHECK(next.changes[0].seq == last);
+  CHECK(f.next(1, 1).changes.size() == 2);
+
+  happen(most_events_drawn + 1);
+  f.self->request(f.uut, caf::infinite, atom::finish_v);
+  f.run();
+  const auto end = f.next(last + 1, 1); // At once, and all.
+  CHECK(end.ended);
+  REQUIRE_FALSE(end.changes.empty());
+  CHECK(end.changes.back().seq == end.head);
+}
+
+TEST_CASE("where the store does not tell what changed, who draws gets the events") {
+  feed_fixture f;
+  f.happen(f.add(most_events_drawn + 1));
+  REQUIRE(f.store->snapshot->last_seq == 0);
+  CHECK(f.next(1, 1).events.size() == most_events_drawn + 1);
+}
+
+TEST_CASE("at the end who is far behind is waited for a little longer, to ask for the last view") {
+  using namespace std::chrono_literals;
   constexpr std::uint64_t many = 6000;
-  for (std::uint64_t i = 0; i < many; i += 500)
-    f.happen(f.add(500));
-  CHECK_FALSE(f.next(many, 1).events.empty());
+  feed_fixture f{many};
+  f.happen(f.add(1));
+  CHECK_FALSE(f.next(many + 1, 1).events.empty());
   bool has_left = false;
   f.spawn([&](caf::event_based_actor* self) {
     self->request(f.uut, caf::infinite, atom::finish_v).then([&] { has_left = true; });
@@ -158,7 +207,7 @@ TEST_CASE("at the end who is far behind is waited for a little longer, to ask fo
   CHECK(far.events.empty());
   f.pass(100ms);
   CHECK_FALSE(has_left);
-  CHECK(f.next(many + 1, 1).ended);
+  CHECK(f.next(many + 2, 1).ended);
   f.pass(100ms);
   CHECK(has_left);
 }

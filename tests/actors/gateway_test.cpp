@@ -19,7 +19,7 @@ feed_actor::behavior_type feed_mock(feed_actor::pointer) {
         return view;
       },
       [](atom::next, std::uint64_t from, std::uint32_t) {
-        return event_page{{}, {}, from, 0, false};
+        return event_page{{}, {}, {}, from, 0, false};
       },
       [](atom::finish) { FAIL("the gateway ends nothing"); },
   };

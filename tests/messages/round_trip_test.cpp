@@ -263,9 +263,17 @@ TEST_CASE("what remote nodes say arrives as it was sent") {
   CHECK(decision.role == access_role::operator_);
   CHECK(decision.from == "host:1");
 
-  auto page = round_trip(event_page{{"ab", std::string{"\0c", 2}}, view.recent, 9, 10, true});
+  const run_change changed{5, overall_status::paused, true, "rows", {view.phases.front()}};
+  auto page =
+      round_trip(event_page{{"ab", std::string{"\0c", 2}}, view.recent, {changed}, 9, 10, true});
   CHECK(page.packed == std::vector<std::string>{"ab", std::string{"\0c", 2}});
   CHECK(page.events == view.recent);
+  REQUIRE(page.changes.size() == 1);
+  CHECK(page.changes[0].seq == 5);
+  CHECK(page.changes[0].overall == overall_status::paused);
+  CHECK(page.changes[0].paused);
+  CHECK(page.changes[0].packed == "rows");
+  CHECK(page.changes[0].phases == view.phases);
   CHECK(page.head == 9);
   CHECK(page.ended);
 

@@ -645,6 +645,33 @@ TEST_CASE("who follows a log hears no trouble when the run ends with it") {
   CHECK(node.wait().exit_code == 0);
 }
 
+TEST_CASE("who was held up while a log was followed passes over no task") {
+  constexpr int many = 1300; // Phases: a picture would be told what changed, not what happened.
+  temp_workspace w;
+  json followed = shell_phase({}, "mkfifo gate; echo one; read x < gate");
+  for (const auto* text : {"two", "three"})
+    followed["tasks"].push_back({{"id", text}, {"command", std::string{"echo "} + text}});
+  json phases{{"a", followed}};
+  std::vector<std::string> ids;
+  for (int i = 0; i < many; ++i) {
+    ids.push_back("p" + std::to_string(i));
+    phases[ids.back()] = shell_phase({"a"}, "true");
+  }
+  phases["end"] = shell_phase(ids, "true", manual);
+  write_plan(w, phases);
+  watched_node n{w};
+  n.wait_for(event_kind::task_started, "a");
+  program follow{with(w, "aeo-monitor", {"--follow", "a"})};
+  wait_for_text(follow.output_file(), "one");
+  follow.signal(SIGSTOP);
+  w.write("gate", "go\n");
+  n.wait_for(event_kind::phase_waiting, "end");
+  follow.signal(SIGCONT);
+  CHECK(follow.wait().output == "one\ntwo\nthree\n");
+  CHECK(control(w, {"approve", "end"}).exit_code == 0);
+  CHECK(n.node.wait().exit_code == 0);
+}
+
 TEST_CASE("a new attempt is marked in a log that is followed") {
   temp_workspace w;
   write_plan(w, {{"a", shell_phase({},

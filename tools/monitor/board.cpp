@@ -83,6 +83,14 @@ bool board::apply(const event_page& page, std::int64_t local_us) {
   if (!begun_)
     return false;
   hear(page.now_us, local_us);
+  const auto whole = page.changes.empty() ? take_events(page) : take_changes(page);
+  if (order_is_old_)
+    sort_by_urgency();
+  ended_ = page.ended && run_.seq >= page.head;
+  return whole;
+}
+
+bool board::take_events(const event_page& page) {
   std::size_t first = 0;
   while (first < page.events.size() && page.events[first].seq <= run_.seq)
     ++first;
@@ -90,10 +98,60 @@ bool board::apply(const event_page& page, std::int64_t local_us) {
   for (; end < page.events.size() && page.events[end].seq == run_.seq + 1; ++end)
     take(page.events[end]);
   remember(std::span{page.events}.subspan(first, end - first));
-  if (order_is_old_)
-    sort_by_urgency();
-  ended_ = page.ended && run_.seq >= page.head;
   return end == page.events.size();
+}
+
+/// The first one may begin before what is known. True.
+bool board::take_changes(const event_page& page) {
+  const auto known = run_.seq;
+  for (const auto& change : page.changes) {
+    if (change.seq <= run_.seq)
+      continue;
+    run_.seq = change.seq;
+    run_.overall = change.overall;
+    run_.paused = change.paused;
+    for (const auto& row : change.phases)
+      take(row);
+  }
+  peak_ = std::max(peak_, counts_[phase_status::in_progress]);
+  order_is_old_ = true;
+  auto news = std::span{page.events};
+  while (!news.empty() && news.front().seq <= known)
+    news = news.subspan(1);
+  for (const auto& e : news)
+    if (e.kind == event_kind::execution_ended)
+      ended_us_ = sane_time(e.time_us);
+    else if (auto i = find(e.phase); i && e.kind == event_kind::task_started)
+      take_task(*i, e);
+  if (!news.empty() && news.front().seq > known + 1)
+    recent_.clear(); // What came between is not told.
+  remember(news);
+  return true;
+}
+
+/// What the plan alone decides stays as it is.
+void board::take(const phase_view& row) {
+  if (row.place >= run_.phases.size())
+    return;
+  auto& p = run_.phases[row.place];
+  --counts_.by_status.at(static_cast<std::size_t>(p.status));
+  ++counts_.by_status.at(static_cast<std::size_t>(row.status));
+  if (row.status == phase_status::approved && p.status != phase_status::approved)
+    ++session_done_;
+  if (row.status != phase_status::in_progress || row.attempt != p.attempt)
+    tasks_.erase(row.place);
+  p.done = std::min(row.done, p.tasks);
+  p.status = row.status;
+  p.attempt = row.attempt;
+  p.started_us = row.started_us;
+  p.attempt_us = row.attempt_us;
+  p.ended_us = row.ended_us;
+  p.retry_at_us = row.retry_at_us;
+  p.worked_us = sane_time(row.worked_us);
+  p.reason = row.reason;
+  p.outcome_unknown = row.outcome_unknown;
+  p.overrider = row.overrider;
+  p.seq = row.seq;
 }
 
 /// A reply that was long under way shows a clock that is late, never one that is early: the
@@ -388,6 +446,9 @@ bool board::has_ready_phases() const {
 std::optional<duration> board::eta_by_history(std::int64_t now_us) const {
   if (dependencies_first_.size() != run_.phases.size())
     return std::nullopt;
+  const auto pending = of(urgency::pending);
+  if (!pending.empty() && run_.phases[pending.front()].typical_ms <= 0)
+    return std::nullopt; // Mostly none has one.
   std::vector<duration> ends(run_.phases.size());
   duration longest{0};
   duration work{0};

@@ -53,7 +53,7 @@ public:
   /// Forgets everything and begins with this. `local_us`: the monitor's clock, now. What makes no
   /// sense in the view (a dependency that does not exist) is left out.
   void begin(run_view, std::int64_t local_us);
-  /// Takes events in order; those that are known already are passed over. False: there is a gap
+  /// Takes events in order, or changes; what is known already is passed over. False: there is a gap
   /// (or no beginning), nothing behind it was taken, and the caller asks for a new run_view.
   [[nodiscard]] bool apply(const event_page&, std::int64_t local_us);
 
@@ -102,6 +102,9 @@ private:
   void hear(std::int64_t node_us, std::int64_t local_us);
   void clean();
   void sort_dependencies_first();
+  bool take_events(const event_page&);
+  bool take_changes(const event_page&);
+  void take(const phase_view&);
   void take(const event&);
   void take_of_run(const event&);
   void take_task(place, const event&);

@@ -14,7 +14,7 @@ namespace aeo::monitor {
 
 namespace {
 
-constexpr int tick_ms = 500; // Clocks go on; what happens is drawn when it comes.
+constexpr int tick_ms = 1000; // Clocks go on; what happens is drawn when it comes.
 constexpr std::size_t most_log = std::size_t{256} * 1024;
 
 /// What the operator sees and types.

@@ -167,28 +167,34 @@ std::size_t screen::height() const {
   return static_cast<std::size_t>(std::max(0, ::getmaxy(stdscr)));
 }
 
-void screen::show(const std::vector<styled_line>& lines) {
-  ::werase(stdscr);
-  auto rows = std::min(lines.size(), height());
-  for (std::size_t row = 0; row < rows; ++row) {
-    const auto& line = lines[row];
-    // From the top down: should a terminal find a character wider than we do, the next line
-    // overwrites what ran over.
-    ::wmove(stdscr, static_cast<int>(row), 0);
-    ::wclrtoeol(stdscr);
-    for (const auto& span : line.spans) {
-      ::wattr_set(stdscr, attributes_of(span.color), color_ ? pair_of(span.color) : short{no_pair},
-                  nullptr);
-      ::waddnstr(stdscr, span.text.data(), static_cast<int>(span.text.size()));
-    }
-    ::wattr_set(stdscr, A_NORMAL, no_pair, nullptr);
-    if (line.selected)
-      ::mvwchgat(stdscr, static_cast<int>(row), 0, -1, A_REVERSE, no_pair, nullptr);
-  }
+void screen::show(std::vector<styled_line> lines) {
+  if (shown_.empty())
+    ::werase(stdscr);
+  lines.resize(height());
+  // From the top down: should a terminal find a character wider than we do, the next line
+  // overwrites what ran over.
+  for (std::size_t row = 0; row < lines.size(); ++row)
+    if (row >= shown_.size() || lines[row] != shown_[row])
+      draw(row, lines[row]);
   ::wrefresh(stdscr);
+  shown_ = std::move(lines);
+}
+
+void screen::draw(std::size_t row, const styled_line& line) const {
+  ::wmove(stdscr, static_cast<int>(row), 0);
+  ::wclrtoeol(stdscr);
+  for (const auto& span : line.spans) {
+    ::wattr_set(stdscr, attributes_of(span.color), color_ ? pair_of(span.color) : short{no_pair},
+                nullptr);
+    ::waddnstr(stdscr, span.text.data(), static_cast<int>(span.text.size()));
+  }
+  ::wattr_set(stdscr, A_NORMAL, no_pair, nullptr);
+  if (line.selected)
+    ::mvwchgat(stdscr, static_cast<int>(row), 0, -1, A_REVERSE, no_pair, nullptr);
 }
 
 void screen::repaint() {
+  shown_.clear();
   ::clearok(stdscr, TRUE);
   ::wrefresh(stdscr);
 }

@@ -47,7 +47,7 @@ public:
   bool is_utf8() const { return utf8_; }
 
   /// Shows these lines from the top; the rest of the screen is empty. Only what changed is sent.
-  void show(const std::vector<styled_line>&);
+  void show(std::vector<styled_line>);
   /// Shows everything anew, whatever the terminal has become.
   void repaint();
 
@@ -60,7 +60,10 @@ public:
 private:
   explicit screen(void* terminal) : terminal_(terminal) {}
 
-  void* terminal_; ///< ncurses's SCREEN.
+  void draw(std::size_t row, const styled_line&) const;
+
+  void* terminal_;                 ///< ncurses's SCREEN.
+  std::vector<styled_line> shown_; ///< Empty: ncurses is to be told all.
   bool color_ = false;
   bool utf8_ = false;
 };

@@ -18,12 +18,14 @@ enum class tone : std::uint8_t { plain, strong, good, active, attention, bad, fa
 struct styled_span {
   std::string text; ///< UTF-8, or ASCII if that was asked for.
   tone color = tone::plain;
+  friend bool operator==(const styled_span&, const styled_span&) = default;
 };
 
 /// One row of the terminal, not wider than it.
 struct styled_line {
   std::vector<styled_span> spans;
   bool selected = false; ///< To be shown inverted over the whole width.
+  friend bool operator==(const styled_line&, const styled_line&) = default;
 };
 
 /// The line without its tones.

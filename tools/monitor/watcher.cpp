@@ -171,7 +171,10 @@ struct watcher_state {
             lost("the node sent events that cannot be read");
             return;
           }
-          if (!page.events.empty())
+          const auto told_nothing = page.events.empty() && page.changes.empty();
+          if (!page.changes.empty())
+            next = std::max(next, page.changes.back().seq + 1);
+          else if (!page.events.empty())
             next = page.events.back().seq + 1;
           const auto behind = page.head >= next ? page.head - next + 1 : 0;
           const auto last = page.ended && behind == 0;
@@ -180,7 +183,7 @@ struct watcher_state {
           ended = last;
           if (ended)
             leave_if_read();
-          else if (draws() && is_far_behind(behind, phases))
+          else if (told_nothing && draws() && is_far_behind(behind, phases))
             get_view();
           else
             get_events();

@@ -1,3 +1,4 @@
+#include "actors/io/change_tail.hpp"
 #include "actors/io/event_tail.hpp"
 #include "actors/io/packed.hpp"
 
@@ -171,4 +172,55 @@ TEST_CASE("the events of a long day fit") {
   for (std::uint64_t seq = 1; seq <= 100'000; ++seq)
     tail.add(sized_event(seq, 200));
   CHECK(tail.oldest() == 1);
+}
+
+TEST_CASE("changes reach from one to the next, and old ones go when they take too much room") {
+  constexpr std::size_t phases = 2000;
+  std::mt19937 random{3};
+  change_tail tail{phases, 7};
+  CHECK(tail.since() == 7);
+  CHECK(tail.newest() == 0);
+  std::uint64_t seq = 7;
+  auto happen = [&] {
+    for (phase_index i = 0; i < phases; ++i)
+      if (random() % 2 == 0)
+        tail.note(i, ++seq);
+    const auto behind = std::max(tail.newest(), tail.since());
+    const auto changed = tail.changed_behind(behind);
+    run_change change;
+    change.seq = seq;
+    for (auto i : changed) {
+      auto& row = change.phases.emplace_back();
+      row.place = i;
+      row.attempt = static_cast<std::uint32_t>(random()); // Not to be packed well.
+      row.ended_us = static_cast<std::int64_t>(random());
+    }
+    tail.add(std::move(change), behind);
+    return changed.size();
+  };
+  const auto first = happen();
+  auto all = tail.from(7);
+  REQUIRE(all.size() == 1);
+  CHECK(all[0].phases.empty());
+  event_page page;
+  page.changes = all;
+  REQUIRE(unpack(page, 8));
+  CHECK(page.changes[0].phases.size() == first);
+  while (tail.since() == 7)
+    happen();
+  CHECK(tail.from(seq).empty());
+  // Page by page to the newest, without a gap.
+  auto known = tail.since();
+  std::size_t bytes = 0;
+  while (known < seq) {
+    auto some = tail.from(known);
+    REQUIRE_FALSE(some.empty());
+    for (const auto& change : some) {
+      CHECK(change.seq > known);
+      known = change.seq;
+      bytes += change.packed.size();
+    }
+  }
+  CHECK(bytes <= change_tail::most_bytes);
+  CHECK(bytes > change_tail::page_bytes);
 }

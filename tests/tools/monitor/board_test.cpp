@@ -1,3 +1,6 @@
+#include "actors/core/remote_view.hpp"
+#include "actors/io/change_tail.hpp"
+#include "actors/io/packed.hpp"
 #include "tests/fixtures/contains.hpp"
 #include "tests/fixtures/sample_board.hpp"
 #include "tools/monitor/board.hpp"
@@ -6,6 +9,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <random>
 
 using namespace aeo;
 using namespace aeo::monitor;
@@ -392,4 +396,88 @@ TEST_CASE("a phase's time is that of its attempts, whoever was waited for") {
   REQUIRE(b.apply(m.page, board_t0));
   CHECK(b.phases()[0].worked_us == 5 * one_second);
   CHECK(last_line(b) == "phase 0 approved after 5.0 s");
+}
+
+TEST_CASE("changes instead of events: whoever begins when, all end with the same picture") {
+  constexpr phase_index phases = 40;
+  std::mt19937 random{11};
+  plan p;
+  core::execution_state truth;
+  truth.overall = overall_status::in_progress;
+  truth.phases.resize(phases);
+  for (phase_index i = 0; i < phases; ++i) {
+    auto& def = p.phases.emplace_back();
+    def.id = std::to_string(i);
+    def.tasks.resize(3);
+  }
+  io::change_tail tail{phases, 0};
+  const auto view = [&] { return core::make_run_view(p, truth, {}, board_t0, 0, 1 << 20); };
+  std::vector<board> boards;
+  for (int step = 0; step < 300; ++step) {
+    const auto i = static_cast<phase_index>(random() % phases);
+    auto changed = truth.phases[i];
+    changed.status = static_cast<phase_status>(random() % 11);
+    changed.attempt = static_cast<std::uint32_t>(random() % 4);
+    changed.started_us = board_t0;
+    changed.attempt_us = board_t0 + static_cast<std::int64_t>(random());
+    changed.ended_us = changed.attempt_us + static_cast<std::int64_t>(random());
+    changed.worked_us = static_cast<std::int64_t>(random());
+    truth.phases[i] = changed;
+    tail.note(i, ++truth.last_seq);
+    if (random() % 10 == 0)
+      boards.push_back(board_of(view()));
+    if (random() % 5 == 0)
+      tail.add(core::make_run_change(p, truth, tail.changed_behind(tail.newest())), tail.newest());
+    if (!boards.empty() && random() % 3 == 0) {
+      auto& one = boards[random() % boards.size()];
+      event_page page;
+      page.changes = tail.from(one.seq());
+      REQUIRE(io::unpack(page, one.seq() + 1));
+      REQUIRE(one.apply(page, board_t0));
+    }
+  }
+  tail.add(core::make_run_change(p, truth, tail.changed_behind(tail.newest())), tail.newest());
+  const auto expected = board_of(view());
+  REQUIRE(boards.size() > 10);
+  for (auto& one : boards) {
+    event_page page;
+    page.changes = tail.from(one.seq());
+    REQUIRE(io::unpack(page, one.seq() + 1));
+    REQUIRE(one.apply(page, board_t0));
+    CHECK(one.seq() == truth.last_seq);
+    CHECK(one.counts().by_status == expected.counts().by_status);
+    CHECK(listed(one.by_urgency()) == listed(expected.by_urgency()));
+    for (phase_index i = 0; i < phases; ++i) {
+      auto row = one.phases()[i];
+      row.seq = expected.phases()[i].seq; // Of the change or the view that it came with.
+      CHECK(row == expected.phases()[i]);
+    }
+  }
+}
+
+TEST_CASE("beside changes the newest events are news: lines, running tasks, the end") {
+  auto b = board_of(many_phases(2));
+  page_maker before{10};
+  before.on(event_kind::phase_started, "0");
+  REQUIRE(b.apply(before.page, board_t0));
+  REQUIRE(b.recent().size() == 1);
+  run_change change;
+  change.seq = 1000;
+  change.overall = overall_status::in_progress;
+  auto& row = change.phases.emplace_back();
+  row.place = 1;
+  row.status = phase_status::in_progress;
+  row.attempt = 2;
+  change.phases.emplace_back().place = 99; // Of no phase.
+  page_maker m{998};
+  m.on(event_kind::phase_started, "1", "{}", {}, 2, 1);
+  m.on(event_kind::task_started, "1", "{}", "T", 2, 1);
+  m.page.changes = {change};
+  REQUIRE(b.apply(m.page, board_t0));
+  CHECK(b.seq() == 1000);
+  CHECK(b.running_task(1) == "T");
+  CHECK(b.recent().size() == 1); // What came before is not next to it.
+  CHECK(b.counts()[phase_status::in_progress] == 2);
+  REQUIRE(b.apply(m.page, board_t0)); // Known already.
+  CHECK(b.recent().size() == 1);
 }
