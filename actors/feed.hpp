@@ -42,7 +42,7 @@ inline constexpr std::int64_t pictures_at_once_us = 10'000'000;
 /// Who draws and lacks more events than that is told what changed instead.
 inline constexpr std::uint64_t most_events_drawn = 200;
 /// Between changes.
-inline constexpr std::int64_t change_us = 1'000'000;
+inline constexpr std::int64_t change_us = 250'000;
 
 /// The newest events, and who waits for the next one. Whoever asks for older ones gets them from
 /// the archive. Who does not ask costs nothing.

@@ -10,8 +10,8 @@
 
 namespace aeo::io {
 
-/// The newest changes of a run without gaps, 256 KiB of them: what who draws the run is told instead
-/// of thousands of events. A phase that changed takes 3 to 8 bytes. Not thread-safe.
+/// The newest changes of a run without gaps, 256 KiB of them: what who draws the run is told
+/// instead of thousands of events. A phase that changed takes 3 to 8 bytes. Not thread-safe.
 class change_tail {
 public:
   static constexpr std::size_t page_bytes = std::size_t{64} * 1024; ///< Unless one is larger.

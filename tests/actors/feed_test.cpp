@@ -165,7 +165,7 @@ TEST_CASE("who draws and lacks many events is told what changed instead") {
   CHECK(page.events.back().seq == page.changes[0].seq);
   CHECK(f.next(1, 0).changes.empty()); // Wants each event.
 
-  // A change serves all who ask within a second of it.
+  // A change serves all who ask soon after.
   happen(most_events_drawn + 1);
   const auto last = f.disk->events.size();
   CHECK(f.next(1, 1).changes.back().seq == most_events_drawn + 1);
