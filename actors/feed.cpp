@@ -22,6 +22,8 @@ constexpr std::chrono::milliseconds time_to_ask{300};
 constexpr std::chrono::milliseconds time_to_write{30};
 /// Of rows in one part of a view, before they are packed.
 constexpr std::size_t view_bytes = std::size_t{640} * 1024;
+/// Of rows in one change; more are told as a view.
+constexpr std::size_t most_changed_bytes = std::size_t{4} * 1024 * 1024;
 /// How old a picture may be that serves others in a rush.
 constexpr std::int64_t longest_picture_us = 1'000'000;
 /// Until askers who were put off are looked at again.
@@ -82,14 +84,15 @@ feed_state::turn feed_state::turn_of(const asker& x, std::int64_t now_us) const 
   if (!draws_changes(x.draws, x.from))
     return turn::answer;
   const auto age_us = now_us - changed_us; // Negative: a clock was set back.
-  const auto is_new = changes->newest() >= x.from && age_us >= 0 && age_us <= change_us;
-  if (ended ? changes->newest() == tail.head() : is_new)
+  const auto is_recent = !ended && age_us >= 0 && age_us < change_us;
+  if (changes->newest() == tail.head() || (is_recent && changes->newest() >= x.from))
     return turn::answer;
-  return ended || age_us < 0 || age_us >= change_us ? turn::change : turn::wait;
+  return is_recent ? turn::wait : turn::change;
 }
 
 bool feed_state::draws_changes(bool draws, std::uint64_t from) const {
-  return draws && from + most_events_drawn <= tail.head() && from > changes->since();
+  return draws && from <= tail.head() && tail.head() - from >= most_events_drawn
+         && from > changes->since();
 }
 
 void feed_state::take_change() {
@@ -102,19 +105,15 @@ void feed_state::take_change() {
             heard_state(*state);
             serve();
           },
-          [this](const caf::error& err) {
+          [this](const caf::error&) {
             changing = false;
-            std::erase_if(askers, [&](asker& x) {
-              const auto waits = draws_changes(x.draws, x.from);
-              if (waits)
-                x.promise.deliver(err);
-              return waits;
-            });
+            tell_events();
+            serve();
           });
 }
 
-/// Rows may be newer than what is known here of events: those count with the next change. Where
-/// nobody has asked for long, changes begin anew with who does.
+/// The store answers behind all that it has told here. Where nobody has asked for long, changes
+/// begin anew with who does.
 void feed_state::heard_state(const core::execution_state& state) {
   std::uint64_t behind = tail.head();
   for (const auto& x : askers)
@@ -122,17 +121,23 @@ void feed_state::heard_state(const core::execution_state& state) {
       behind = std::min(behind, x.from - 1);
   const auto now = context->now_us();
   if (behind > changes->newest() && now - changed_us > longest_interval_ms * 1000)
-    changes->clear();
+    changes->begin(behind);
   if (!changes->empty())
     behind = changes->newest();
   changed_us = now;
   auto change = core::make_run_change(*context->the_plan, state, changes->changed_behind(behind));
-  change.seq = std::min(change.seq, tail.head());
-  if (change.seq > behind) {
+  if (core::size_of(change) > most_changed_bytes) {
+    changes->begin(tail.head()); // A view comes in parts.
+  } else if (change.seq > behind) {
     changes->add(std::move(change), behind);
-    return;
+    news = tail.newest();
+  } else {
+    tell_events();
   }
-  // The store knows less than it has told: so they get the events.
+}
+
+/// To all who would be told what changed: nobody can say that.
+void feed_state::tell_events() {
   for (auto& x : askers)
     x.draws = x.draws && !draws_changes(x.draws, x.from);
 }
@@ -167,7 +172,7 @@ event_page feed_state::page_for(const asker& x) {
   if (draws_changes(x.draws, x.from)) {
     some.page.changes = changes->from(x.from - 1);
     some.last = some.page.changes.empty() ? 0 : some.page.changes.back().seq;
-    for (const auto& e : tail.newest())
+    for (const auto& e : news)
       if (e.seq >= x.from && e.seq <= some.last)
         some.page.events.push_back(e);
   } else if (!wants_a_view(x.draws, x.from)) {

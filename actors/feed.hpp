@@ -78,7 +78,8 @@ struct feed_state {
   std::optional<phase_durations> typical_ms; ///< Once the archive was asked.
   io::event_tail tail;
   std::unique_ptr<io::change_tail> changes;
-  std::int64_t changed_us = 0; ///< When the newest change was made; 0: none was.
+  std::deque<event> news;      ///< The newest events when the newest change was made.
+  std::int64_t changed_us = 0; ///< When it was looked last for what changed; 0: never.
   bool changing = false;       ///< The store is being asked.
   picture latest;
   std::deque<asker> askers; ///< Oldest first.
@@ -106,6 +107,7 @@ private:
   bool draws_changes(bool draws, std::uint64_t from) const;
   void take_change();
   void heard_state(const core::execution_state&);
+  void tell_events();
   void answer(asker&&);
   bool is_history(bool draws, std::uint64_t from) const;
   bool wants_a_view(bool draws, std::uint64_t from) const;

@@ -108,6 +108,9 @@ bool inspect(Inspector& f, run_view& x) {
       f.field("recent", x.recent));
 }
 
+/// In one page.
+inline constexpr std::size_t most_changes = 64;
+
 /// What became of the run since an earlier moment, for who draws it: whoever knows all before the
 /// change has all up to `seq` with it. Made and packed once for all who ask.
 struct run_change {

@@ -118,10 +118,6 @@ std::string reason_or_error(const phase_state& p) {
   return text;
 }
 
-} // namespace
-
-namespace {
-
 /// But for what the plan alone decides.
 phase_view row_of(const plan& p, const execution_state& s, phase_index i) {
   const auto& def = p.phases[i];
@@ -144,6 +140,11 @@ phase_view row_of(const plan& p, const execution_state& s, phase_index i) {
     row.overrider = who_alone(def.approval ? *def.approval : approval_policy{}, s.started_by);
   row.seq = s.last_seq;
   return row;
+}
+
+std::size_t size_of(const phase_view& row) {
+  return sizeof row / 2 + row.id.size() + row.name.size() + row.reason.size()
+         + 4 * row.dependencies.size();
 }
 
 } // namespace
@@ -171,8 +172,7 @@ run_view make_run_view(const plan& p, const execution_state& s,
     row.dependencies = def.dependencies;
     row.tasks = static_cast<std::uint32_t>(def.tasks.size());
     row.typical_ms = i < typical_ms.size() ? typical_ms[i] : 0;
-    bytes += sizeof row / 2 + row.id.size() + row.name.size() + row.reason.size()
-             + 4 * row.dependencies.size(); // On the wire, about.
+    bytes += size_of(row);
   }
   return view;
 }
@@ -186,6 +186,13 @@ run_change make_run_change(const plan& p, const execution_state& s,
   for (auto i : changed)
     change.phases.push_back(row_of(p, s, i));
   return change;
+}
+
+std::size_t size_of(const run_change& change) {
+  std::size_t bytes = 0;
+  for (const auto& row : change.phases)
+    bytes += size_of(row);
+  return bytes;
 }
 
 } // namespace aeo::core

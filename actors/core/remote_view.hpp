@@ -19,6 +19,8 @@ run_view make_run_view(const plan&, const execution_state&,
 /// The rows of these phases as they are now.
 run_change make_run_change(const plan&, const execution_state&,
                            const std::vector<phase_index>& changed);
+/// Bytes that its rows take before they are packed, about.
+std::size_t size_of(const run_change&);
 
 /// As core::worked of a report: how long the phase's attempts took together, the one that runs
 /// included. Nullopt: nothing was measured.

@@ -39,14 +39,15 @@ std::vector<run_change> change_tail::from(std::uint64_t known) const {
     if (change.seq <= known)
       continue;
     bytes += change.packed.size();
-    if (bytes > page_bytes && !result.empty())
+    if ((bytes > page_bytes && !result.empty()) || result.size() == most_changes)
       break;
     result.push_back(change);
   }
   return result;
 }
 
-void change_tail::clear() {
+void change_tail::begin(std::uint64_t known) {
+  first_ = known;
   all_.clear();
   bytes_ = 0;
 }

@@ -36,7 +36,8 @@ public:
   void add(run_change, std::uint64_t behind);
   /// As many as one page takes for who knows all up to `known`, since() or later.
   std::vector<run_change> from(std::uint64_t known) const;
-  void clear();
+  /// Forgets all changes; the next one is of what changed behind this number.
+  void begin(std::uint64_t known);
 
 private:
   struct part {

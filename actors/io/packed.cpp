@@ -16,6 +16,7 @@ constexpr int fastest = 1;
 constexpr std::size_t most_unpacked = std::size_t{64} * 1024 * 1024;
 /// Of phases; a part of a view has less than one.
 constexpr std::size_t most_unpacked_view = std::size_t{16} * 1024 * 1024;
+constexpr std::size_t most_rows = 500'000;
 
 /// Events field by field, numbers as differences: neighbours are alike, which halves what is left
 /// of them.
@@ -141,6 +142,8 @@ phase_columns columns_of(const std::vector<phase_view>& rows) {
 /// False: the columns do not belong together.
 bool to_rows(phase_columns&& from, std::vector<phase_view>& rows) {
   const auto n = from.place.size();
+  if (from.seq.size() != n || rows.size() + n > most_rows)
+    return false;
   for_each_rare_column(from, [n](auto& column) {
     if (column.empty())
       column.resize(n);
@@ -259,6 +262,13 @@ bool unpack_any(const std::string& bytes, T& to, std::size_t at_most = most_unpa
   return in.get(to) && in.at_end();
 }
 
+/// Appends.
+bool unpack_rows(const std::string& bytes, std::vector<phase_view>& to) {
+  phase_columns columns;
+  return bytes.empty()
+         || (unpack_any(bytes, columns, most_unpacked_view) && to_rows(std::move(columns), to));
+}
+
 } // namespace
 
 std::string pack(const std::vector<event>& xs) {
@@ -273,18 +283,9 @@ std::string pack(const std::vector<phase_view>& xs) {
   return compressed(plain);
 }
 
-namespace {
-
-/// Appends.
-bool unpack_rows(const std::string& bytes, std::vector<phase_view>& to) {
-  phase_columns columns;
-  return bytes.empty()
-         || (unpack_any(bytes, columns, most_unpacked_view) && to_rows(std::move(columns), to));
-}
-
-} // namespace
-
 bool unpack(event_page& page, std::uint64_t from) {
+  if (page.changes.size() > most_changes)
+    return false;
   for (auto& change : page.changes)
     if (!unpack_rows(std::exchange(change.packed, {}), change.phases))
       return false;

@@ -123,7 +123,7 @@ bool board::take_changes(const event_page& page) {
       ended_us_ = sane_time(e.time_us);
     else if (auto i = find(e.phase); i && e.kind == event_kind::task_started)
       take_task(*i, e);
-  if (!news.empty() && news.front().seq > known + 1)
+  if (run_.seq > known && (news.empty() || news.front().seq > known + 1))
     recent_.clear(); // What came between is not told.
   remember(news);
   return true;
@@ -131,14 +131,14 @@ bool board::take_changes(const event_page& page) {
 
 /// What the plan alone decides stays as it is.
 void board::take(const phase_view& row) {
-  if (row.place >= run_.phases.size())
-    return;
+  if (row.place >= run_.phases.size() || row.seq < run_.phases[row.place].seq)
+    return; // The row of a view that came in parts may be newer.
   auto& p = run_.phases[row.place];
   --counts_.by_status.at(static_cast<std::size_t>(p.status));
   ++counts_.by_status.at(static_cast<std::size_t>(row.status));
   if (row.status == phase_status::approved && p.status != phase_status::approved)
     ++session_done_;
-  if (row.status != phase_status::in_progress || row.attempt != p.attempt)
+  if (row.status != phase_status::in_progress || row.attempt != p.attempt || row.done != p.done)
     tasks_.erase(row.place);
   p.done = std::min(row.done, p.tasks);
   p.status = row.status;

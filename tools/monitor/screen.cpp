@@ -173,9 +173,13 @@ void screen::show(std::vector<styled_line> lines) {
   lines.resize(height());
   // From the top down: should a terminal find a character wider than we do, the next line
   // overwrites what ran over.
-  for (std::size_t row = 0; row < lines.size(); ++row)
-    if (row >= shown_.size() || lines[row] != shown_[row])
+  auto ran_over = false;
+  for (std::size_t row = 0; row < lines.size(); ++row) {
+    const auto differs = row >= shown_.size() || lines[row] != shown_[row];
+    if (differs || ran_over)
       draw(row, lines[row]);
+    ran_over = differs;
+  }
   ::wrefresh(stdscr);
   shown_ = std::move(lines);
 }

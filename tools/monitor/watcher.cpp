@@ -171,6 +171,10 @@ struct watcher_state {
             lost("the node sent events that cannot be read");
             return;
           }
+          if (!page.changes.empty() && !draws()) {
+            get_events(); // Asked before a log was opened: see draws().
+            return;
+          }
           const auto told_nothing = page.events.empty() && page.changes.empty();
           if (!page.changes.empty())
             next = std::max(next, page.changes.back().seq + 1);
