@@ -61,6 +61,7 @@ ordered suite_json(const suite_search& search, const test_suite& suite,
   entry["tests_run"] = counts ? ordered(counts->run) : missing;
   entry["tests_failed"] = counts ? ordered(counts->failed) : missing;
   entry["tests_skipped"] = counts ? ordered(counts->skipped) : missing;
+  entry["errors"] = counts ? ordered(counts->errors) : missing;
   if (counts)
     entry["counted_from"] = result.counted_from;
   if (!result.failures.empty())
@@ -116,6 +117,7 @@ ordered totals_json(const suite_totals& totals, std::size_t suites) {
   return {{"tests_run", number(totals.counts.run)},
           {"tests_failed", number(totals.counts.failed)},
           {"tests_skipped", number(totals.counts.skipped)},
+          {"errors", number(totals.counts.errors)},
           {"suites_total", suites},
           {"suites_run", run},
           {"suites_passed", of("passed")},
@@ -131,9 +133,10 @@ std::string summary_line(const ordered& totals) {
                                    : std::string("not_measured");
   };
   return count("tests_run") + " tests run, " + count("tests_failed") + " failed, "
-         + count("tests_skipped") + " skipped, " + count("suites_passed") + " of "
-         + count("suites_total") + " suites passed, " + count("suites_without_count")
-         + " without a count, " + count("suites_not_measured") + " not_measured";
+         + count("tests_skipped") + " skipped, " + count("errors") + " errors outside of tests, "
+         + count("suites_passed") + " of " + count("suites_total") + " suites passed, "
+         + count("suites_without_count") + " without a count, " + count("suites_not_measured")
+         + " not_measured";
 }
 
 } // namespace

@@ -58,6 +58,19 @@ std::string last_line(const std::string& text) {
 }
 
 void judge(suite_result& out, const supervised_end& end, std::int64_t timeout,
+/// `2 of 7 tests failed, 1 error while collecting or setting up`
+std::string failures_text(const test_counts& counts) {
+  std::string text;
+  if (counts.failed > 0)
+    text = std::to_string(counts.failed) + " of " + std::to_string(counts.run) + " tests failed";
+  if (counts.errors > 0)
+    text += (text.empty() ? "" : ", ") + std::to_string(counts.errors)
+            + (counts.errors == 1 ? " error" : " errors") + " while collecting or setting up";
+  if (counts.run == 0)
+    text += ", no test ran";
+  return text;
+}
+
            const std::string& output) {
   const auto code = std::to_string(end.exit_code);
   if (end.timed_out) {
@@ -69,15 +82,14 @@ void judge(suite_result& out, const supervised_end& end, std::int64_t timeout,
       out.reason =
           "exited " + code + " without a count of its tests; its last line: " + last_line(output);
   } else if (out.counts->run == 0) {
+  } else if (out.counts->failed + out.counts->errors > 0) {
+    out.status = "failed";
+    out.reason = failures_text(*out.counts);
     out.status = "no_tests";
     out.reason = "exited " + code + " and ran no test"
                  + (out.counts->skipped > 0
                         ? ": all " + std::to_string(out.counts->skipped) + " were skipped"
                         : "");
-  } else if (out.counts->failed > 0) {
-    out.status = "failed";
-    out.reason = std::to_string(out.counts->failed) + " of " + std::to_string(out.counts->run)
-                 + " tests failed";
   } else if (end.exit_code != 0) {
     out.status = "failed";
     out.reason = "exited " + code + " although no test failed; its last line: " + last_line(output);
@@ -148,10 +160,10 @@ void suite_runner::count(const test_suite& suite, const std::string& report,
   if (!suite.summary.empty()) {
     const auto numbers = match_metrics(suite.summary, output);
     if (numbers.contains("run"))
-      out.counts = {static_cast<std::size_t>(numbers.at("run")),
-                    numbers.contains("failed") ? static_cast<std::size_t>(numbers.at("failed")) : 0,
-                    numbers.contains("skipped") ? static_cast<std::size_t>(numbers.at("skipped"))
-                                                : 0};
+      out.counts = {
+          static_cast<std::size_t>(numbers.at("run")),
+          numbers.contains("failed") ? static_cast<std::size_t>(numbers.at("failed")) : 0,
+          numbers.contains("skipped") ? static_cast<std::size_t>(numbers.at("skipped")) : 0, 0};
     out.counted_from = "testing.summary";
   } else if (!files.empty()) {
     out.counts = count_junit(files);
@@ -172,7 +184,7 @@ void suite_runner::count(const test_suite& suite, const std::string& report,
   }
   if (!out.counts)
     out.counted_from.clear();
-  if (!out.failures.empty() || !out.counts || out.counts->failed == 0)
+  if (!out.failures.empty() || !out.counts || out.counts->failed + out.counts->errors == 0)
     return;
   std::string module;
   static const re2::RE2 name(R"((?m)^module\s+"?([^\s"]+))");

@@ -109,6 +109,33 @@ std::size_t pytest_sum(const std::string& text, std::initializer_list<std::strin
   return sum_of_listed(line, text, names);
 }
 
+/// `ERROR: test_a (unittest.loader._FailedTest.test_a)` is in the total, `ERROR: setUpClass (a.B)`
+/// is not.
+test_counts unittest_errors(const std::string& text) {
+  static const re2::RE2 line(
+      R"((?m)^ERROR: (?:\S+ \(unittest\.loader\._FailedTest|((?:setUp|tearDown)(?:Class|Module)) \())");
+  re2::StringPiece input(text);
+  test_counts counts;
+  std::string fixture;
+  while (re2::RE2::FindAndConsume(&input, line, &fixture)) {
+    ++counts.errors;
+    counts.run += fixture.empty() ? 1 : 0;
+  }
+  return counts;
+}
+
+test_counts count_unittest(const summary_format& format, const std::string& text) {
+  const auto outside = unittest_errors(text);
+  test_counts counts;
+  counts.errors = outside.errors;
+  counts.failed = unittest_sum(text, {"failures", "errors", "unexpected successes"});
+  counts.failed -= std::min(counts.failed, outside.errors);
+  counts.skipped = unittest_sum(text, {"skipped"});
+  counts.run = sum_of(format.run, text);
+  counts.run -= std::min(counts.run, outside.run);
+  return counts;
+}
+
 /// Of a total, those that were executed. A runner may leave skipped tests out of its total.
 test_counts executed(test_counts counts) {
   counts.run -= std::min(counts.run, counts.skipped);
@@ -161,7 +188,18 @@ bool was_skipped(const pugi::xml_node& item) {
          && !could_not_run(item) && !failed_as_expected(item);
 }
 
+/// pytest's JUnit has an element where collecting failed or a fixture did. Of others, an error is a
+/// test that ran.
+bool is_outside_tests(const pugi::xml_node& item) {
+  const auto message = attribute_text(item.child("error"), "message");
+  return message == "collection failure" || message == "internal error"
+         || message.starts_with("failed on setup with ")
+         || message.starts_with("failed on teardown with ");
+}
+
 test_counts count_case(const pugi::xml_node& item) {
+  if (is_outside_tests(item))
+    return {0, 0, 0, 1};
   const bool failed = item.child("failure") || item.child("error") || could_not_run(item);
   return {1, failed ? std::size_t{1} : 0, was_skipped(item) ? std::size_t{1} : 0};
 }
@@ -182,7 +220,18 @@ test_counts count_suite(const pugi::xml_node& suite) {
   test_counts counts{attribute(suite, "tests"),
                      attribute(suite, "failures") + attribute(suite, "errors"),
                      attribute(suite, "skipped") + attribute(suite, "disabled")};
+  pugi::xml_node before;
   for (const auto& item : suite.children("testcase")) {
+    if (is_outside_tests(item)) {
+      // Of a failed test whose teardown failed too, the total has one.
+      const bool same = before.child("failure")
+                        && attribute_text(before, "name") == attribute_text(item, "name")
+                        && attribute_text(before, "classname") == attribute_text(item, "classname");
+      ++counts.errors;
+      counts.failed -= std::min<std::size_t>(counts.failed, 1);
+      counts.run -= same ? 0 : std::min<std::size_t>(counts.run, 1);
+    }
+    before = item;
     const bool failed = could_not_run(item);
     counts.failed += failed ? 1 : 0;
     counts.skipped -= counts.skipped > 0 && (failed || failed_as_expected(item)) ? 1 : 0;
@@ -212,14 +261,13 @@ test_counts count_format(const summary_format& format, const std::string& text) 
   counts.failed = sum_of(format.failed, text);
   counts.skipped = sum_of(format.skipped, text);
   if (runner == "unittest") {
-    counts.failed = unittest_sum(text, {"failures", "errors", "unexpected successes"});
-    counts.skipped = unittest_sum(text, {"skipped"});
-    counts.run = sum_of(format.run, text);
+    counts = count_unittest(format, text);
     // Skipped subtests and classes are not in its total: with those, the skipped may be more.
     return counts.skipped <= counts.run ? executed(counts) : counts;
   }
   if (runner == "pytest") {
-    counts.failed = pytest_sum(text, {"failed", "error", "errors"});
+    counts.failed = pytest_sum(text, {"failed"});
+    counts.errors = pytest_sum(text, {"error", "errors"});
     counts.skipped = pytest_sum(text, {"skipped"});
     counts.run = counts.failed + pytest_sum(text, {"passed", "xfailed", "xpassed"});
     return counts;
@@ -250,6 +298,7 @@ test_counts& test_counts::operator+=(const test_counts& other) {
   run += other.run;
   failed += other.failed;
   skipped += other.skipped;
+  errors += other.errors;
   return *this;
 }
 

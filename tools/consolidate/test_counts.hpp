@@ -11,8 +11,9 @@ namespace aeo::consolidate {
 /// What a runner says of its tests.
 struct test_counts {
   std::size_t run = 0;     ///< executed: passed or failed
-  std::size_t failed = 0;  ///< failures and errors
+  std::size_t failed = 0;  ///< of those
   std::size_t skipped = 0; ///< or disabled; not in `run`
+  std::size_t errors = 0;  ///< while collecting, in fixtures: no tests, but the suite failed
 
   test_counts& operator+=(const test_counts& other);
   bool operator==(const test_counts&) const = default;

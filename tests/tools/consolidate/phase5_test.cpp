@@ -68,7 +68,8 @@ TEST_CASE("the counts are those of the runner's summary") {
   CHECK(counts("1..3\nok 1 - a\nnot ok 2 - b\nok 3 - c # SKIP no\n") == test_counts{2, 1, 1});
   CHECK(counts("==== 5 failed, 2 passed, 1 skipped in 0.35s ====\n") == test_counts{7, 5, 1});
   CHECK(counts("= 1 failed, 1 passed, 1 xfailed, 3 warnings, 2 errors in 0.10s =\n")
-        == test_counts{5, 3, 0});
+        == test_counts{3, 1, 0, 2});
+  CHECK(counts("=== 1 error in 0.11s ===\n") == test_counts{0, 0, 0, 1});
   CHECK(counts("5 passed, 2 subtests passed in 61.20s (0:01:01)\n") == test_counts{5, 0, 0});
   CHECK_FALSE(count_summary("all good\n").has_value());
 }
@@ -108,6 +109,20 @@ TEST_CASE("a test that ctest could not run failed, one that is disabled was skip
                     "<testcase name='s'><skipped type='pytest.skip' message='why'/></testcase>"
                     "</testsuite></testsuites>");
   CHECK(count_junit({ws.root + "/b.xml"}) == test_counts{1, 0, 1});
+  // The teardown of a test that passed failed, and of one that failed.
+  ws.write("c.xml", "<testsuites><testsuite tests='5' failures='1' errors='3' skipped='0'>"
+                    "<testcase name='s'><error message='failed on setup with &quot;x&quot;'/>"
+                    "</testcase><testcase name='p'>"
+                    "<error message='failed on teardown with &quot;x&quot;'/></testcase>"
+                    "<testcase name='f'><failure message='x'/></testcase><testcase name='f'>"
+                    "<error message='failed on teardown with &quot;x&quot;'/></testcase>"
+                    "<testcase name='ok'/></testsuite></testsuites>");
+  CHECK(count_junit({ws.root + "/c.xml"}) == test_counts{3, 1, 0, 3});
+  // As Surefire writes it: a test that ran and threw.
+  ws.write("d.xml", "<testsuite tests='2' failures='0' errors='1' skipped='0'>"
+                    "<testcase name='a'><error message='x' type='IOException'/></testcase>"
+                    "<testcase name='b'/></testsuite>");
+  CHECK(count_junit({ws.root + "/d.xml"}) == test_counts{2, 1, 0});
 }
 
 TEST_CASE("two runners in one output are added up") {
@@ -199,6 +214,58 @@ TEST_CASE("suites are found and run, and a failed test has its path and line") {
   ws.commit("js", "tests");
   ws.merge();
   check_failed_suites(ws, 2);
+}
+
+namespace {
+
+ordered run_python_test(const std::string& text) {
+  temporary_workspace ws;
+  ws.start("py");
+  ws.write("py/test_a.py", text);
+  ws.commit("py", "tests");
+  ws.merge();
+  return ws.run("testing", testing_output);
+}
+
+bool has_pytest() {
+  return run_process({"python3", "-c", "import pytest"}, {}).exit_code == 0;
+}
+
+/// The suite failed for errors outside its tests, of which this many ran.
+void check_errors(const ordered& found, std::size_t run, const std::string& reason) {
+  CHECK(found["tests_run"] == run);
+  CHECK(found["tests_failed"] == 0);
+  CHECK(found["suites_failed"] == 1);
+  CHECK(found["suites"][0]["status"] == "failed");
+  CHECK(found["suites"][0]["reason"].get<std::string>().find(reason) != std::string::npos);
+  CHECK(found["suites"][0]["failures"].size() == 1);
+}
+
+} // namespace
+
+TEST_CASE("an error while collecting is no test that ran") {
+  check_errors(run_python_test("import unittest\nimport no_such_module\n\n"
+                               "class A(unittest.TestCase):\n    def test_it(self):\n"
+                               "        pass\n"),
+               0, "1 error while collecting");
+  if (!has_pytest())
+    SKIP("python3 has no pytest");
+  check_errors(run_python_test("import no_such_module\n\ndef test_it():\n    pass\n"), 0,
+               "1 error while collecting");
+}
+
+TEST_CASE("an error in a fixture is no test that ran") {
+  check_errors(run_python_test("import unittest\n\nclass A(unittest.TestCase):\n"
+                               "    @classmethod\n    def setUpClass(cls):\n"
+                               "        raise OSError('no')\n\n"
+                               "    def test_it(self):\n        pass\n"),
+               0, "1 error while collecting or setting up");
+  if (!has_pytest())
+    SKIP("python3 has no pytest");
+  check_errors(run_python_test("import pytest\n\n@pytest.fixture\ndef bad():\n"
+                               "    raise OSError('no')\n\n"
+                               "def test_a(bad):\n    pass\n\ndef test_b():\n    pass\n"),
+               1, "1 error while collecting or setting up");
 }
 
 TEST_CASE("a suite without a count, without tests or with an exit code does not pass") {
