@@ -9,6 +9,8 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
+#include <set>
 
 namespace aeo::consolidate {
 
@@ -120,8 +122,9 @@ std::string summary_of(const ordered& document) {
 class last_table {
 public:
   void add(const std::string& phase, const std::string& check, const std::string& source,
-           const ordered& expected, const ordered& actual, bool passed) {
-    failed_ += passed ? 0 : 1;
+           const ordered& expected, const ordered& actual, bool passed, bool waived = false) {
+    passed_ += passed ? 1 : 0;
+    waived_ += waived ? 1 : 0;
     list_.push_back({{"phase", phase},
                      {"check", check},
                      {"source", source},
@@ -136,23 +139,46 @@ public:
         "succeeded or not_configured", status, status == "succeeded" || status == "not_configured");
   }
 
-  /// A waived check stands with the name of the one who waived it; it does not fail the whole.
+  /// A waived check did not pass: it stands with the name of the one who waived it, and is not
+  /// among the failed.
   void add_audit(const ordered& audit) {
+    std::map<std::string, std::string> people; // by phase
     for (const auto& item : audit.at("checks")) {
+      const auto phase = item.at("phase").get<std::string>();
       const auto status = item.at("status").get<std::string>();
-      add(item.at("phase"), item.at("check"), item.at("source"), item.at("expected"),
-          item.at("actual"), status != "failed");
-      if (status == "waived")
-        list_.back()["waived"] = true;
+      if (item.contains("waived_by"))
+        people[phase] = item.at("waived_by").get<std::string>();
+      add(phase, item.at("check"), item.at("source"), item.at("expected"), item.at("actual"),
+          status == "passed", status == "waived");
+      if (status != "waived")
+        continue;
+      list_.back()["waived"] = true;
+      list_.back()["waived_by"] = people[phase];
+      waived_by_.insert(people[phase]);
     }
   }
 
-  std::size_t failed() const { return failed_; }
+  std::string counts_text() const {
+    auto text = std::to_string(passed_) + " of " + std::to_string(total()) + " checks passed";
+    if (waived_ == 0)
+      return text;
+    text += ", " + std::to_string(waived_) + " waived by ";
+    for (const auto& name : waived_by_)
+      text += (name == *waived_by_.begin() ? "" : ", ") + name;
+    return text;
+  }
+
+  std::size_t passed() const { return passed_; }
+  std::size_t waived() const { return waived_; }
+  std::size_t failed() const { return total() - passed_ - waived_; }
+  const std::set<std::string>& waived_by() const { return waived_by_; }
   std::size_t total() const { return list_.size(); }
   const ordered& json() const { return list_; }
 
 private:
-  std::size_t failed_ = 0;
+  std::size_t passed_ = 0;
+  std::size_t waived_ = 0;
+  std::set<std::string> waived_by_;
   ordered list_ = ordered::array();
 };
 
@@ -196,9 +222,9 @@ step_result stakeholder_signoff(const step_context& context) {
                    {"signed_by_a_person", people + overridden > 0},
                    {"approvals", list}};
   return {document, std::to_string(automatic) + " phases approved by their criteria, "
-                        + std::to_string(people + overridden) + " by people, "
-                        + std::to_string(skipped) + " skipped, " + std::to_string(without)
-                        + " without approval"};
+                        + std::to_string(people) + " by people, " + std::to_string(overridden)
+                        + " against them by people, " + std::to_string(skipped) + " skipped, "
+                        + std::to_string(without) + " without approval"};
 }
 
 step_result deployment(const step_context& context) {
@@ -272,23 +298,25 @@ step_result final_validation(const step_context& context) {
             audit.at("checks_passed"), audit.at("checks_passed") > 0);
   table.add_deployment(deployed, deployment_file, "deployment");
   table.add_deployment(checked, post_deployment_file, "checks after the deployment");
-  ordered document{{"all_checks_passed", table.failed() == 0},
+  ordered document{{"all_checks_passed", table.passed() == table.total()},
                    {"checks_total", table.total()},
+                   {"checks_passed", table.passed()},
                    {"checks_failed", table.failed()},
-                   {"checks_waived", audit.at("checks_waived")},
+                   {"checks_waived", table.waived()},
+                   {"waived_by", table.waived_by()},
                    {"phases_total", audit.at("phases_total")},
                    {"phases_approved", audit.at("phases_approved")},
                    {"approved_by_criteria", signoff.at("approved_by_criteria")},
                    {"approved_by_people", signoff.at("approved_by_people")},
+                   {"overridden", signoff.at("overridden")},
                    {"decisions", last_decisions(audit, signoff, deployed)},
                    {"deployment", deployed.at("status")},
                    {"post_deployment", checked.at("status")},
                    {"evidence_not_measured_total", audit.at("evidence_not_measured_total")},
                    {"findings_by_severity", audit.at("findings_by_severity")},
                    {"checks", table.json()}};
-  return {document, std::to_string(table.total() - table.failed()) + " of "
-                        + std::to_string(table.total()) + " checks passed, deployment "
-                        + deployed.at("status").get<std::string>()};
+  return {document,
+          table.counts_text() + ", deployment " + deployed.at("status").get<std::string>()};
 }
 
 } // namespace aeo::consolidate

@@ -19,8 +19,9 @@ step_result stakeholder_signoff(const step_context& context);
 /// commands[]: name command exit_code seconds timed_out log` and for not_run the `reason`
 step_result deployment(const step_context& context);
 step_result post_deployment(const step_context& context);
-/// `all_checks_passed checks_total checks_failed checks[]: phase check source expected actual
-/// passed · summary of the four above`
+/// `all_checks_passed checks_total checks_passed checks_failed checks_waived waived_by[]
+/// checks[]: phase check source expected actual passed waived waived_by · summary of the four
+/// above`. A waived check has neither passed nor failed.
 step_result final_validation(const step_context& context);
 
 } // namespace aeo::consolidate

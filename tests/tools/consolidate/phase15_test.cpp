@@ -76,6 +76,11 @@ std::string with_status(const ordered& audit, const std::string& status) {
   return out;
 }
 
+std::string read_file(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
 command_setting shell(const std::string& name, const std::string& text) {
   command_setting out;
   out.name = name;
@@ -155,6 +160,46 @@ TEST_CASE("what a person skipped or overrode is waived under their name, not pas
   CHECK(signoff["approvals"][0]["kind"] == "skipped by a person");
   CHECK(signoff["approvals"][1]["kind"] == "a person, against the criteria");
   CHECK(result["checks_waived"] == audit["checks_waived"]);
+  CHECK(result["all_checks_passed"] == false);
+  CHECK(result["checks_failed"] == 0);
+  std::size_t passed = 0;
+  for (const auto& check : result["checks"]) {
+    passed += check["passed"] == true ? 1 : 0;
+    if (!check.contains("waived"))
+      continue;
+    CHECK(check["passed"] == false);
+    CHECK(check["waived_by"] == (check["phase"] == "1" ? "user:ana" : "user:bo"));
+  }
+  const auto total = result["checks_total"].get<std::size_t>();
+  CHECK(passed + result["checks_waived"].get<std::size_t>() == total);
+  CHECK(result["summary"].get<std::string>().starts_with(
+      std::to_string(passed) + " of " + std::to_string(total) + " checks passed, "
+      + std::to_string(total - passed) + " waived by user:ana, user:bo, "));
+  CHECK(signoff["approved_by_people"] == 0);
+  CHECK(signoff["summary"].get<std::string>().find("0 by people, 1 against them by people")
+        != std::string::npos);
+}
+
+TEST_CASE("a run that a person overrode meets the shipped criteria, a failed check does not") {
+  const auto meets = [](const ordered& result) {
+    const auto shipped = ordered::parse(read_file(AEO_SOURCE_DIR "/config/success_criteria.json"));
+    bool all = true;
+    for (const auto& check : shipped["15"]["validation_checks"]) {
+      if (!check.value("file", "").ends_with("final_production_validation.json"))
+        continue;
+      const auto value = metric_of(result, check["metric"].get<std::string>());
+      all = all && (check.contains("exact") ? value == check["exact"] : value >= check["min"]);
+    }
+    return all;
+  };
+  approved_workspace ws;
+  CHECK(meets(ws.last()));
+  ws.detail("2")["override"] = true;
+  ws.detail("2")["by"] = "user:bo";
+  ws.write("consolidation/b.json", R"({"ok": false})");
+  CHECK(meets(ws.last()));
+  ws.write("consolidation/a.json", R"({"bad": 3, "deep": {"seconds": 0.25}})");
+  CHECK_FALSE(meets(ws.last()));
 }
 
 TEST_CASE("an automatic approval is never shown as a person's") {
