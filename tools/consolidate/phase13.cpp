@@ -140,6 +140,15 @@ ordered jobs_json(const written_workflow& written) {
   return list;
 }
 
+ordered unproven_json(const written_workflow& written) {
+  ordered list = ordered::array();
+  for (const auto& item : written.jobs) {
+    if (!item.unproven.empty())
+      list.push_back({{"job", item.id}, {"suite", item.suite}, {"reason", item.unproven}});
+  }
+  return list;
+}
+
 ordered left_out_json(const ordered& suites) {
   ordered list = ordered::array();
   for (const auto& suite : suites) {
@@ -186,7 +195,10 @@ step_result pipeline(const step_context& context) {
   const auto existing = check_existing(context, tree, suites);
   const auto& settings = context.config.run.pipeline;
   const auto written = write_workflow(
-      results, settings, [&](const std::string& path) { return tree.has(path); }, tree.branch());
+      results, settings,
+      {tree.files(),
+       [&](const std::string& path) { return tree.has(path) ? tree.read(path) : ""; }},
+      tree.branch());
   const auto file = context.consolidation() + "/" + workflow_file;
   ordered document{{"head", tree.head()},
                    {"workflow", std::string("consolidation/") + workflow_file}};
@@ -211,6 +223,9 @@ step_result pipeline(const step_context& context) {
     own.push_back(finding_json(document["workflow"], item));
   document["workflow_findings"] = own;
   document["jobs"] = jobs_json(written);
+  const auto unproven = unproven_json(written);
+  document["unproven_jobs_total"] = unproven.size();
+  document["unproven_jobs"] = unproven;
   document["suites_left_out"] = left_out_json(suites);
   document["install_steps"] =
       not_measured("dependencies are installed on GitHub's runners only: phase 5 has no network");
@@ -221,7 +236,8 @@ step_result pipeline(const step_context& context) {
   document["existing"] = existing.list;
   document["findings"] = existing.findings;
   return {document, std::to_string(written.jobs.size()) + " suites in the workflow, "
-                        + (report.valid() && !written.jobs.empty() ? "valid" : "not valid") + "; "
+                        + (report.valid() && !written.jobs.empty() ? "valid" : "not valid") + ", "
+                        + std::to_string(unproven.size()) + " of them did not pass here; "
                         + std::to_string(existing.valid) + " of " + std::to_string(existing.total)
                         + " existing workflows valid, " + std::to_string(existing.findings.size())
                         + " findings"};

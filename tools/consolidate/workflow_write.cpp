@@ -54,19 +54,36 @@ std::string run_lines(const ordered& suite) {
   return line;
 }
 
+/// Why nothing shows that this suite can pass, on one line and without a secret; empty: it passed.
+std::string unproven_text(const ordered& suite) {
+  if (suite.value("status", "") == "passed")
+    return {};
+  const auto found = suite.find("tests_run");
+  const bool ran = found != suite.end() && found->is_number() && *found > 0;
+  auto reason = suite.value("reason", "no reason is on record");
+  re2::RE2::GlobalReplace(&reason, R"([\x00-\x1f\x7f]+)", " ");
+  for (auto at = reason.find(masked_secret); at != std::string::npos;
+       at = reason.find(masked_secret))
+    reason.replace(at, std::string_view(masked_secret).size(), "(a secret)");
+  return (ran ? "did not pass here: " : "did not run here: ") + printable(reason, 400);
+}
+
 class workflow_writer {
 public:
   workflow_writer(const ordered& results, const pipeline_settings& settings,
-                  const std::function<bool(const std::string&)>& has)
-      : settings_(settings), has_(has), versions_(results.value("toolchains", ordered::object())) {}
+                  const committed_tree& tree)
+      : settings_(settings), tree_(tree),
+        versions_(results.value("toolchains", ordered::object())) {}
 
   written_workflow write(const ordered& suites, const std::string& branch) {
-    text_ = "# The suites of this repository, as they were run when it was put together.\n"
-            "name: CI\n\non:\n  push:\n    branches: ["
-            + scalar(branch)
-            + "]\n  pull_request:\n  workflow_dispatch:\n\npermissions:\n  contents: read\n\n"
-              "concurrency:\n  group: ${{ github.workflow }}-${{ github.ref }}\n"
-              "  cancel-in-progress: ${{ github.event_name == 'pull_request' }}\n\njobs:\n";
+    text_ =
+        "# The suites of this repository, as they were run when it was put together. A job whose\n"
+        "# suite did not pass then says so.\n"
+        "name: CI\n\non:\n  push:\n    branches: ["
+        + scalar(branch)
+        + "]\n  pull_request:\n  workflow_dispatch:\n\npermissions:\n  contents: read\n\n"
+          "concurrency:\n  group: ${{ github.workflow }}-${{ github.ref }}\n"
+          "  cancel-in-progress: ${{ github.event_name == 'pull_request' }}\n\njobs:\n";
     for (const auto& suite : suites) {
       if (suite.value("status", "") != "not_measured")
         job(suite);
@@ -100,8 +117,11 @@ private:
     made.run = run_lines(suite);
     const auto seconds = suite.value("seconds", 0.0);
     const auto minutes = std::max(10, static_cast<int>(std::ceil(seconds * 4 / 60)) + 5);
-    text_ += "  " + made.id + ":\n    name: " + scalar(name_of(suite))
-             + "\n    runs-on: " + scalar(settings_.runs_on)
+    made.unproven = unproven_text(suite);
+    text_ += "  " + made.id + ":\n";
+    if (!made.unproven.empty())
+      text_ += "    # " + made.unproven + "\n";
+    text_ += "    name: " + scalar(name_of(suite)) + "\n    runs-on: " + scalar(settings_.runs_on)
              + "\n    timeout-minutes: " + std::to_string(minutes) + "\n";
     if (!made.directory.empty())
       text_ +=
@@ -180,22 +200,11 @@ private:
                     {"cache-dependency-path", join_path(directory, "pom.xml")}});
   }
 
-  std::vector<std::string> requirements(const std::string& directory) const {
-    std::vector<std::string> found;
-    for (const auto* name : {"requirements.txt", "requirements-dev.txt", "requirements-test.txt",
-                             "dev-requirements.txt", "test-requirements.txt",
-                             "requirements/test.txt", "requirements/dev.txt"}) {
-      if (has_(join_path(directory, name)))
-        found.emplace_back(name);
-    }
-    return found;
-  }
-
   void set_up_python(const std::string& directory) {
     std::vector<std::pair<std::string, std::string>> with{
         {"python-version", version("python3", 2)}};
     std::string paths;
-    for (const auto& name : requirements(directory))
+    for (const auto& name : requirement_files(tree_, directory))
       paths += (paths.empty() ? "" : "\n") + join_path(directory, name);
     if (!paths.empty())
       with.insert(with.end(), {{"cache", "pip"}, {"cache-dependency-path", paths}});
@@ -205,7 +214,7 @@ private:
   void set_up_node(const std::string& directory) {
     std::vector<std::pair<std::string, std::string>> with{{"node-version", version("node", 1)}};
     const auto lock = join_path(directory, "package-lock.json");
-    if (has_(lock))
+    if (tree_.has(lock))
       with.insert(with.end(), {{"cache", "npm"}, {"cache-dependency-path", lock}});
     uses("node", with);
   }
@@ -215,28 +224,21 @@ private:
     std::vector<std::pair<std::string, std::string>> with{
         {"go-version-file", join_path(directory, "go.mod")}};
     // Without dependencies there is nothing to key a cache on.
-    if (has_(sums))
+    if (tree_.has(sums))
       with.emplace_back("cache-dependency-path", sums);
     else
       with.emplace_back("cache", "false");
     uses("go", with);
   }
 
-  /// Only what is locked or listed: the suites ran here without anything else.
   void install(const ordered& suite, const std::string& directory) {
-    const auto runner = suite.value("runner", "");
-    std::string line;
-    if (runner == "npm" && has_(join_path(directory, "package-lock.json")))
-      line = "npm ci";
-    if (runner == "pytest" || runner == "unittest") {
-      std::string packages = runner == "pytest" ? " pytest" : "";
-      for (const auto& name : requirements(directory))
-        packages += " -r " + name;
-      if (!packages.empty())
-        line = "python3 -m pip install" + packages;
-    }
-    if (!line.empty())
-      text_ += "      - name: Install dependencies\n        run: " + scalar(line) + "\n";
+    std::string lines;
+    for (const auto& line : install_lines(tree_, suite.value("runner", ""), directory))
+      lines += (lines.empty() ? "" : "\n") + line;
+    if (lines.empty())
+      return;
+    text_ += "      - name: Install dependencies\n";
+    run_step(lines);
   }
 
   /// What was masked is a secret of the repository's at GitHub.
@@ -253,6 +255,10 @@ private:
         text_ +=
             "          " + key + ": " + scalar(env_value(key, value.get<std::string>())) + "\n";
     }
+    run_step(run);
+  }
+
+  void run_step(const std::string& run) {
     if (run.find('\n') == std::string::npos) {
       text_ += "        run: " + scalar(run) + "\n";
       return;
@@ -263,7 +269,7 @@ private:
   }
 
   const pipeline_settings& settings_;
-  const std::function<bool(const std::string&)>& has_;
+  const committed_tree& tree_;
   ordered versions_;
   std::string text_;
   std::vector<suite_job> jobs_;
@@ -273,9 +279,8 @@ private:
 } // namespace
 
 written_workflow write_workflow(const ordered& testing_results, const pipeline_settings& settings,
-                                const std::function<bool(const std::string&)>& has,
-                                const std::string& branch) {
-  return workflow_writer(testing_results, settings, has)
+                                const committed_tree& tree, const std::string& branch) {
+  return workflow_writer(testing_results, settings, tree)
       .write(testing_results.value("suites", ordered::array()), branch);
 }
 

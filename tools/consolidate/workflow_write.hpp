@@ -2,8 +2,8 @@
 
 #include "tools/consolidate/run_settings.hpp"
 #include "tools/consolidate/step.hpp"
+#include "tools/consolidate/workflow_install.hpp"
 
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -15,6 +15,7 @@ struct suite_job {
   std::string suite;     ///< id in testing_results.json
   std::string directory; ///< "" is the top
   std::string run;       ///< the shell lines that run it
+  std::string unproven;  ///< why nothing shows that it can pass; empty: it passed here
 };
 
 struct written_workflow {
@@ -22,10 +23,9 @@ struct written_workflow {
   std::vector<suite_job> jobs;
 };
 
-/// Writes the workflow for these suites (entries of testing_results.json). `has` tells if the
-/// monorepo has a file; `branch` is the one that is pushed to.
+/// Writes the workflow for these suites (entries of testing_results.json). `branch` is the one that
+/// is pushed to. A job whose suite did not pass in phase 5 says so in a comment.
 written_workflow write_workflow(const ordered& testing_results, const pipeline_settings& settings,
-                                const std::function<bool(const std::string&)>& has,
-                                const std::string& branch);
+                                const committed_tree& tree, const std::string& branch);
 
 } // namespace aeo::consolidate

@@ -5,6 +5,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <map>
+
 using namespace aeo::consolidate;
 using namespace aeo::consolidate::test;
 
@@ -115,8 +117,9 @@ TEST_CASE("the generated workflow is valid whatever suites are called") {
         suite_entry("9 \"odd\": #name", "configured", ".", {"/bin/sh", "-c", "- no"}),
         suite_entry("p", "pytest", "true", {"python3"}),
         suite_entry("all suites", "configured", "lib", {"/bin/sh", "-c", "make && x"})}}};
+  const std::set<std::string, std::less<>> files{"true/requirements.txt", "true/setup.py"};
   const auto written = write_workflow(
-      results, {}, [](const std::string&) { return true; }, "release/1.0");
+      results, {}, {files, [](const std::string&) { return std::string{}; }}, "release/1.0");
   INFO(written.text);
   const auto report = check_workflow(written.text, {});
   CHECK(report.valid());
@@ -159,6 +162,104 @@ TEST_CASE("each suite that phase 5 ran is in the workflow, one that it did not r
   const auto text = ws.read("consolidation/cicd/workflows/ci.yml");
   CHECK(text.find("run: echo 1 run\n") != std::string::npos);
   CHECK(text.find("working-directory: docs/one\n") != std::string::npos);
+}
+
+namespace {
+
+/// The workflow of one suite in `one`, which has these files; pipeline_config.json into `found`.
+std::string workflow_of(const std::map<std::string, std::string>& files, ordered suite,
+                        ordered& found) {
+  temporary_workspace ws;
+  ws.start("one");
+  for (const auto& [path, text] : files)
+    ws.write("one/" + path, text);
+  ws.commit("one", "first");
+  ws.merge();
+  const auto tracked = ws.monorepo().output({"ls-files"});
+  const auto at = tracked.find("one/");
+  suite["directory"] = tracked.substr(tracked.rfind('\n', at) + 1, at + 3);
+  ws.write("consolidation/repository_consolidation/testing_results.json",
+           ordered{{"head", ws.monorepo().line({"rev-parse", "HEAD"})},
+                   {"suites", ordered::array({suite})}}
+               .dump());
+  found = ws.run("pipeline", "cicd/pipeline_config.json");
+  CHECK(found["workflow_valid"] == true);
+  CHECK(found["workflow_findings"].empty());
+  return ws.read("consolidation/cicd/workflows/ci.yml");
+}
+
+/// What its install step runs; empty: there is none.
+std::string install_lines(const std::map<std::string, std::string>& files,
+                          const std::string& runner) {
+  ordered found;
+  const auto text = workflow_of(files, suite_entry(runner, runner, "", {"run"}), found);
+  for (const auto& job : check_workflow(text, {}).jobs) {
+    if (job.commands.size() == 2)
+      return std::string(trim(job.commands[0].run));
+  }
+  return "";
+}
+
+} // namespace
+
+TEST_CASE("what a suite's project needs is installed, however it is declared") {
+  CHECK(install_lines({{"package.json", "{}"}}, "npm").empty());
+  CHECK(install_lines({{"package.json", R"({"devDependencies": {"x": "1"}})"}}, "npm")
+        == "npm install");
+  CHECK(install_lines({{"package.json", R"({"dependencies": {"x": "1"}})"}}, "node")
+        == "npm install");
+  CHECK(
+      install_lines(
+          {{"package.json", R"({"dependencies": {"x": "1"}})"}, {"package-lock.json", "{}"}}, "npm")
+      == "npm ci");
+  CHECK(install_lines({{"a.py", ""}}, "unittest").empty());
+  CHECK(install_lines({{"pyproject.toml", "[project]\nname = 'x'\n"}}, "unittest").empty());
+  CHECK(
+      install_lines({{"pyproject.toml", "[project]\nname = 'x'\ndependencies = ['y']\n"}}, "pytest")
+      == "python3 -m pip install pytest -e .");
+  CHECK(install_lines({{"setup.py", "x = 1\n"}}, "unittest") == "python3 -m pip install -e .");
+  CHECK(install_lines({{"pyproject.toml", "[project]\nname = 'x'\n"
+                                          "[project.optional-dependencies]\n"
+                                          "docs = ['z']\ntest = ['y']\ndev = ['w']\n"}},
+                      "pytest")
+        == "python3 -m pip install pytest -e '.[test,dev]'");
+  CHECK(install_lines({{"pyproject.toml", "[project]\nname = 'x'\n"
+                                          "[dependency-groups]\ntests = ['y']\nlint = ['z']\n"}},
+                      "unittest")
+        == "python3 -m pip install --upgrade pip\npython3 -m pip install --group tests");
+  // setuptools would not know which of the two is the package.
+  CHECK(
+      install_lines({{"pyproject.toml", "[project]\nname = 'x'\n"
+                                        "dependencies = ['y>=1,<2', 'v; python_version > \"3\"']\n"
+                                        "[project.optional-dependencies]\ntest = ['z']\n"},
+                     {"quotation/a.py", ""},
+                     {"contracts/b.json", "{}"},
+                     {"tests/test_a.py", ""}},
+                    "unittest")
+      == "python3 -m pip install 'y>=1,<2' 'v; python_version > \"3\"' z");
+  CHECK(install_lines({{"requirements.txt", "x\n"}, {"requirements-ci.txt", "y\n"}}, "pytest")
+        == "python3 -m pip install pytest -r requirements-ci.txt -r requirements.txt");
+}
+
+TEST_CASE("a job whose suite did not pass here says so and is counted") {
+  ordered found;
+  auto suite = suite_entry("p", "unittest", "", {"run"});
+  CHECK(workflow_of({{"a.py", ""}}, suite, found).find("# did not") == std::string::npos);
+  CHECK(found["unproven_jobs_total"] == 0);
+  suite["status"] = "failed";
+  suite["tests_run"] = 0;
+  suite["reason"] = "exited 1: no module\nnamed [secret]";
+  CHECK(workflow_of({{"a.py", ""}}, suite, found)
+            .find("    # did not run here: exited 1: no module named (a secret)\n")
+        != std::string::npos);
+  CHECK(found["unproven_jobs_total"] == 1);
+  CHECK(found["unproven_jobs"][0]["job"] == found["jobs"][0]["job"]);
+  CHECK(found["unproven_jobs"][0]["reason"].get<std::string>().starts_with("did not run here: "));
+  suite["tests_run"] = 3;
+  suite["reason"] = "1 of 3 tests failed";
+  CHECK(workflow_of({{"a.py", ""}}, suite, found)
+            .find("    # did not pass here: 1 of 3 tests failed\n")
+        != std::string::npos);
 }
 
 TEST_CASE("without a suite there is no workflow and nothing is claimed of it") {
