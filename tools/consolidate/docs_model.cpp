@@ -35,8 +35,35 @@ std::string page_name(const std::string& name, std::set<std::string>& taken) {
   return "components/" + file + ".md";
 }
 
-bool is_readme(std::string_view path) {
-  return lower(base_name(path)).starts_with("readme");
+/// The smaller, the rather it is the one; 0: none. Plain names go before translations.
+std::size_t readme_rank(std::string_view path) {
+  static const std::vector<std::string> names{
+      "(?i)readme.md", "(?i)readme.rst",     "(?i)readme.txt", "(?i)readme",
+      "(?i)readme.*",  "(?i)readme[-_]*.md", "(?i)readme[-_]*"};
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (glob_matches(names[i], path))
+      return i + 1;
+  }
+  return 0;
+}
+
+/// The best one at the top of each component.
+void find_readmes(const step_context& context, docs_model& model) {
+  std::vector<std::size_t> ranks(model.components.size(), 0);
+  for (std::size_t f = 0; f < model.sources.files.size(); ++f) {
+    const auto& path = model.sources.tracked(model.sources.files[f]).path;
+    const auto rank = readme_rank(path);
+    const auto index = model.map.of_file[f];
+    auto& owner = model.components[index];
+    if (rank == 0 || dir_name(path) != owner.mapped->directory
+        || (ranks[index] != 0 && ranks[index] <= rank))
+      continue;
+    const auto place = model.place_of(f);
+    if (place.empty() || is_excluded(context, model.sources, model.sources.files[f]))
+      continue;
+    ranks[index] = rank;
+    owner.readme = place;
+  }
 }
 
 /// Finds the commands that manifests and makefiles define.
@@ -171,16 +198,14 @@ void add_components(const step_context& context, const rule_set& rules, link_tre
         mapped.kind == "service" || mapped.kind == "app" || mapped.kind == "library";
     model.components.push_back(std::move(item));
   }
+  find_readmes(context, model);
   for (std::size_t f = 0; f < model.sources.files.size(); ++f) {
     const auto& path = model.sources.tracked(model.sources.files[f]).path;
     const auto place = model.place_of(f);
     auto& owner = model.components[model.map.of_file[f]];
     if (place.empty() || is_excluded(context, model.sources, model.sources.files[f]))
       continue;
-    const bool top = dir_name(path) == owner.mapped->directory;
-    if (top && is_readme(path) && (owner.readme.empty() || is_markdown(path)))
-      owner.readme = place;
-    else if (is_markdown(path) && is_production(context, path))
+    if (place != owner.readme && is_markdown(path) && is_production(context, path))
       owner.documents.push_back(place);
   }
   // Documents are by nature in directories that are not production code.

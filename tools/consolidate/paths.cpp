@@ -172,6 +172,8 @@ std::string printable(std::string_view text, std::size_t limit) {
 }
 
 bool glob_matches(std::string_view pattern, std::string_view path) {
+  if (pattern.starts_with("(?i)"))
+    return glob_matches(lower(pattern.substr(4)), lower(path));
   if (pattern.find('/') == std::string_view::npos && pattern != "**")
     path = base_name(path);
   return match(pattern, path);

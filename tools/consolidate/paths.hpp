@@ -15,7 +15,8 @@ std::string decode_path(std::string_view encoded);
 std::string printable(std::string_view text, std::size_t limit);
 
 /// `*` and `?` stay within one path component, `**` crosses them, `[abc]` is a set. A pattern
-/// without a slash is matched against the base name, so `Dockerfile` finds it at any depth.
+/// without a slash is matched against the base name, so `Dockerfile` finds it at any depth. One
+/// that begins with `(?i)` takes small and capital letters alike.
 bool glob_matches(std::string_view pattern, std::string_view path);
 /// The whole path, also when the pattern has no slash.
 bool whole_glob_matches(std::string_view pattern, std::string_view path);

@@ -23,8 +23,10 @@ struct presence_rule {
 
 const std::vector<presence_rule>& presence_rules() {
   static const std::vector<presence_rule> rules{
-      {"readme", {"README", "README.*", "readme.*"}},
-      {"license", {"LICENSE", "LICENSE.*", "LICENCE", "COPYING", "COPYING.*", "UNLICENSE"}},
+      {"readme", {"(?i)readme", "(?i)readme.*", "(?i)readme[-_]*"}},
+      {"license",
+       {"(?i)licen[cs]e", "(?i)licen[cs]e.md", "(?i)licen[cs]e.rst", "(?i)licen[cs]e.txt",
+        "LICENSE[-.]*", "(?i)copying", "(?i)copying.*", "(?i)unlicense"}},
       {"tests",
        {"test_*.py", "*_test.py", "*.test.js", "*.test.mjs", "*.test.ts", "*.spec.js", "*.spec.ts",
         "*_test.go", "*_test.cpp", "*_test.cc", "*_test.c", "*Test.java", "**/tests/**",

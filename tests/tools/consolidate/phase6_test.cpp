@@ -143,6 +143,19 @@ TEST_CASE("pages name components, commands and variables, and no value") {
   CHECK(environment.find("hunter2") == std::string::npos);
 }
 
+TEST_CASE("the plain README goes before a translated one, whose page is not lost") {
+  temporary_workspace ws;
+  ws.start("one");
+  ws.write("one/package.json", "{\"name\": \"one\"}\n");
+  for (const auto* name : {"README", "Readme.md", "README_zh-CN.md", "readme.rst"})
+    ws.write(std::string("one/") + name, "# One\n");
+  ws.commit("one", "first");
+  ws.merge();
+  const auto found = ws.run("documentation", docs_output)["components"][0];
+  CHECK(found["readme"].get<std::string>().ends_with("/Readme.md"));
+  CHECK(found["documents"] == 2);
+}
+
 TEST_CASE("pages of an earlier run that are no longer made are gone, the monorepo stays as it is") {
   temporary_workspace ws;
   fill_docs(ws);

@@ -1,10 +1,12 @@
 #include "tests/tools/consolidate/temporary_workspace.hpp"
 #include "tools/consolidate/failure.hpp"
+#include "tools/consolidate/settings.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 
 #include <map>
 #include <set>
+#include <tuple>
 
 using namespace aeo::consolidate;
 using namespace aeo::consolidate::test;
@@ -312,4 +314,34 @@ TEST_CASE("a manifest without a parser is listed, one that another names is read
   REQUIRE(packages.size() == 1);
   CHECK(packages[0]["name"] == "flask");
   CHECK(packages[0]["uses"][0]["path"] == "deploy/base.txt");
+}
+
+TEST_CASE("a README and a licence are seen however their names are spelled") {
+  temporary_workspace ws;
+  for (const auto& [name, readme, licence] : {std::tuple{"one", "Readme.md", "license"},
+                                              {"two", "readme.md", "Licence.txt"},
+                                              {"three", "ReadMe.rst", "Copying"}}) {
+    ws.start(name);
+    ws.write(std::string(name) + "/" + readme, "# x\n");
+    ws.write(std::string(name) + "/" + licence, "free\n");
+    ws.commit(name, "first");
+  }
+  ws.start("none");
+  ws.write("none/license.py", "x = 1\n");
+  ws.commit("none", "first");
+  const auto shipped = load_settings(AEO_SOURCE_DIR "/config/consolidation_config.json");
+  for (const auto& rule : shipped.requirements) {
+    if (rule.id == "readme" || rule.id == "license")
+      ws.context.config.requirements.push_back(rule);
+  }
+  const auto facts = ws.run("repository-analysis", "discovery/repository_analysis.json");
+  for (const auto& item : facts["repositories"]) {
+    INFO(item["name"].get<std::string>());
+    CHECK(item["presence"]["readme"]["present"] == (item["name"] != "none"));
+    CHECK(item["presence"]["license"]["present"] == (item["name"] != "none"));
+  }
+  const auto gaps = ws.run("production-gaps", "discovery/production_gaps.json");
+  CHECK(gaps["gaps_total"] == 2);
+  for (const auto& gap : gaps["gaps"])
+    CHECK(gap["scope"] == "none");
 }
