@@ -29,12 +29,16 @@ void script_places(const std::string& base, std::vector<std::string>& out) {
   for (const auto* index : {"index.js", "index.mjs", "index.cjs", "index.ts", "index.tsx",
                             "index.jsx", "index.json", "package.json", "index.d.ts"})
     out.push_back(join_path(base, index));
-  // TypeScript names the file that it will become.
+  // TypeScript names the file that it will become, or that the declaration is of.
   for (const auto& [made, source] : {std::pair{".js", ".ts"},
                                      {".js", ".tsx"},
+                                     {".js", ".d.ts"},
                                      {".jsx", ".tsx"},
+                                     {".jsx", ".d.ts"},
                                      {".mjs", ".mts"},
-                                     {".cjs", ".cts"}}) {
+                                     {".mjs", ".d.mts"},
+                                     {".cjs", ".cts"},
+                                     {".cjs", ".d.cts"}}) {
     if (base.ends_with(made))
       out.push_back(base.substr(0, base.size() - std::string_view(made).size()) + source);
   }

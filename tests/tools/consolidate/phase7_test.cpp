@@ -149,6 +149,18 @@ TEST_CASE("local paths in manifests, images, compose files and workflows are loo
        {"main.go",
         "package main\n\nimport (\n\t\"example.com/m/in\"\n\t\"example.com/m/out\"\n)\n"},
        {"in/in.go", "package in\n"},
+TEST_CASE("an import of what a declaration or a source of TypeScript becomes leads there") {
+  const auto result = check_files({{"t.ts", "import \"./a.js\";\nimport \"./b.mjs\";\n"
+                                            "import \"./c.cjs\";\nimport \"./d.jsx\";\n"
+                                            "import \"./e.mjs\";\nimport \"./f.js\";\n"},
+                                   {"a.d.ts", "export {};\n"},
+                                   {"b.d.mts", "export {};\n"},
+                                   {"c.d.cts", "export {};\n"},
+                                   {"d.tsx", "export {};\n"},
+                                   {"e.mts", "export {};\n"}});
+  CHECK(integration_findings(result) == "reference-script-import t.ts:6\n");
+}
+
        {"Cargo.toml", "[workspace]\nmembers = [\"c\"]\n[dependencies]\nd = {path = \"d\"}\n"},
        {"c/Cargo.toml", "[package]\nname = \"c\"\n"},
        {"CMakeLists.txt", "add_subdirectory(c)\nadd_subdirectory(${X})\n"},
