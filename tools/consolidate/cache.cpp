@@ -15,7 +15,7 @@ namespace aeo::consolidate {
 
 namespace {
 
-constexpr std::string_view magic = "aeo-scan 6\n";
+constexpr std::string_view magic = "aeo-scan 7\n";
 
 /// Appends what `cache_reader` reads.
 class cache_writer {
@@ -128,6 +128,7 @@ void write_facts(cache_writer& out, const file_facts& f) {
     out.number(use.required ? 1 : 0);
   });
   out.list(f.refs.env_declared, named);
+  out.number(f.refs.main_line);
   out.list(f.hits, hit);
   out.list(f.secrets, [&](const secret_hit& item) {
     hit(item);
@@ -162,6 +163,7 @@ file_facts read_facts(cache_reader& in) {
   in.list(f.refs.imports, named);
   in.list(f.refs.env_used, [&] { return variable_use{in.text(), line(), in.number() != 0}; });
   in.list(f.refs.env_declared, named);
+  f.refs.main_line = line();
   in.list(f.hits, [&] { return rule_hit{line(), line()}; });
   in.list(f.secrets, [&] {
     return secret_hit{line(),    line(),    in.number(), in.number_as<std::uint32_t>(),

@@ -57,7 +57,7 @@ public:
     else if (language_ == "Java" || language_ == "Kotlin" || language_ == "Scala")
       after(trimmed, "import ", "; ");
     else if (language_ == "C" || language_ == "C++" || language_ == "C header")
-      include(trimmed);
+      c(text, trimmed);
   }
 
 private:
@@ -126,6 +126,46 @@ private:
     add(out_.imports, line.substr(0, line.find_first_of(stop)));
   }
 
+  void c(std::string_view text, std::string_view line) {
+    if (!in_comment_) {
+      include(line);
+      condition(line);
+      if (out_.main_line == 0 && is_main(text)
+          && std::find(conditions_.begin(), conditions_.end(), true) == conditions_.end())
+        out_.main_line = number_;
+    }
+    const auto opened = line.rfind("/*");
+    const auto closed = line.rfind("*/");
+    if (opened != std::string_view::npos || closed != std::string_view::npos)
+      in_comment_ =
+          opened != std::string_view::npos && (closed == std::string_view::npos || closed < opened);
+  }
+
+  /// `#ifdef SELFTEST` is seldom true, `#ifndef FUZZING` and `#else` mostly are.
+  void condition(std::string_view line) {
+    if (!line.starts_with('#'))
+      return;
+    line = trim(line.substr(1));
+    if (line.starts_with("if"))
+      conditions_.push_back(!line.starts_with("ifndef") && !line.starts_with("if !"));
+    else if (line.starts_with("else") && !conditions_.empty())
+      conditions_.back() = false;
+    else if (line.starts_with("endif") && !conditions_.empty())
+      conditions_.pop_back();
+  }
+
+  /// `int main(`, or the second line of it, where the type stands on the first.
+  static bool is_main(std::string_view text) {
+    const auto at = text.find("main");
+    if (at == std::string_view::npos || !trim(text.substr(at + 4)).starts_with('(')
+        || trim(text).ends_with(';'))
+      return false;
+    const auto before = trim(text.substr(0, at));
+    return at == 0
+           || (text[at - 1] == ' ' && (before == "int" || before == "void" || before == "auto"))
+           || (text[at - 1] == '\t' && before == "int");
+  }
+
   void include(std::string_view line) {
     if (!line.starts_with('#'))
       return;
@@ -144,6 +184,8 @@ private:
   references& out_;
   std::uint32_t number_ = 0;
   bool in_import_block_ = false;
+  bool in_comment_ = false;
+  std::vector<bool> conditions_; ///< of C: open ones, true where the code is left out mostly
 };
 
 } // namespace

@@ -25,6 +25,7 @@ struct references {
   std::vector<named_line> imports;      ///< modules, packages, headers
   std::vector<variable_use> env_used;   ///< filled by `variable_finder`, whose idioms are data
   std::vector<named_line> env_declared; ///< `X=` in an environment file
+  std::uint32_t main_line = 0; ///< of C's `main`, unless it is there for a setting only; 0: none
 };
 
 /// Reads one text. Works on lines, without a parser: an import in a string may be taken for one.

@@ -2,6 +2,7 @@
 
 #include "tools/consolidate/paths.hpp"
 #include "tools/consolidate/technologies.hpp"
+#include "tools/consolidate/variable_table.hpp"
 
 #include <algorithm>
 #include <array>
@@ -130,6 +131,13 @@ private:
     return found;
   }
 
+  /// A C file with a main makes a component a program at its top and in src; elsewhere it tests or
+  /// shows something.
+  bool is_program(const std::string& path, const std::string& directory) const {
+    return is_production(context_, path)
+           && (dir_name(path) == directory || is_below(path, join_path(directory, "src")));
+  }
+
   void count_kind(const scanned_file& file, const std::string& directory, traits& found) const {
     const auto& path = all_.tracked(file).path;
     const std::string_view lang = file.facts.language;
@@ -142,6 +150,8 @@ private:
     if (lang == "Go" && base_name(path) == "main.go" && dir_name(path) == directory
         && found.program.empty())
       found.program = encode_path(path);
+    if (file.facts.refs.main_line > 0 && found.program.empty() && is_program(path, directory))
+      found.program = encode_path(path) + ":" + std::to_string(file.facts.refs.main_line);
     if (lang == "HCL" || lang == "Dockerfile")
       ++found.infrastructure;
     else if (std::find(documents.begin(), documents.end(), lang) != documents.end())

@@ -345,3 +345,24 @@ TEST_CASE("a README and a licence are seen however their names are spelled") {
   for (const auto& gap : gaps["gaps"])
     CHECK(gap["scope"] == "none");
 }
+
+TEST_CASE("a C program is seen by its main, in whatever style") {
+  const auto kind_of = [](const std::string& path, const std::string& text) {
+    temporary_workspace ws;
+    ws.start("one");
+    ws.write("one/util.c", "int util(void) { return 0; }\n");
+    ws.write("one/" + path, text);
+    ws.commit("one", "first");
+    return ws.run("component-mapping", "reports/component_mapping.json")["components"][0]["kind"]
+        .get<std::string>();
+  };
+  CHECK(kind_of("a.c", "int\nmain(int argc, char **argv)\n{\n}\n") == "app");
+  CHECK(kind_of("src/a.c", "main(argc, argv)\n\tint argc;\n\tchar **argv;\n{\n}\n") == "app");
+  CHECK(kind_of("a.cpp", "int main() { return 0; }\n") == "app");
+  CHECK(kind_of("a.c", "#ifndef FUZZ\nint main(void)\n{\n}\n#endif\n") == "app");
+  CHECK(kind_of("a.c", "/* as in\nint main(void) {}\n */\nint a;\n") == "library");
+  CHECK(kind_of("a.c", "int main(void);\nint a(void) { return main(); }\n") == "library");
+  CHECK(kind_of("a.c", "#ifdef SELFTEST\nint main(void) {}\n#endif\n") == "library");
+  CHECK(kind_of("tests/a.c", "int main(void) {}\n") == "library");
+  CHECK(kind_of("contrib/a.c", "int main(void) {}\n") == "library");
+}
