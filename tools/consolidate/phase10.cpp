@@ -30,6 +30,9 @@ public:
   }
 
   checklist run(const service_plan& plan) {
+    ordered masked = ordered::array();
+    for (const auto& item : plan.masked)
+      masked.push_back(item.subject);
     std::vector<std::string> expected;
     for (const auto& item : plan.services)
       expected.push_back(item.name);
@@ -45,6 +48,7 @@ public:
     checks_.add("dependencies on services that are not there", ordered::array(), unknown_);
     checks_.add("services that wait for themselves", ordered::array(), cycles());
     checks_.add("secrets in the file", ordered::array(), secrets_);
+    checks_.add("values that are masked as a secret was part of them", ordered::array(), masked);
     checks_.add("services without a memory limit", ordered::array(), unlimited_);
     return std::move(checks_);
   }
@@ -177,6 +181,8 @@ ordered open_decisions_of(const service_plan& plan) {
   ordered list = ordered::array();
   list.push_back(std::string("Review consolidation/") + compose_output
                  + " and commit it at the top of the monorepo, if it is what shall run.");
+  for (const auto& item : plan.masked)
+    list.push_back({{"what", item.subject}, {"reason", item.reason}});
   for (const auto& item : plan.left_out)
     list.push_back({{"what", item.subject}, {"reason", item.reason + ": is it to run at all?"}});
   return list;

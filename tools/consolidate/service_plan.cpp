@@ -193,9 +193,14 @@ private:
           mover.rename_shared(section, key, name);
         }
         if (taken.insert(name).second)
-          out_.shared[section][name] = mover.moved_shared(yaml_at(node, key));
+          add_shared(section, name, mover.moved_shared(yaml_at(node, key)));
       }
     }
+  }
+
+  void add_shared(const std::string& section, const std::string& name, YAML::Node node) {
+    mask_known_secrets(section + " " + name, node);
+    out_.shared[section][name] = node;
   }
 
   void consider_dockerfile(const placed_component& component) {
@@ -319,6 +324,23 @@ private:
       hide_known_secrets(item, part, yaml_at(item.definition, part));
     hide_known_secrets(item, "test", yaml_at(item.definition, {"healthcheck", "test"}));
     hide_known_secrets(item, "args", yaml_at(item.definition, {"build", "args"}));
+    for (const auto& part : yaml_keys(item.definition))
+      mask_known_secrets(item.name + " " + part, yaml_at(item.definition, part));
+  }
+
+  /// Where no variable is looked for, as in the name of an image.
+  void mask_known_secrets(const std::string& subject, YAML::Node node) {
+    for (std::size_t i = 0; node.IsSequence() && i < node.size(); ++i)
+      mask_known_secrets(subject, node[i]);
+    for (const auto& name : yaml_keys(node))
+      mask_known_secrets(subject, node[name]);
+    const auto masked = node.IsScalar() ? within_.secrets->masked(node.Scalar()) : std::string{};
+    if (!node.IsScalar() || masked == node.Scalar())
+      return;
+    node = yaml_quoted(masked);
+    note(subject, std::string(masked_secret) + " is in the place of a secret that stood there");
+    out_.masked.push_back({subject, "a secret stood there and is masked: the service cannot start "
+                                    "until it gets it another way; replace the secret, too"});
   }
 
   /// Wherever else a rule knows one; of a list, an option tells what the word behind it is.

@@ -43,6 +43,7 @@ struct service_plan {
   std::vector<planned_service> services; ///< sorted by name
   YAML::Node shared; ///< networks, volumes, configs and secrets of the compose files
   std::vector<plan_note> decisions;
+  std::vector<plan_note> masked;   ///< a secret stood there, which nothing can ask for
   std::vector<plan_note> left_out; ///< components of kind service and compose files without a part
 };
 

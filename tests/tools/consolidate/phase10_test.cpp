@@ -166,6 +166,26 @@ TEST_CASE("one compose file has all services, with their paths, names and ports 
   CHECK(services["stock"]["environment"][0].as<std::string>() == "STOCK_TOKEN");
 }
 
+TEST_CASE("a secret is not repeated wherever in a compose file it stands") {
+  temporary_workspace ws;
+  use_shipped_rules(ws);
+  const auto token = "ghp_" + std::string("aB3dE5gH7jK9mN1pQ3sT5vW7yZ9bC1dE3fG5");
+  ws.start("one");
+  ws.write("one/docker-compose.yml",
+           "services:\n  web:\n    image: registry/" + token + ":1\n    volumes: [\"d:/" + token
+               + "\"]\nvolumes:\n  d:\n    driver_opts: {o: \"" + token + "\"}\n");
+  ws.commit("one", "first");
+  const auto result = analyse(ws);
+  const auto text = ws.read("consolidation/infrastructure/compose.yaml");
+  INFO(text);
+  CHECK(text.find(token) == std::string::npos);
+  CHECK(text.find("image: \"registry/[secret]:1\"") != std::string::npos);
+  CHECK(result["compose"]["valid"] == false);
+  CHECK(result["compose_checks_failed"] == 1);
+  CHECK(result["compose"]["decisions"].dump().find("web image") != std::string::npos);
+  CHECK(result["decisions"].dump().find("web image") != std::string::npos);
+}
+
 TEST_CASE("the generated file is the same at every run and starts with what it is") {
   temporary_workspace ws;
   use_shipped_rules(ws);
