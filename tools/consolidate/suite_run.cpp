@@ -1,5 +1,6 @@
 #include "tools/consolidate/suite_run.hpp"
 
+#include "tools/consolidate/confine.hpp"
 #include "tools/consolidate/failure.hpp"
 #include "tools/consolidate/masking.hpp"
 #include "tools/consolidate/paths.hpp"
@@ -57,7 +58,6 @@ std::string last_line(const std::string& text) {
   return printable(trim(shown.substr(shown.rfind('\n') + 1)), 300);
 }
 
-void judge(suite_result& out, const supervised_end& end, std::int64_t timeout,
 /// `2 of 7 tests failed, 1 error while collecting or setting up`
 std::string failures_text(const test_counts& counts) {
   std::string text;
@@ -71,6 +71,7 @@ std::string failures_text(const test_counts& counts) {
   return text;
 }
 
+void judge(suite_result& out, const supervised_end& end, std::int64_t timeout,
            const std::string& output) {
   const auto code = std::to_string(end.exit_code);
   if (end.timed_out) {
@@ -81,10 +82,10 @@ std::string failures_text(const test_counts& counts) {
     if (out.reason.empty())
       out.reason =
           "exited " + code + " without a count of its tests; its last line: " + last_line(output);
-  } else if (out.counts->run == 0) {
   } else if (out.counts->failed + out.counts->errors > 0) {
     out.status = "failed";
     out.reason = failures_text(*out.counts);
+  } else if (out.counts->run == 0) {
     out.status = "no_tests";
     out.reason = "exited " + code + " and ran no test"
                  + (out.counts->skipped > 0
@@ -96,6 +97,24 @@ std::string failures_text(const test_counts& counts) {
   } else {
     out.status = "passed";
   }
+}
+
+bool shows_refusal(const std::string& output) {
+  static const re2::RE2 words(R"(\b(?:EACCES|EPERM|EROFS|PermissionError): |[Pp]ermission denied)"
+                              R"(|Operation not permitted|AccessDeniedException)");
+  return re2::RE2::PartialMatch(output, words);
+}
+
+/// Ours may be the confinement that a suite fails for: by hand it would have passed.
+std::string refusal_text(const step_context& context, const std::vector<std::string>& writable) {
+  std::string places;
+  for (const auto& directory : writable) {
+    const bool inside = is_below(directory, context.workspace);
+    places += (places.empty() ? "" : ", ")
+              + encode_path(inside ? directory.substr(context.workspace.size() + 1) : directory);
+  }
+  return "; its output tells of a refused permission, and the plan lets suites write only below "
+         + places + " (TMPDIR is there; testing.writable names more)";
 }
 
 } // namespace
@@ -223,6 +242,8 @@ suite_result suite_runner::run(const test_suite& suite) {
     out.seconds = end.seconds;
     out.processes_ended = end.ended;
     judge(out, end, rules.timeout.count(), output);
+    if (out.status != "passed" && write_confinement::supported() && shows_refusal(output))
+      out.reason += refusal_text(context_, rules.writable);
   } catch (const failure& error) {
     interrupt_guard::check(); // ended from outside: not a fact about the suite
     out.status = "no_count";

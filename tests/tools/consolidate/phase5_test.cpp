@@ -434,6 +434,22 @@ TEST_CASE("a suite cannot write outside the scratch copy") {
   CHECK(found["monorepo_changed"] == false);
 }
 
+TEST_CASE("who is refused a write is told where suites may write") {
+  if (!write_confinement::supported())
+    SKIP("this kernel has no Landlock");
+  temporary_workspace ws;
+  merged_one_file(ws);
+  ws.context.config.run.tests = {
+      suite_command("refused", "echo 1 run; echo x > " + ws.root + "/new || exit 1"),
+      suite_command("bad", "echo 1 run; exit 1")};
+  const auto found = ws.run("testing", testing_output);
+  const auto reason = found["suites"][0]["reason"].get<std::string>();
+  CHECK(reason.find("lets suites write only below consolidation/.scratch/testing-")
+        != std::string::npos);
+  CHECK(reason.find("TMPDIR") != std::string::npos);
+  CHECK(found["suites"][1]["reason"].get<std::string>().find("TMPDIR") == std::string::npos);
+}
+
 TEST_CASE("a change of the monorepo is told") {
   temporary_workspace ws;
   merged_one_file(ws);
