@@ -93,7 +93,7 @@ syntax_problem check_json(const std::string& text, bool comments) {
 
 syntax_problem check_yaml(const std::string& text) {
   try {
-    parse_yaml_stream(text);
+    check_yaml_stream(text);
   } catch (const YAML::Exception& error) {
     const auto message = error.msg.substr(0, error.msg.find(": "));
     return {static_cast<std::uint32_t>(error.mark.line + 1),

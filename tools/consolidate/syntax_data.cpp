@@ -103,7 +103,7 @@ parse_outcome parse_yaml_file(const scratch_checkout& checkout, const std::strin
   if (is_chart_template(checkout, path))
     return {outcome_kind::unmeasured, 0, "YAML after a template engine: not YAML by itself"};
   try {
-    parse_yaml_stream(text);
+    check_yaml_stream(text);
     return {outcome_kind::parsed, 0, ""};
   } catch (const YAML::Exception& error) {
     if (text.find("{%") != std::string::npos || text.find("{{-") != std::string::npos)

@@ -17,30 +17,100 @@ namespace {
 constexpr std::size_t yaml_node_limit = 1'000'000;
 constexpr std::size_t yaml_depth_limit = 100;
 
+/// Without quotes it would be a number, a truth value or nothing.
+bool is_other_plain(const std::string& text) {
+  static const re2::RE2 other(R"re((?i)true|false|yes|no|on|off|y|n|null|~||[-+.]*[0-9].*)re");
+  return re2::RE2::FullMatch(text, other);
+}
+
 /// Sees every event of a YAML stream and keeps none. Where a document is followed by what begins
 /// none ("{a: b}, c"), yaml-cpp goes on for ever with empty documents at the same place.
 class yaml_listener : public YAML::EventHandler {
 public:
+  /// What begins behind `last_line` is not part of the text.
+  yaml_listener(bool unique_keys, int last_line)
+      : unique_keys_(unique_keys), last_line_(last_line) {}
+
   void OnDocumentStart(const YAML::Mark& mark) override {
     if (mark.pos <= last_)
       throw YAML::ParserException(mark, "what follows a document begins none");
     last_ = mark.pos;
   }
   void OnDocumentEnd() override {}
-  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
-  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
-  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t,
-                const std::string&) override {}
-  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
-                       YAML::EmitterStyle::value) override {}
-  void OnSequenceEnd() override {}
-  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
-                  YAML::EmitterStyle::value) override {}
-  void OnMapEnd() override {}
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t) override { node(mark); }
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override { node(mark); }
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t,
+                const std::string& text) override {
+    const bool key = node(mark);
+    if (key && unique_keys_ && text != "<<")
+      add_key(mark, tag == "?" || (tag == "!" && !is_other_plain(text)) ? text : tag + " " + text);
+  }
+  void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {
+    node(mark);
+    open_.push_back({});
+  }
+  void OnSequenceEnd() override { open_.pop_back(); }
+  void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t,
+                  YAML::EmitterStyle::value) override {
+    node(mark);
+    open_.push_back({true, true, {}});
+  }
+  void OnMapEnd() override { open_.pop_back(); }
+
+  /// Where the newest node begins.
+  const YAML::Mark& newest() const { return newest_; }
 
 private:
+  struct collection {
+    bool map = false;
+    bool key_next = false;
+    std::map<std::string, int> keys; ///< with their lines
+  };
+
+  /// True if it is the key of a mapping.
+  bool node(const YAML::Mark& mark) {
+    if (mark.line <= last_line_)
+      newest_ = mark;
+    if (open_.empty() || !open_.back().map)
+      return false;
+    open_.back().key_next = !open_.back().key_next;
+    return !open_.back().key_next;
+  }
+
+  void add_key(const YAML::Mark& mark, const std::string& key) {
+    const auto [first, fresh] = open_.back().keys.emplace(key, mark.line + 1);
+    if (!fresh)
+      throw YAML::ParserException(mark, "a key stands twice in one mapping, the first on line "
+                                            + std::to_string(first->second));
+  }
+
+  bool unique_keys_;
+  int last_line_;
   int last_ = -1; ///< Where the document before this one began.
+  YAML::Mark newest_;
+  std::vector<collection> open_;
 };
+
+/// yaml-cpp takes the end of the text for the end of a quoted scalar, but not the end of a
+/// document. In UTF-16 and UTF-32, whose texts have a zero byte at their start, none is put behind
+/// it.
+void parse_stream(const std::string& text, bool unique_keys) {
+  const auto last_line = static_cast<int>(std::count(text.begin(), text.end(), '\n'));
+  yaml_listener listener(unique_keys, last_line);
+  const bool bytes = text.substr(0, 4).find('\0') == std::string::npos;
+  std::istringstream in(bytes ? text + "\n...\n" : text);
+  YAML::Parser parser(in);
+  try {
+    while (parser.HandleNextDocument(listener)) {
+    }
+  } catch (const YAML::Exception& error) {
+    if (error.mark.line <= last_line)
+      throw;
+    throw YAML::ParserException(listener.newest(),
+                                "the end of what begins here, or right behind it, is missing");
+  }
+}
 
 /// Looks at every node as often as aliases repeat it.
 class yaml_inspector {
@@ -180,11 +250,11 @@ void write_node(const YAML::Node& node, const std::string& indent, std::string& 
 } // namespace
 
 void parse_yaml_stream(const std::string& text) {
-  std::istringstream in(text);
-  YAML::Parser parser(in);
-  yaml_listener listener;
-  while (parser.HandleNextDocument(listener)) {
-  }
+  parse_stream(text, false);
+}
+
+void check_yaml_stream(const std::string& text) {
+  parse_stream(text, true);
 }
 
 yaml_documents read_yaml(const std::string& text) {

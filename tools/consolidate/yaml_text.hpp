@@ -26,6 +26,8 @@ struct yaml_documents {
 /// Reads a text with any number of documents and keeps nothing; throws YAML::Exception. To be
 /// called before YAML::LoadAll(), which does not end on some texts that are no YAML.
 void parse_yaml_stream(const std::string& text);
+/// Refuses a key that stands twice in one mapping, too; nothing of the text is in the message.
+void check_yaml_stream(const std::string& text);
 
 yaml_documents read_yaml(const std::string& text);
 

@@ -57,6 +57,17 @@ TEST_CASE("a file that its parser refuses is found with its line, in every langu
   CHECK(result["failed"] == 8);
 }
 
+TEST_CASE("YAML that is cut off or has a key twice does not parse") {
+  const auto result = check_files({{"a.yaml", "x: 1\ntoken: \"abc\nx: [\n"},
+                                   {"b.yaml", "x: 1\n\nk: 'abc\n"},
+                                   {"c.yaml", "x: 1\nk: {a: 1,\n\n"},
+                                   {"d.yaml", "a: 1\nb:\n  a: 1\n  c: 2\n  a: 3\n"},
+                                   {"e.yaml", "a: 1\nb: [{a: 1}, {a: 2}]\n'a' : 2\n"}});
+  CHECK(integration_findings(result)
+        == "syntax a.yaml:2\nsyntax b.yaml:3\nsyntax c.yaml:2\nsyntax d.yaml:5\n"
+           "syntax e.yaml:3\n");
+}
+
 TEST_CASE("files that their parsers accept pass, each in its own dialect") {
   const auto result =
       check_files({{"a.py", "def f() -> None:\n    return None\n"},
@@ -138,17 +149,6 @@ TEST_CASE("relative imports that lead nowhere are found, handled ones are not") 
   CHECK(result["references_generated"] == 1);
 }
 
-TEST_CASE("local paths in manifests, images, compose files and workflows are looked up") {
-  const auto result = check_files(
-      {{"package.json", "{\"workspaces\": [\"packages/*\", \"apps/*\"],\n"
-                        "\"dependencies\": {\"p\": \"file:packages/p\",\n\"q\": \"file:q\"}}\n"},
-       {"packages/p/package.json", "{}\n"},
-       {"requirements.txt", "-r base.txt\n-r none.txt\nhttpx>=1\n"},
-       {"base.txt", ""},
-       {"go.mod", "module example.com/m\n\ngo 1.20\n\nreplace a.example/b => ./none\n"},
-       {"main.go",
-        "package main\n\nimport (\n\t\"example.com/m/in\"\n\t\"example.com/m/out\"\n)\n"},
-       {"in/in.go", "package in\n"},
 TEST_CASE("an import of what a declaration or a source of TypeScript becomes leads there") {
   const auto result = check_files({{"t.ts", "import \"./a.js\";\nimport \"./b.mjs\";\n"
                                             "import \"./c.cjs\";\nimport \"./d.jsx\";\n"
@@ -161,6 +161,17 @@ TEST_CASE("an import of what a declaration or a source of TypeScript becomes lea
   CHECK(integration_findings(result) == "reference-script-import t.ts:6\n");
 }
 
+TEST_CASE("local paths in manifests, images, compose files and workflows are looked up") {
+  const auto result = check_files(
+      {{"package.json", "{\"workspaces\": [\"packages/*\", \"apps/*\"],\n"
+                        "\"dependencies\": {\"p\": \"file:packages/p\",\n\"q\": \"file:q\"}}\n"},
+       {"packages/p/package.json", "{}\n"},
+       {"requirements.txt", "-r base.txt\n-r none.txt\nhttpx>=1\n"},
+       {"base.txt", ""},
+       {"go.mod", "module example.com/m\n\ngo 1.20\n\nreplace a.example/b => ./none\n"},
+       {"main.go",
+        "package main\n\nimport (\n\t\"example.com/m/in\"\n\t\"example.com/m/out\"\n)\n"},
+       {"in/in.go", "package in\n"},
        {"Cargo.toml", "[workspace]\nmembers = [\"c\"]\n[dependencies]\nd = {path = \"d\"}\n"},
        {"c/Cargo.toml", "[package]\nname = \"c\"\n"},
        {"CMakeLists.txt", "add_subdirectory(c)\nadd_subdirectory(${X})\n"},

@@ -215,6 +215,9 @@ TEST_CASE("a file that does not parse is placed by line, and nothing of it is qu
   check("jsonc", "{\n// x\n\"a\": " + secret + "\n}", 3);
   check("yaml", "a: 1\nb: *" + secret + "\n", 2);
   check("yaml", "a: [1\nb: " + secret + "\n", 2);
+  check("yaml", "a: 1\nb: \"" + secret + "\nc: [\n", 2);
+  check("yaml", "a: 1\nb: '" + secret + "\n", 2);
+  check("yaml", "a: 1\n" + secret + ": 2\n" + secret + ": 3\n", 3);
   check("toml", "a = 1\nb = " + secret + "\n", 2);
   check("xml", "<a>\n<b>" + secret + "</c></a>", 2);
   check("ini", "[a]\n[" + secret + "\n", 2);
@@ -226,6 +229,16 @@ TEST_CASE("files that a reader of their format takes do parse") {
   CHECK(
       check_syntax("jsonc", "{ // x\n \"a\": [1, 2,], /* , */ \"b\": \",]\",\n}").message.empty());
   CHECK(check_syntax("yaml", "---\na: &x 1\nb: *x\n---\n- c\n...\n").message.empty());
+  for (const auto* text :
+       {"", "# x", "---\n", "a: 1\n...\n", "a: |\n  [x\n", "a: >-\n  \"x", "a: it's\n", "'a'",
+        "a: \"b\n\n  c\"", "- {a: 1}\n- {a: 1}\n", "x: &x {a: 1}\ny:\n  <<: *x\n  a: 2\n",
+        "x: &x {}\ny:\n  <<: *x\n  <<: *x\n", "? {a: 1}\n: 1\n? [b]\n: {a: 1}\n", "1: a\n'1': b\n",
+        "a: b\n---\na: b\n", "a: b\r\nc: d\r\n",
+        "\xEF\xBB\xBF"
+        "a: [b,\n c]"}) {
+    INFO(text);
+    CHECK(check_syntax("yaml", text).message.empty());
+  }
   CHECK(check_syntax("toml", "[a]\nb = 'c'\n").message.empty());
   CHECK(check_syntax("ini", "; x\ntop = 1\n[a]\nb = 1\n  2\n[c]\nflag\n").message.empty());
   CHECK(check_syntax("env", "# x\nexport A=1\nB='two\nlines'\nC=\n").message.empty());
