@@ -117,9 +117,7 @@ void approval_state::run_commands(review& r, const phase_def& phase) {
     task_spec spec;
     spec.key = {phase.id, std::string{task_prefix} + std::to_string(i), r.request.attempt};
     spec.argv = check.command;
-    spec.env = {{"AEO_PHASE", phase.id},
-                {"AEO_TASK", spec.key.task},
-                {"AEO_ATTEMPT", std::to_string(r.request.attempt)}};
+    spec.env = context.task_variables(spec.key);
     spec.cwd = context.workspace.string();
     spec.log = (context.workspace / log_path(spec.key)).string();
     spec.timeout_ms = context.the_plan->timeout_of(phase).count();

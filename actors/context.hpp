@@ -21,6 +21,7 @@ struct run_context {
   std::shared_ptr<const plan> the_plan;
   std::string execution;           ///< UUID.
   std::filesystem::path workspace; ///< Absolute.
+  std::filesystem::path config;    ///< The folder of the configuration, absolute; empty: unknown.
   std::string started_by;          ///< user@host
   /// The time of day: microseconds since the epoch, UTC. For what is told, and for deadlines that
   /// people named. Injected, as the next one is, so that tests own the time.
@@ -30,6 +31,16 @@ struct run_context {
   std::function<std::int64_t()> steady_us;
 
   std::shared_ptr<const core::phase_lookup> lookup; ///< Of the_plan.
+
+  /// What a task finds in its environment besides its own variables.
+  env_list task_variables(const task_key& key) const {
+    env_list out{{"AEO_PHASE", key.phase},
+                 {"AEO_TASK", key.task},
+                 {"AEO_ATTEMPT", std::to_string(key.attempt)}};
+    if (!config.empty())
+      out.emplace_back("AEO_CONFIG_DIR", config.string());
+    return out;
+  }
 
   const phase_def& phase(phase_index i) const { return the_plan->phases[i]; }
   /// An event of a whole phase, as of now.

@@ -120,9 +120,8 @@ task_spec phase_actor_state::make_spec(task_index i) const {
   spec.key = {def().id, task.id, attempt};
   spec.argv = task.command;
   spec.env = task.env;
-  spec.env.emplace_back("AEO_PHASE", def().id);
-  spec.env.emplace_back("AEO_TASK", task.id);
-  spec.env.emplace_back("AEO_ATTEMPT", std::to_string(attempt));
+  for (auto& variable : deps->context->task_variables(spec.key))
+    spec.env.push_back(std::move(variable));
   const auto& workspace = deps->context->workspace;
   spec.cwd = task.cwd.empty() ? workspace.string() : (workspace / task.cwd).string();
   spec.log = (workspace / log_path(spec.key)).string();

@@ -11,8 +11,8 @@ namespace aeo::config {
 
 namespace {
 
-constexpr std::array<std::string_view, 5> reserved_variables = {
-    "AEO_EXECUTION_ID", "AEO_PHASE", "AEO_TASK", "AEO_ATTEMPT", "AEO_WORKSPACE"};
+constexpr std::array<std::string_view, 6> reserved_variables = {
+    "AEO_EXECUTION_ID", "AEO_PHASE", "AEO_TASK", "AEO_ATTEMPT", "AEO_WORKSPACE", "AEO_CONFIG_DIR"};
 
 bool is_variable_name(std::string_view name) {
   auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };

@@ -620,6 +620,16 @@ TEST_CASE("a task's process gets its command, folder and environment") {
   CHECK(spec.log == "/workspace/consolidation/logs/0/T0.1.1.log");
 }
 
+TEST_CASE("a task's process is told where the configuration is") {
+  run_context context;
+  context.config = "/etc/plan";
+  CHECK(context.task_variables({"0", "T", 2})
+        == env_list{{"AEO_PHASE", "0"},
+                    {"AEO_TASK", "T"},
+                    {"AEO_ATTEMPT", "2"},
+                    {"AEO_CONFIG_DIR", "/etc/plan"}});
+}
+
 TEST_CASE("a phase whose tasks must not run unknown starts none before that is durable") {
   auto policy = crash_policy::ask;
   SECTION("ask") {}

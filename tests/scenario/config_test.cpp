@@ -95,6 +95,24 @@ TEST_CASE("a dry run of the shipped plan prints the levels and writes nothing") 
   CHECK(tree_of(w.path()) == before);
 }
 
+TEST_CASE("aeo-consolidate takes its configuration from where the node has its own") {
+  temp_workspace w;
+  write_plan(w, {{"0", shell_phase({}, "aeo-consolidate bmc-inventory --out "
+                                       "consolidation/discovery/bmc_inventory.json")}});
+  fs::rename(w.path() / "config", w.path() / "plan");
+  w.write("config/consolidation_config.json", R"({"domain": {"name": "of the workspace"}})");
+  const auto domain = [&](const std::string& folder) {
+    auto r = run_node(w, {"--config", folder, "--fresh"});
+    INFO(r.output);
+    CHECK(r.exit_code == 0);
+    return json::parse(w.read("consolidation/discovery/bmc_inventory.json"))["domain"];
+  };
+  CHECK(domain((w.path() / "plan").string()) == "of the workspace");
+  w.write("plan/consolidation_config.json", R"({"domain": {"name": "of the plan"}})");
+  CHECK(domain((w.path() / "plan").string()) == "of the plan");
+  CHECK(domain(fs::relative(w.path() / "plan").string()) == "of the plan");
+}
+
 TEST_CASE("the system calls of a dry run change no file, also where an execution is unfinished") {
   if (run_program({"/bin/sh", "-c", "strace -V > /dev/null 2>&1 && strace true 2> /dev/null"})
           .exit_code

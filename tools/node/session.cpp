@@ -474,6 +474,7 @@ private:
     context.the_plan = config_.the_plan;
     context.execution = replay_.row.id;
     context.workspace = options_.workspace;
+    context.config = std::filesystem::absolute(config_folder(options_));
     context.started_by = replay_.row.started_by;
     context.now_us = io::now_us;
     context.steady_us = io::steady_us;
