@@ -20,7 +20,7 @@ line_checker::line_checker(const security_rules& rules)
     all += '\1';
   };
   for (const auto& rule : checks_) {
-    patterns.push_back({rule.keywords, rule.pattern, false});
+    patterns.push_back({rule.keywords, rule.pattern, rule.continued});
     std::string unless;
     for (const auto& item : rule.unless)
       unless += (unless.empty() ? "(?:" : "|(?:") + item + ")";
@@ -29,7 +29,7 @@ line_checker::line_checker(const security_rules& rules)
     note(rule.keywords);
     note(rule.languages);
     note(rule.paths);
-    note({rule.id, rule.pattern, unless});
+    note({rule.id, rule.pattern, unless, rule.continued ? "continued" : ""});
   }
   add_routes(patterns);
   for (const auto& rule : routes_) {

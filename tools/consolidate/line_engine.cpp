@@ -96,7 +96,8 @@ std::string_view continued_line(std::string_view text, std::size_t begin) {
   for (int more = 0; more < 4 && end < text.size(); ++more) {
     const auto line = text.substr(begin, end - begin);
     const auto last = line.find_last_not_of(" \t\r");
-    if (last == std::string_view::npos || (line[last] != '(' && line[last] != ','))
+    if (last == std::string_view::npos
+        || (line[last] != '(' && line[last] != '[' && line[last] != ','))
       break;
     end = std::min(text.find('\n', end + 1), text.size());
   }

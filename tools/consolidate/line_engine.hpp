@@ -57,7 +57,7 @@ private:
   std::unique_ptr<re2::RE2::Set> which_;
 };
 
-/// The line that begins at byte `begin`, with up to four more while it ends with `(` or `,`.
+/// The line that begins at byte `begin`, with up to four more while it ends with `(`, `[` or `,`.
 std::string_view continued_line(std::string_view text, std::size_t begin);
 
 /// Group `name` of a match by its number; -1 if the expression has none.

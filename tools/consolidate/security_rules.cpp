@@ -96,7 +96,7 @@ void read_checks(const cursor& root, security_rules& out) {
   std::set<std::string> ids;
   root.at("checks").each([&](const cursor& at) {
     if (!at.object({"id", "category", "title", "severity", "languages", "paths", "keywords",
-                    "pattern", "unless", "advice"},
+                    "pattern", "continued", "unless", "advice"},
                    {"id", "category", "title", "severity", "keywords", "pattern", "advice"}))
       return;
     line_check rule;
@@ -109,6 +109,7 @@ void read_checks(const cursor& root, security_rules& out) {
     at.read("keywords", rule.keywords);
     require_keywords(at, rule.keywords);
     read_expression(at, "pattern", rule.pattern);
+    at.read("continued", rule.continued);
     read_expressions(at, "unless", rule.unless);
     at.read("advice", rule.advice);
     if (!ids.insert(rule.id).second)

@@ -59,6 +59,7 @@ struct line_check {
   std::vector<std::string> paths;
   std::vector<std::string> keywords; ///< literals, any case
   std::string pattern;
+  bool continued = false;          ///< RE2s see the lines that continue it as well
   std::vector<std::string> unless; ///< RE2 on the line
   std::string advice;
 };

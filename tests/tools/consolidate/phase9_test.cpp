@@ -418,6 +418,24 @@ TEST_CASE("a word that only looks like authentication guards nothing") {
   CHECK(in_go("apiToken := c.GetHeader(\"X-Token\")") == 1);
 }
 
+TEST_CASE("a list of origins over several lines is read") {
+  temporary_workspace ws;
+  ws.start("app");
+  ws.write("app/a.py", "app.add_middleware(\n    CORSMiddleware,\n    allow_origins=[\n"
+                       "        \"*\",\n    ],\n)\n");
+  ws.write("app/b.py",
+           "app.add_middleware(\n    CORSMiddleware,\n    allow_origins=[\n"
+           "        \"https://shop.example\",\n    ],\n    allow_methods=[\"*\"],\n)\n");
+  ws.write("app/c.py", "f(\n    allow_origins=[\n        'https://shop.example',\n        '*',\n"
+                       "    ],\n)\n");
+  ws.commit("app", "first");
+  const auto cors = run_security(ws, "cors-config");
+  CHECK(cors["permissive"] == 2);
+  const auto found = by_path(cors["findings"]);
+  CHECK(found.at("a.py")["line"] == 3);
+  CHECK(found.at("c.py")["line"] == 2);
+}
+
 TEST_CASE("a webhook that only reads the signature does not check it") {
   temporary_workspace ws;
   ws.start("app");
