@@ -418,6 +418,17 @@ TEST_CASE("a word that only looks like authentication guards nothing") {
   CHECK(in_go("apiToken := c.GetHeader(\"X-Token\")") == 1);
 }
 
+TEST_CASE("setting up passport or a session asks nobody") {
+  const auto behind = [](const std::string& middleware) {
+    return guarded_in("a.js", "app.use(" + middleware + ");\napp.get('/x', f);\n");
+  };
+  CHECK(behind("passport.initialize()") == 0);
+  CHECK(behind("passport.session()") == 0);
+  CHECK(behind("passport.authenticate('session')") == 0);
+  CHECK(behind("session({ secret: key })") == 0);
+  CHECK(behind("passport.authenticate('jwt', { session: false })") == 1);
+}
+
 TEST_CASE("a list of origins over several lines is read") {
   temporary_workspace ws;
   ws.start("app");
