@@ -371,10 +371,10 @@ private:
     return 0;
   }
 
-  /// Not only in a text or in a comment at the end of the line.
+  /// Not only in what is said, nor in a comment at the end of the line.
   bool asks_who(std::size_t c, std::string_view line) const {
     const auto* lang = language_by_name(all_.files[code_[c].file].facts.language);
-    return has(guards_.authentication, effective_text(line, or_plain(lang)));
+    return has(guards_.authentication, without_said(effective_text(line, or_plain(lang))));
   }
 
   /// The regions and those of every function that they name, `call_depth` steps deep.

@@ -149,4 +149,18 @@ std::string effective_text(std::string_view line, const language& lang) {
   return out;
 }
 
+std::string without_said(std::string text) {
+  static const std::string words = R"re((?:[rfbRFB]?"[^"]*"|[rfbRFB]?'[^']*'|`[^`]*`))re";
+  static const re2::RE2 property(
+      "[\"'`]?[\\w-]+[\"'`]?(?:\\s*:=?|\\s=)\\s*(?:(?:true|false|null|nil|"
+      "undefined|None|True|False|-?[0-9.]+)\\b|"
+      + words + ")");
+  static const re2::RE2 told("(?:\\breturn|=>|\\b(?i:send|json|end|write|print\\w*|echo|text|html|"
+                             "render|jsonify|\\w*Response|\\w*Error|\\w*Exception)\\()\\s*"
+                             + words);
+  re2::RE2::GlobalReplace(&text, property, " ");
+  re2::RE2::GlobalReplace(&text, told, " ");
+  return text;
+}
+
 } // namespace aeo::consolidate

@@ -40,4 +40,8 @@ std::string prefixed_route(const std::string& prefix, const std::string& route);
 /// do nothing. Names, formats and queries stay.
 std::string effective_text(std::string_view line, const language& lang);
 
+/// Without what is only said: `{authorized: false}`, `status = "authorized"`, `return
+/// "authorized"`.
+std::string without_said(std::string text);
+
 } // namespace aeo::consolidate

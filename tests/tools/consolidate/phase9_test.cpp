@@ -429,6 +429,25 @@ TEST_CASE("setting up passport or a session asks nobody") {
   CHECK(behind("passport.authenticate('jwt', { session: false })") == 1);
 }
 
+TEST_CASE("what is only said or sent guards nothing") {
+  const auto in_python = [](const std::string& body) {
+    return guarded_in("a.py", "@app.get('/x')\ndef x(request):\n    " + body + "\n");
+  };
+  CHECK(in_python("return {\"www-authenticate\": \"none\"}") == 0);
+  CHECK(in_python("return 'authenticated'") == 0);
+  CHECK(in_python("authorized = False") == 0);
+  CHECK(in_python("post(url, headers={'Authorization': f'Bearer {KEY}'})") == 0);
+  CHECK(in_python("if token != request.headers['Authorization']: abort(401)") == 1);
+  const auto in_express = [](const std::string& body) {
+    return guarded_in("a.js", "app.get('/x', (req, res) => {\n  " + body + "\n});\n");
+  };
+  CHECK(in_express("const found = { author: 1, authorized: false };") == 0);
+  CHECK(in_express("res.send('authorized');") == 0);
+  CHECK(in_express("res.setHeader('WWW-Authenticate', scheme);") == 0);
+  CHECK(in_express("const { authorization: token } = req.headers;") == 1);
+  CHECK(in_express("if (!authorized(req)) return res.status(403).end();") == 1);
+}
+
 TEST_CASE("a list of origins over several lines is read") {
   temporary_workspace ws;
   ws.start("app");
