@@ -3,6 +3,7 @@
 #include "tools/consolidate/comment_lines.hpp"
 #include "tools/consolidate/evidence.hpp"
 #include "tools/consolidate/functions.hpp"
+#include "tools/consolidate/middleware.hpp"
 #include "tools/consolidate/parallel.hpp"
 #include "tools/consolidate/paths.hpp"
 #include "tools/consolidate/piece.hpp"
@@ -10,7 +11,10 @@
 #include "tools/consolidate/variable_table.hpp"
 
 #include <algorithm>
+#include <filesystem>
 #include <map>
+#include <optional>
+#include <set>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -87,42 +91,30 @@ struct region {
   std::uint32_t last = 0;
 };
 
-/// A line that puts a guard before endpoints that it does not name.
-struct shared_guard {
-  region at;
-  std::string receiver; ///< What the endpoints have to be registered with; empty: anything.
-  std::string prefix;   ///< What routes of the same file have to begin with.
-  bool router = false;  ///< It guards its own routes only, not those of the application.
-  bool ordered = false; ///< In its file it guards what comes after it.
+/// What is registered with one object becomes a part of another one.
+struct attachment {
+  std::size_t code = 0; ///< Where that is done.
+  std::uint32_t line = 0;
+  std::string parent;
+  std::string path;
+  std::size_t child_code = 0;
+  std::string child;                         ///< Empty: what the file exports.
+  const function_extent* function = nullptr; ///< What it registers, if `child` is a function.
+  bool makes = false;                        ///< The line makes the child.
 };
 
-shared_guard read_shared_guard(region at, std::string_view line, std::string_view family) {
-  static const re2::RE2 use("(\\w+)\\.[uU]se\\(\\s*(?:[\"'`](/[^\"'`]*)[\"'`])?");
-  static const re2::RE2 made("^\\s*(?:(?:const|let|var)\\s+)?(\\w+)\\b[^=]*=\\s*(?:\\w+\\.)*(?:"
-                             "APIRouter|Blueprint|Router)\\(");
-  static const re2::RE2 hook("^\\s*@(\\w+)\\.before_request\\b");
-  static const re2::RE2 of_router("(?i)router|blueprint|\\bbp\\b|_bp\\b|group|routes");
-  shared_guard guard;
-  guard.at = at;
-  const auto text = piece(line);
-  if (re2::RE2::PartialMatch(text, use, &guard.receiver, &guard.prefix))
-    guard.ordered = family == "JavaScript" || family == "Go";
-  else if (re2::RE2::PartialMatch(text, made, &guard.receiver))
-    guard.router = true;
-  else
-    re2::RE2::PartialMatch(text, hook, &guard.receiver);
-  guard.router = guard.router || re2::RE2::PartialMatch(guard.receiver, of_router);
-  return guard;
-}
+/// A route, or the router that it is registered with.
+struct registration {
+  std::size_t code = 0;
+  std::uint32_t line = 0;
+  std::string receiver;
+  std::string route;
+};
 
-/// Whether the file makes that name a router, which guards its own routes only.
-bool makes_router(std::string_view text, const std::string& name) {
-  if (name.empty() || text.find("Router(") == text.npos)
-    return false;
-  const re2::RE2 made("\\b" + re2::RE2::QuoteMeta(name)
-                      + "\\b[^=\\n]*=\\s*(?:\\w+\\.)*(?:API)?Router\\(");
-  return re2::RE2::PartialMatch(piece(text), made);
-}
+enum class cover { no, maybe, yes };
+
+/// Mountings are followed so far.
+constexpr int mount_depth = 4;
 
 /// The line without its texts, which name no function; `views.show` and the like may.
 std::string without_texts(std::string_view line) {
@@ -180,7 +172,38 @@ private:
     for (std::size_t c = 0; c < code_.size(); ++c) {
       for (std::size_t i = 0; i < code_[c].functions.size(); ++i)
         by_name_[code_[c].functions[i].name].push_back({c, i});
+      const auto& path = path_of(c);
+      stems_[path.substr(0, path.rfind('.'))] = c;
+      if (family(c) == "Python")
+        note_classes(c);
     }
+  }
+
+  const std::string& path_of(std::size_t c) const {
+    return all_.tracked(all_.files[code_[c].file]).path;
+  }
+
+  void note_classes(std::size_t c) {
+    static const re2::RE2 head("^\\s*class\\s+(\\w+)");
+    const auto& lines = code_[c].lines;
+    std::string name;
+    for (std::uint32_t line = 1; line <= lines.size(); ++line) {
+      if (!re2::RE2::PartialMatch(piece(lines[line - 1]), head, &name))
+        continue;
+      const auto own = lines[line - 1].find_first_not_of(" \t");
+      auto last = line;
+      while (last < lines.size()
+             && (trim(lines[last]).empty() || lines[last].find_first_not_of(" \t") > own))
+        ++last;
+      classes_[name].push_back({c, first_decorator(c, line), last});
+    }
+  }
+
+  /// In Python the decorators above a function or class belong to it.
+  std::uint32_t first_decorator(std::size_t c, std::uint32_t line) const {
+    while (family(c) == "Python" && line > 1 && trim(code_[c].lines[line - 2]).starts_with('@'))
+      --line;
+    return line;
   }
 
   void add_routes(std::size_t c, std::vector<endpoint>& out) {
@@ -218,6 +241,9 @@ private:
     }
     found.rule = checker.route(hit.rule).id;
     found.line = hit.line;
+    if (group("route").data() != nullptr)
+      found.receiver = receiver_of(
+          item.text, static_cast<std::size_t>(group("route").data() - item.text.data()));
     found.method = method_of(checker.route(hit.rule), group("method"), line, c, hit.line);
     const auto* chain = checker.chain(hit.rule);
     const auto end = static_cast<std::size_t>(groups[0].end() - item.text.data());
@@ -226,7 +252,23 @@ private:
     for (const auto& call : calls)
       add_chained(c, call, found, out);
     if (calls.empty())
-      add_endpoint(c, found, regions_of(c, hit.line, checker.route(hit.rule).enclosing), out);
+      add_endpoint(c, found,
+                   with_classes(regions_of(c, hit.line, checker.route(hit.rule).enclosing)), out);
+  }
+
+  /// `views.Orders.as_view()` runs a class.
+  std::vector<region> with_classes(std::vector<region> parts) const {
+    static const re2::RE2 view("\\b(\\w+)\\.as_view\\(");
+    const auto own = parts.front();
+    for (auto line = own.first; line <= own.last; ++line) {
+      auto rest = piece(code_[own.code].lines[line - 1]);
+      for (std::string name; re2::RE2::FindAndConsume(&rest, view, &name);) {
+        const auto found = classes_.find(name);
+        if (found != classes_.end() && found->second.size() <= 3)
+          parts.insert(parts.end(), found->second.begin(), found->second.end());
+      }
+    }
+    return parts;
   }
 
   void add_chained(std::size_t c, const chained_call& call, endpoint found,
@@ -401,8 +443,8 @@ private:
               const bool enter =
                   family(id.code) == family(part.code) && (!past_routes || !registers(id));
               if (enter && seen.insert(&function).second)
-                parts.push_back(
-                    {id.code, function.first, std::min(function.last, function.first + 200)});
+                parts.push_back({id.code, first_decorator(id.code, function.first),
+                                 std::min(function.last, function.first + 200)});
             }
           });
         }
@@ -439,59 +481,263 @@ private:
     middleware_known_ = true;
     for (std::size_t c = 0; c < code_.size(); ++c) {
       for (std::uint32_t line = 1; line <= code_[c].lines.size(); ++line) {
-        const auto text = code_[c].lines[line - 1];
-        if (!code_[c].comments[line - 1] && has(guards_.middleware, text))
-          middleware_.push_back(read_shared_guard({c, line, line}, text, family(c)));
-        else
+        if (code_[c].comments[line - 1] || !has(guards_.middleware, code_[c].lines[line - 1]))
           continue;
-        auto& guard = middleware_.back();
-        guard.router = guard.router || makes_router(code_[c].text, guard.receiver);
+        middleware_.push_back(read_shared_guard(code_[c].lines, line, family(c)));
+        middleware_.back().code = c;
       }
     }
+    note_attachments();
     return middleware_;
   }
 
-  /// As far as the lines tell: a router that another file mounts below a prefix is not followed.
-  bool covers(const shared_guard& guard, const endpoint& item, std::size_t c) const {
-    if (family(guard.at.code) != family(c))
+  void note_attachments() {
+    std::set<std::size_t> looked_at;
+    for (const auto& guard : middleware_)
+      looked_at.insert(guard.code);
+    for (const auto& [place, parts] : regions_)
+      looked_at.insert(parts.front().code);
+    for (const auto c : looked_at) {
+      for (std::uint32_t line = 1; line <= code_[c].lines.size(); ++line) {
+        if (code_[c].comments[line - 1])
+          continue;
+        for (const auto& item : read_mountings(code_[c].lines[line - 1], family(c)))
+          attach(c, line, item);
+      }
+    }
+  }
+
+  void attach(std::size_t c, std::uint32_t line, const mounting& item) {
+    attachment one{c, line, item.parent, item.path, c, {}, nullptr, item.makes};
+    for (const auto& file : item.files) {
+      if (const auto found = script_of(c, file)) {
+        one.child_code = *found;
+        attachments_.push_back(one);
+      }
+    }
+    for (const auto& name : item.children) {
+      if (item.hands_over)
+        attach_function(one, name);
+      else
+        attach_name(one, name);
+    }
+  }
+
+  void attach_function(attachment one, const std::string& name) {
+    const auto found = by_name_.find(name);
+    if (found == by_name_.end() || found->second.size() != 1)
+      return;
+    const auto& id = found->second.front();
+    one.child_code = id.code;
+    one.function = &code_[id.code].functions[id.function];
+    const bool itself = id.code == one.code && one.function->first == one.line;
+    if (!itself && family(id.code) == family(one.code) && registers(id))
+      attachments_.push_back(one);
+  }
+
+  void attach_name(attachment one, const std::string& name) {
+    const auto dot = name.find('.');
+    const auto from = imported_from(code_[one.code].text, name.substr(0, dot), family(one.code));
+    one.child = name;
+    if (from.empty() || one.makes) {
+      attachments_.push_back(one);
+      return;
+    }
+    const auto found =
+        family(one.code) == "Python" ? module_of(one.code, from) : script_of(one.code, from);
+    if (!found)
+      return;
+    one.child_code = *found;
+    if (family(one.code) == "JavaScript")
+      one.child.clear(); // It may have another name there.
+    else
+      one.child = dot == name.npos ? from.substr(from.rfind('.') + 1) : name.substr(dot + 1);
+    attachments_.push_back(one);
+  }
+
+  /// The file that `./other` names in a script.
+  std::optional<std::size_t> script_of(std::size_t c, const std::string& name) const {
+    static const re2::RE2 extension("\\.(?:[cm]?[jt]s|[jt]sx|vue|svelte)$");
+    auto stem = (std::filesystem::path(dir_name(path_of(c))) / name).lexically_normal().string();
+    re2::RE2::Replace(&stem, extension, "");
+    for (const auto* index : {"", "/index"}) {
+      if (const auto found = stems_.find(stem + index); found != stems_.end())
+        return found->second;
+    }
+    return std::nullopt;
+  }
+
+  /// The file of a Python module, or of the one that holds what the last part names.
+  std::optional<std::size_t> module_of(std::size_t c, std::string name) const {
+    auto directory = dir_name(path_of(c));
+    if (const auto dots = name.find_first_not_of('.'); dots != 0 && dots != name.npos) {
+      for (std::size_t up = 1; up < dots; ++up)
+        directory = dir_name(directory);
+      name.erase(0, dots);
+    }
+    std::replace(name.begin(), name.end(), '.', '/');
+    for (;; directory = dir_name(directory)) {
+      for (const auto& inner : {name, std::string(dir_name(name))}) {
+        const auto found = stems_.find(join_path(directory, inner));
+        if (!inner.empty() && found != stems_.end())
+          return found->second;
+      }
+      if (directory.empty())
+        return std::nullopt;
+    }
+  }
+
+  bool takes(const attachment& item, const registration& what) const {
+    if (item.child_code != what.code)
       return false;
-    const bool same_file = guard.at.code == c;
-    if (guard.router && !same_file)
+    if (item.function != nullptr)
+      return item.function->first <= what.line && what.line <= item.function->last;
+    const auto& code = code_[item.child_code];
+    if (item.child.empty())
+      return exports_name(code.text, what.receiver);
+    return item.child == what.receiver
+           && (!item.makes
+               || (item.line < what.line && in_same_block(code.lines, item.line, what.line)));
+  }
+
+  std::vector<const attachment*> attachments_of(const registration& what) const {
+    std::vector<const attachment*> found;
+    for (const auto& item : attachments_) {
+      if (takes(item, what))
+        found.push_back(&item);
+    }
+    return found;
+  }
+
+  /// Whether the guard stands before that in every place where it is mounted.
+  bool reaches(const shared_guard& guard, const registration& what, int depth) const {
+    const auto& lines = code_[guard.code].lines;
+    const auto below = [&](const std::string& prefix) {
+      return is_below_route(what.route, prefix);
+    };
+    if (guard.code == what.code && guard.receiver == what.receiver) {
+      const bool placed =
+          guard.reach == guard_reach::mount ? what.line == guard.first
+          : guard.ordered ? guard.first <= what.line && in_same_block(lines, guard.first, what.line)
+                          : true;
+      return placed
+             && (guard.prefixes.empty()
+                 || std::any_of(guard.prefixes.begin(), guard.prefixes.end(), below));
+    }
+    if (guard.reach == guard_reach::object && takes_over(guard, what))
+      return guard.prefixes.empty()
+             || std::any_of(guard.prefixes.begin(), guard.prefixes.end(), below);
+    const auto mounts = attachments_of(what);
+    return depth > 0 && !mounts.empty()
+           && std::all_of(mounts.begin(), mounts.end(), [&](const attachment* item) {
+                const registration outer{item->code, item->line, item->parent,
+                                         prefixed_route(item->path, what.route)};
+                return reaches(guard, outer, depth - 1);
+              });
+  }
+
+  /// Whether the route is registered with what the file of the guard exports, set up.
+  bool takes_over(const shared_guard& guard, const registration& what) const {
+    if (family(what.code) != "JavaScript" || guard.code == what.code || what.receiver.empty())
       return false;
-    if (!same_file)
-      return true;
-    const auto line = code_[c].lines[item.line - 1];
-    if (guard.router && line.find(guard.receiver + ".") == std::string_view::npos)
+    const auto from = imported_from(code_[what.code].text, what.receiver, "JavaScript");
+    return !from.empty() && script_of(what.code, from) == guard.code
+           && exports_name(code_[guard.code].text, guard.receiver);
+  }
+
+  cover covers(const shared_guard& guard, const endpoint& item, std::size_t c) const {
+    if (family(guard.code) != family(c))
+      return cover::no;
+    const bool here = guard.code == c;
+    const registration what{c, item.line, item.receiver, item.route};
+    switch (guard.reach) {
+    case guard_reach::nothing:
+      return cover::no;
+    case guard_reach::unknown:
+      return cover::maybe;
+    case guard_reach::file:
+      return here ? cover::yes : cover::maybe;
+    case guard_reach::django:
+    case guard_reach::rest:
+      return item.rule == "django" && is_below(path_of(c), django_project(path_of(guard.code)))
+                 ? cover::yes
+                 : cover::no;
+    case guard_reach::spring:
+      return spring_chain_guards(code_[guard.code].text, item.route) ? cover::yes : cover::maybe;
+    case guard_reach::object:
+    case guard_reach::mount:
+      if (reaches(guard, what, mount_depth))
+        return cover::yes;
+      return here || !attachments_of(what).empty() || !may_be_mounted(c) ? cover::no : cover::maybe;
+    }
+    return cover::no;
+  }
+
+  /// A script that exports nothing is mounted nowhere.
+  bool may_be_mounted(std::size_t c) const {
+    return family(c) != "JavaScript" || code_[c].text.find("export") != std::string::npos;
+  }
+
+  /// Whether a Django view says itself that a setting does not hold for it.
+  bool is_excused(const shared_guard& guard, const std::vector<region>& parts) const {
+    static const auto open = guard_rules::compiled_guard("\\blogin_not_required\\b");
+    static const auto own = guard_rules::compiled_guard("\\bpermission_classes\\b");
+    static const auto rest = guard_rules::compiled_guard(
+        "\\bAPIView\\b|ViewSet\\b|@api_view\\b|\\bgenerics\\.\\w+View\\b");
+    if (guard.reach == guard_reach::django)
+      return mentions(parts, open);
+    return guard.reach == guard_reach::rest && (mentions(parts, own) || !mentions(parts, rest));
+  }
+
+  bool mentions(const std::vector<region>& parts,
+                const std::unique_ptr<re2::RE2>& expression) const {
+    return std::any_of(parts.begin(), parts.end(), [&](const region& part) {
+      const auto& code = code_[part.code];
+      for (auto line = part.first; line <= part.last; ++line) {
+        if (!code.comments[line - 1] && has(expression, code.lines[line - 1]))
+          return true;
+      }
       return false;
-    return item.route.starts_with(guard.prefix) && (!guard.ordered || guard.at.first < item.line);
+    });
   }
 
   void judge(endpoint& item) {
     const auto& own_lines = regions_[{item.file, item.line}];
     const auto parts = closure(own_lines);
     std::vector<region> shared;
-    for (const auto& guard : middleware())
-      if (covers(guard, item, own_lines.front().code))
-        shared.push_back(guard.at);
+    std::vector<region> possible;
+    for (const auto& guard : middleware()) {
+      const auto reach = covers(guard, item, own_lines.front().code);
+      if (reach == cover::no || is_excused(guard, parts))
+        continue;
+      auto& list = reach == cover::yes ? shared : possible;
+      list.push_back({guard.code, guard.first, guard.last});
+    }
     const auto& hooks = context_.config.security.webhooks;
     if (!item.webhook.empty()) {
       auto own = parts; // a signature is checked in the handler, or for all of its file
       for (const auto& part : closure_of_file(shared, item.file))
         own.push_back(part);
+      item.constant_time = search(own, guards_.constant_time);
       for (std::size_t i = 0; i < hooks.size(); ++i) {
         if (hooks[i].id == item.webhook || item.webhook == "other") {
           if (!item.signature.found)
             item.signature = search(own, guards_.signatures[i]);
         }
       }
-      item.constant_time = search(own, guards_.constant_time);
     }
     const auto everywhere = closure(shared, true);
+    const auto anywhere = closure(possible, true);
     const auto guarded = [&](const std::unique_ptr<re2::RE2>& expression) {
       auto place = search(parts, expression);
       if (!place.found) {
         place = search(everywhere, expression);
         place.shared = place.found;
+      }
+      if (!place.found) {
+        place = search(anywhere, expression);
+        place.possible = place.found;
+        place.found = false;
       }
       return place;
     };
@@ -515,7 +761,10 @@ private:
   std::vector<code_file> code_;
   std::unordered_map<std::string, std::vector<function_id>> by_name_;
   std::map<std::pair<std::size_t, std::uint32_t>, std::vector<region>> regions_;
+  std::unordered_map<std::string, std::size_t> stems_; ///< Code files by path without extension.
+  std::unordered_map<std::string, std::vector<region>> classes_; ///< Those of Python.
   std::vector<shared_guard> middleware_;
+  std::vector<attachment> attachments_;
   bool middleware_known_ = false;
 };
 

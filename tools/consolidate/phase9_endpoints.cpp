@@ -24,14 +24,34 @@ ordered guard_json(const survey& all, const guard_place& place) {
   return result;
 }
 
-/// That a middleware is there does not say which endpoints it comes before.
-void add_reach(ordered& document, std::size_t by_middleware, const char* what) {
+/// What was told by the order of lines, and what was not told at all.
+void add_reach(ordered& document, std::size_t by_middleware, std::size_t possible,
+               const char* what) {
   document["protected_by_middleware"] = by_middleware;
+  ordered unmeasured = ordered::array();
   if (by_middleware > 0)
-    document["not_measured"] = {std::to_string(by_middleware) + " of the endpoints that count as "
-                                + what
-                                + " do so by a middleware of their repository: whether it "
-                                  "comes before them was not measured (`through`)"};
+    unmeasured.push_back(std::to_string(by_middleware) + " of the endpoints that count as " + what
+                         + " do so by a middleware that stands before them in the code: whether it "
+                           "refuses anybody was not tried (`through`)");
+  if (possible > 0)
+    unmeasured.push_back("whether a middleware comes before " + std::to_string(possible)
+                         + " of the endpoints that do not count as " + what
+                         + " was not decided (`may_be_guarded_by`)");
+  if (!unmeasured.empty())
+    document["not_measured"] = unmeasured;
+}
+
+/// Adds where the guard may be that was not decided upon.
+void add_possible(ordered& entry, const survey& all, const guard_place& place) {
+  if (place.possible)
+    entry["may_be_guarded_by"] = place_json(all, place.file, place.line);
+}
+
+std::string possible_text(const survey& all, const guard_place& place) {
+  if (!place.possible)
+    return {};
+  return "; needs review: " + printable(all.tracked(all.files[place.file]).path, 200) + ":"
+         + std::to_string(place.line) + " may come before it";
 }
 
 std::string by_middleware_text(std::size_t count) {
@@ -161,28 +181,32 @@ step_result rate_limiting(const step_context& context) {
   ordered list = ordered::array();
   std::size_t limited = 0;
   std::size_t shared = 0;
+  std::size_t possible = 0;
   std::size_t open = 0;
   for (const auto& item : find_endpoints(context, all, rules)) {
     auto entry = endpoint_json(all, item);
     entry["public"] = item.is_public;
     entry["rate_limited"] = item.rate_limit.found;
     entry["rate_limit"] = guard_json(all, item.rate_limit);
+    add_possible(entry, all, item.rate_limit);
+    possible += item.rate_limit.possible ? 1 : 0;
     list.push_back(entry);
     limited += item.rate_limit.found ? 1 : 0;
     shared += item.rate_limit.shared ? 1 : 0;
     if (item.rate_limit.found || item.is_public)
       continue;
     ++open;
-    add_endpoint_finding(findings, all, item, changes_something(item) ? "medium" : "low",
-                         "no-rate-limit", "no rate limit was found for " + shown_endpoint(item),
-                         "limit requests for each client, here or in the proxy before it");
+    add_endpoint_finding(
+        findings, all, item, changes_something(item) ? "medium" : "low", "no-rate-limit",
+        "no rate limit was found for " + shown_endpoint(item) + possible_text(all, item.rate_limit),
+        "limit requests for each client, here or in the proxy before it");
   }
   ordered document{{"endpoints_total", list.size()},
                    {"protected", limited},
                    {"public_without_limit", list.size() - limited - open},
                    {"unprotected", open},
                    {"endpoints", list}};
-  add_reach(document, shared, "limited");
+  add_reach(document, shared, possible, "limited");
   findings.write(document);
   return {document, std::to_string(limited) + " of " + std::to_string(list.size())
                         + " endpoints have a rate limit" + by_middleware_text(shared) + ", "
@@ -196,6 +220,7 @@ step_result auth_implementation(const step_context& context) {
   ordered list = ordered::array();
   std::size_t guarded = 0;
   std::size_t shared = 0;
+  std::size_t possible = 0;
   std::size_t open = 0;
   for (const auto& item : find_endpoints(context, all, rules)) {
     const auto& place = item.authentication.found ? item.authentication : item.signature;
@@ -203,6 +228,10 @@ step_result auth_implementation(const step_context& context) {
     entry["public"] = item.is_public;
     entry["authenticated"] = place.found;
     entry["authentication"] = guard_json(all, place);
+    const bool undecided = !place.found && item.authentication.possible;
+    if (undecided)
+      add_possible(entry, all, item.authentication);
+    possible += undecided ? 1 : 0;
     list.push_back(entry);
     guarded += place.found ? 1 : 0;
     shared += place.shared ? 1 : 0;
@@ -212,7 +241,8 @@ step_result auth_implementation(const step_context& context) {
     ++open;
     add_endpoint_finding(findings, all, item, changes_something(item) ? "high" : "medium",
                          "no-authentication",
-                         "no authentication was found for " + shown_endpoint(item),
+                         "no authentication was found for " + shown_endpoint(item)
+                             + possible_text(all, item.authentication),
                          "ask for a token or a session, or add the route to public_routes in"
                          " security_rules.json");
   }
@@ -221,7 +251,7 @@ step_result auth_implementation(const step_context& context) {
                    {"public_or_webhook", list.size() - guarded - open},
                    {"unprotected", open},
                    {"endpoints", list}};
-  add_reach(document, shared, "guarded");
+  add_reach(document, shared, possible, "guarded");
   findings.write(document);
   return {document, std::to_string(guarded) + " of " + std::to_string(list.size())
                         + " endpoints ask who calls" + by_middleware_text(shared) + ", "

@@ -344,6 +344,22 @@ std::size_t guarded_in(const std::string& name, const std::string& text) {
   return run_security(ws, "auth-implementation")["protected"].get<std::size_t>();
 }
 
+/// Every route of these files, and whether it asks who calls; `limited` for those with a limit.
+std::map<std::string, bool> routes_in(const std::vector<std::pair<std::string, std::string>>& files,
+                                      const std::string& step = "auth-implementation",
+                                      const std::string& key = "authenticated") {
+  temporary_workspace ws;
+  ws.start("app");
+  for (const auto& [name, text] : files)
+    ws.write("app/" + name, text);
+  ws.commit("app", "first");
+  std::map<std::string, bool> shown;
+  const auto document = run_security(ws, step);
+  for (const auto& item : document["endpoints"])
+    shown[item["route"]] = item[key].get<bool>();
+  return shown;
+}
+
 } // namespace
 
 TEST_CASE("endpoints are found whatever shape their registration has") {
@@ -446,6 +462,143 @@ TEST_CASE("what is only said or sent guards nothing") {
   CHECK(in_express("res.setHeader('WWW-Authenticate', scheme);") == 0);
   CHECK(in_express("const { authorization: token } = req.headers;") == 1);
   CHECK(in_express("if (!authorized(req)) return res.status(403).end();") == 1);
+}
+
+TEST_CASE("a middleware of another file guards what is mounted behind it, no more") {
+  const std::string router =
+      "const r = express.Router();\nr.get('/one', f);\nmodule.exports = r;\n";
+  const auto guarded = [&](const std::string& index, const std::string& other) {
+    return routes_in({{"index.js", "const app = express();\n" + index}, {"other.js", other}})
+        .at("/one");
+  };
+  CHECK_FALSE(guarded("app.use(requireAuth);\n", router));
+  CHECK_FALSE(guarded("app.use(requireAuth);\n", "const app = express();\napp.get('/one', f);\n"));
+  CHECK(guarded("app.use(requireAuth);\napp.use('/x', require('./other'));\n", router));
+  CHECK(guarded("const o = require('./other');\napp.use('/x', requireAuth, o);\n", router));
+  CHECK(guarded("import o from './other.js';\napp.use('/x', requireAuth);\napp.use('/x/y', o);\n",
+                router));
+  CHECK_FALSE(
+      guarded("const o = require('./other');\napp.use('/x', o);\napp.use(requireAuth);\n", router));
+  CHECK_FALSE(
+      guarded("app.use('/x', requireAuth);\napp.use('/xy', require('./other'));\n", router));
+  CHECK_FALSE(guarded("const o = require('./other');\napp.use('/free', o);\napp.use(requireAuth);\n"
+                      "app.use('/x', o);\n",
+                      router));
+  CHECK(guarded("app.use(requireAuth);\nrequire('./other')(app);\n",
+                "module.exports = (app) => {\n  app.get('/one', f);\n};\n"));
+  CHECK(guarded("app.use(requireAuth);\nmodule.exports = app;\n",
+                "const app = require('./index');\napp.get('/one', f);\n"));
+}
+
+TEST_CASE("a middleware guards what its own object registers after it, in its block") {
+  const auto guarded = [](const std::string& name, const std::string& text) {
+    std::string all;
+    for (const auto& [route, is] : routes_in({{name, text}}))
+      all += is ? route : "";
+    return all;
+  };
+  CHECK(guarded("a.js",
+                "admin.app.use(requireAuth);\nconst app = express();\nconst b = express();\n"
+                "b.use(requireAuth);\napp.get('/a', f);\nb.get('/b', f);\n")
+        == "/b");
+  CHECK(
+      guarded("a.js", "app.use('/in', requireAuth);\napp.get('/in/a', f);\napp.get('/inner', f);\n")
+      == "/in/a");
+  CHECK(guarded("a.js", "app.use(['/in', '/too'], requireAuth);\napp.get('/in/a', f);\n"
+                        "app.get('/too', f);\napp.get('/out', f);\n")
+        == "/in/a/too");
+  CHECK(guarded("a.js", "app.use(PRIVATE, requireAuth);\napp.get('/a', f);\n").empty());
+  CHECK(guarded("a.go",
+                "func f() {\n\tr := gin.Default()\n\tapi := r.Group(\"/api\")\n"
+                "\tapi.Use(requireAuth())\n\tapi.GET(\"/in\", g)\n\tr.GET(\"/out\", g)\n}\n")
+        == "/in");
+  CHECK(guarded("a.go", "func f() {\n\tr := chi.NewRouter()\n\tr.Group(func(r chi.Router) {\n"
+                        "\t\tr.Use(requireAuth)\n\t\tr.Get(\"/in\", g)\n\t})\n"
+                        "\tr.Get(\"/out\", g)\n}\n")
+        == "/in");
+  CHECK(guarded("a.go", "func f() {\n\tr := gin.Default()\n\tr.Use(requireAuth())\n"
+                        "\tapi := r.Group(\"/api\")\n\tapi.GET(\"/in\", g)\n}\n")
+        == "/in");
+  CHECK(guarded("a.py", "app = FastAPI()\n\n@app.get('/in', dependencies=[Depends(require_user)])\n"
+                        "def a():\n    return 1\n\n@app.get('/out')\ndef b():\n    return 1\n")
+        == "/in");
+}
+
+TEST_CASE("dependencies of FastAPI guard what is included with them") {
+  const std::string users = "router = APIRouter()\n\n@router.get('/one')\ndef a():\n    return 1\n";
+  const auto guarded = [&](const std::string& main) {
+    return routes_in({{"app/main.py", main}, {"app/users.py", users}}).at("/one");
+  };
+  CHECK(
+      guarded("from app.users import router\napp = FastAPI(dependencies=[Depends(require_user)])\n"
+              "app.include_router(router)\n"));
+  CHECK(guarded("from . import users\n"
+                "app.include_router(users.router, dependencies=[Depends(require_user)])\n"));
+  CHECK_FALSE(guarded("from . import users, other\napp.include_router(users.router)\n"
+                      "app.include_router(other.router, dependencies=[Depends(require_user)])\n"));
+  CHECK_FALSE(guarded("app = FastAPI(\n    dependencies=[Depends(require_user)],\n)\n"));
+}
+
+TEST_CASE("a function that is handed a guarded router registers guarded routes") {
+  const std::string routes =
+      "package a\n\nfunc register(r *gin.Engine) {\n\tr.GET(\"/one\", g)\n}\n";
+  const auto guarded = [&](const std::string& body) {
+    return routes_in(
+               {{"main.go", "package a\n\nfunc main() {\n" + body + "}\n"}, {"routes.go", routes}})
+        .at("/one");
+  };
+  CHECK(guarded("\tr.Use(requireAuth())\n\tregister(r)\n"));
+  CHECK_FALSE(guarded("\tregister(r)\n\tr.Use(requireAuth())\n"));
+  CHECK_FALSE(guarded("\tr.Use(requireAuth())\n"));
+}
+
+TEST_CASE("Spring's filter chain guards what it does not permit to all") {
+  const std::string controller = "@RestController\nclass A {\n  @GetMapping(\"/open/a\")\n"
+                                 "  void a() {}\n  @GetMapping(\"/closed\")\n  void b() {}\n}\n";
+  const auto guarded = [&](const std::string& rules) {
+    std::string all;
+    for (const auto& [route, is] : routes_in(
+             {{"A.java", controller},
+              {"Config.java", "class Config {\n  @Bean\n  public SecurityFilterChain filterChain("
+                              "HttpSecurity http) {\n    http.authorizeHttpRequests(a -> a\n"
+                              "        "
+                                  + rules + ");\n    return http.build();\n  }\n}\n"}}))
+      all += is ? route : "";
+    return all;
+  };
+  CHECK(guarded(".requestMatchers(\"/open/**\").permitAll()\n        .anyRequest().authenticated()")
+        == "/closed");
+  CHECK(
+      guarded(".requestMatchers(OPEN).permitAll()\n        .anyRequest().authenticated()").empty());
+  CHECK(guarded(".requestMatchers(\"/x\").authenticated()\n        .anyRequest().permitAll()")
+            .empty());
+}
+
+TEST_CASE("what may be guarded from another file is named, not counted") {
+  temporary_workspace ws;
+  ws.start("app");
+  ws.write("app/index.js", "const app = express();\napp.use(requireAuth);\n");
+  ws.write("app/other.js",
+           "const r = express.Router();\nr.post('/one', f);\nmodule.exports = r;\n");
+  ws.commit("app", "first");
+  const auto auth = run_security(ws, "auth-implementation");
+  CHECK(auth["protected"] == 0);
+  CHECK(auth["endpoints"][0]["may_be_guarded_by"]["line"] == 2);
+  CHECK(auth["not_measured"].size() == 1);
+  const auto message = auth["findings"][0]["message"].get<std::string>();
+  CHECK(message.find("index.js:2") != message.npos);
+}
+
+TEST_CASE("a rate limit of one path or file limits no other") {
+  const std::map<std::string, bool> expected{
+      {"/login", true}, {"/pay", false}, {"/transfer", false}, {"/echo", false}};
+  CHECK(routes_in(
+            {{"index.js", "const app = express();\napp.use(\"/login\", rateLimit({ max: 5 }));\n"
+                          "app.post(\"/login\", f);\napp.post(\"/pay\", f);\n"},
+             {"other.js", "const r = express.Router();\nr.post(\"/transfer\", f);\n"
+                          "r.post(\"/echo\", f);\nmodule.exports = r;\n"}},
+            "rate-limiting", "rate_limited")
+        == expected);
 }
 
 TEST_CASE("a list of origins over several lines is read") {
