@@ -20,6 +20,11 @@ bool is_attribute(std::string_view line) {
   return text.starts_with('@') || text.starts_with("#[");
 }
 
+bool begins_class(std::string_view line) {
+  const auto text = line.substr(std::min(indent_of(line), line.size()));
+  return text.starts_with("class ") || text.starts_with("export class ");
+}
+
 /// Words that look like a method's name before a parenthesis.
 bool is_keyword(const std::string& name) {
   static const std::set<std::string> words{"if",     "for",   "while", "switch", "catch",
@@ -69,7 +74,8 @@ function_finder::find(std::string_view language, const std::vector<std::string_v
     }
     // What stands before the next one, as decorators and annotations do, is not this one's.
     for (auto line = found[i].first + 1; line <= found[i].last; ++line) {
-      if (indent_of(lines[line - 1]) <= own && is_attribute(lines[line - 1]))
+      const auto text = lines[line - 1];
+      if (indent_of(text) <= own && (is_attribute(text) || begins_class(text)))
         found[i].last = line - 1;
     }
   }

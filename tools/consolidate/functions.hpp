@@ -13,7 +13,8 @@
 namespace aeo::consolidate {
 
 /// A function as its first line shows it: it reaches to the line before the next one that is
-/// indented no deeper, and before what is written above that one: decorators, annotations.
+/// indented no deeper, or a class, and before what is written above that one: decorators,
+/// annotations.
 struct function_extent {
   std::string name;
   std::uint32_t first = 0; ///< line, from 1

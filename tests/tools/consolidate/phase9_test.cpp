@@ -434,6 +434,55 @@ TEST_CASE("a word that only looks like authentication guards nothing") {
   CHECK(in_go("apiToken := c.GetHeader(\"X-Token\")") == 1);
 }
 
+TEST_CASE("a middleware that only tells Django who calls guards nothing") {
+  const auto views = "def transfer(request):\n    return move(request)\n";
+  const auto urls = "urlpatterns = [\n    path('transfer/', views.transfer),\n]\n";
+  const std::map<std::string, bool> open{{"transfer/", false}};
+  CHECK(routes_in({{"s/settings.py", "MIDDLEWARE = [\n    'django.contrib.auth.middleware."
+                                     "AuthenticationMiddleware',\n]\n"},
+                   {"s/views.py", views},
+                   {"s/urls.py", urls}})
+        == open);
+  CHECK(routes_in({{"s/checks.py", "def check():\n    fail(\n        \"'django.contrib.auth."
+                                   "middleware.LoginRequiredMiddleware' must be in MIDDLEWARE\"\n"
+                                   "    )\n"},
+                   {"s/views.py", views},
+                   {"s/urls.py", urls}})
+        == open);
+}
+
+TEST_CASE("Django's views are guarded by what refuses others") {
+  const std::string views = "@login_required\ndef mine(request):\n    return 1\n\n\n"
+                            "def yours(request):\n    return 1\n\n\n"
+                            "@login_not_required\ndef sign_in(request):\n    return 1\n\n\n"
+                            "class Orders(LoginRequiredMixin, View):\n    pass\n\n\n"
+                            "class Api(APIView):\n    permission_classes = [IsAuthenticated]\n\n\n"
+                            "class Free(APIView):\n    permission_classes = [AllowAny]\n\n\n"
+                            "class Plain(APIView):\n    pass\n";
+  const std::string urls =
+      "urlpatterns = [\n    path('a', views.mine),\n    path('b', views.yours),\n"
+      "    path('c', views.sign_in),\n    path('d', views.Orders.as_view()),\n"
+      "    path('e', views.Api.as_view()),\n    path('f', views.Free.as_view()),\n"
+      "    path('g', views.Plain.as_view()),\n]\n";
+  const auto with = [&](const std::string& settings) {
+    std::string guarded;
+    for (const auto& [route, is] :
+         routes_in({{"s/settings.py", settings}, {"s/views.py", views}, {"s/urls.py", urls}}))
+      guarded += is ? route : "";
+    return guarded;
+  };
+  CHECK(with("") == "ade");
+  CHECK(with("MIDDLEWARE = [\n    'a.B',\n    'django.contrib.auth.middleware."
+             "LoginRequiredMiddleware',\n]\n")
+        == "abdefg");
+  CHECK(with("REST_FRAMEWORK = {\n    'DEFAULT_PERMISSION_CLASSES': [\n"
+             "        'rest_framework.permissions.IsAuthenticated',\n    ],\n}\n")
+        == "adeg");
+  CHECK(with("REST_FRAMEWORK = {\n    'DEFAULT_PERMISSION_CLASSES': [\n"
+             "        'rest_framework.permissions.AllowAny',\n    ],\n}\n")
+        == "ade");
+}
+
 TEST_CASE("setting up passport or a session asks nobody") {
   const auto behind = [](const std::string& middleware) {
     return guarded_in("a.js", "app.use(" + middleware + ");\napp.get('/x', f);\n");
