@@ -8,6 +8,7 @@
 #include "tools/consolidate/paths.hpp"
 #include "tools/consolidate/piece.hpp"
 #include "tools/consolidate/route_shapes.hpp"
+#include "tools/consolidate/signature_check.hpp"
 #include "tools/consolidate/variable_table.hpp"
 
 #include <algorithm>
@@ -722,7 +723,7 @@ private:
       for (std::size_t i = 0; i < hooks.size(); ++i) {
         if (hooks[i].id == item.webhook || item.webhook == "other") {
           if (!item.signature.found)
-            item.signature = search(own, guards_.signatures[i]);
+            item.signature = signature_check(own, guards_.signatures[i]);
         }
       }
     }
@@ -743,6 +744,32 @@ private:
     };
     item.authentication = guarded(guards_.authentication);
     item.rate_limit = guarded(guards_.rate_limit);
+  }
+
+  /// Where a signature is computed or checked, if it is compared with anything.
+  guard_place signature_check(const std::vector<region>& parts,
+                              const std::unique_ptr<re2::RE2>& expression) const {
+    const auto place = search(parts, expression);
+    if (!place.found || search(parts, guards_.constant_time).found)
+      return place;
+    std::vector<code_part> texts;
+    for (const auto& part : parts)
+      texts.push_back(text_of(part));
+    return is_compared(texts, *expression) ? place : guard_place{};
+  }
+
+  code_part text_of(const region& part) const {
+    const auto& code = code_[part.code];
+    code_part text;
+    for (const auto& function : code.functions) {
+      if (part.first <= function.first && function.last == part.last)
+        text.function = function.name;
+    }
+    for (auto line = part.first; line <= part.last; ++line) {
+      if (!code.comments[line - 1] && !has(guards_.not_guards, code.lines[line - 1]))
+        text.lines.push_back(code.lines[line - 1]);
+    }
+    return text;
   }
 
   std::vector<region> closure_of_file(const std::vector<region>& parts, std::size_t file) const {

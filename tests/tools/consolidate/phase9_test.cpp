@@ -650,6 +650,45 @@ TEST_CASE("a rate limit of one path or file limits no other") {
         == expected);
 }
 
+TEST_CASE("a signature that is computed and compared with nothing checks nobody") {
+  const auto finding = [](const std::string& name, const std::string& text) {
+    temporary_workspace ws;
+    ws.start("app");
+    ws.write("app/" + name, text);
+    ws.commit("app", "first");
+    const auto found = run_security(ws, "webhook-validation-n8n");
+    CHECK(found["endpoints_total"] == 1);
+    return found["findings"].empty() ? "" : found["findings"][0]["severity"].get<std::string>();
+  };
+  const auto in_express = [&](const std::string& body, const std::string& more = "") {
+    return finding("a.js", "app.post('/webhook/n8n', (req, res) => {\n" + body + "});\n" + more);
+  };
+  const std::string made = "  const h = createHmac('sha256', k).update(req.body).digest('hex');\n";
+  CHECK(in_express(made + "  console.log(h);\n  res.send('ok');\n") == "critical");
+  CHECK(in_express(made + "  if (h.length !== 64 || h === null) return;\n") == "critical");
+  CHECK(in_express(made + "  if (req.body.kind === 'a') return;\n") == "critical");
+  CHECK(in_express(made + "  if (h !== req.get('x-signature')) return;\n") == "medium");
+  CHECK(in_express(made + "  if (!timingSafeEqual(h, sent)) return;\n").empty());
+  CHECK(in_express("  const own = sign(req);\n  if (own != req.get('x-signature')) return;\n",
+                   "function sign(req) {\n  const mac = createHmac('sha256', k);\n"
+                   "  mac.update(req.body);\n  return mac.digest('hex');\n}\n")
+        == "medium");
+  CHECK(in_express("  res.send(sign(req));\n",
+                   "function sign(req) {\n  return createHmac('sha256', k).digest('hex');\n}\n")
+        == "critical");
+  CHECK(in_express("  verifySignature(req);\n") == "medium");
+  CHECK(in_express("  verifySignature(req);\n", "function verifySignature(req) {\n  log(req);\n}\n")
+        == "critical");
+  CHECK(finding("a.go", "func f() {\n\thttp.HandleFunc(\"/hooks/n8n\", hook)\n}\n\n"
+                        "func hook(w W, r *R) {\n\tmac := hmac.New(sha256.New, key)\n"
+                        "\tn, err := mac.Write(body)\n\tif err != nil {\n\t\treturn\n\t}\n}\n")
+        == "critical");
+  CHECK(finding("a.py", "@app.post('/hooks/n8n')\ndef hook(request):\n"
+                        "    own = hmac.new(key, body, sha256).hexdigest()\n"
+                        "    if own != request.headers['x-signature']:\n        abort(403)\n")
+        == "medium");
+}
+
 TEST_CASE("a list of origins over several lines is read") {
   temporary_workspace ws;
   ws.start("app");
