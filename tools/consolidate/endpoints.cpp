@@ -538,7 +538,7 @@ private:
 
   void attach_name(attachment one, const std::string& name) {
     const auto dot = name.find('.');
-    const auto from = imported_from(code_[one.code].text, name.substr(0, dot), family(one.code));
+    const auto& from = import_of(one.code, name.substr(0, dot));
     one.child = name;
     if (from.empty() || one.makes) {
       attachments_.push_back(one);
@@ -554,6 +554,20 @@ private:
     else
       one.child = dot == name.npos ? from.substr(from.rfind('.') + 1) : name.substr(dot + 1);
     attachments_.push_back(one);
+  }
+
+  const std::string& import_of(std::size_t c, const std::string& name) const {
+    const auto [at, is_new] = imports_.try_emplace({c, name});
+    if (is_new)
+      at->second = imported_from(code_[c].text, name, family(c));
+    return at->second;
+  }
+
+  bool exports(std::size_t c, const std::string& name) const {
+    const auto [at, is_new] = exports_.try_emplace({c, name});
+    if (is_new)
+      at->second = exports_name(code_[c].text, name);
+    return at->second;
   }
 
   /// The file that `./other` names in a script.
@@ -595,7 +609,7 @@ private:
       return item.function->first <= what.line && what.line <= item.function->last;
     const auto& code = code_[item.child_code];
     if (item.child.empty())
-      return exports_name(code.text, what.receiver);
+      return exports(item.child_code, what.receiver);
     return item.child == what.receiver
            && (!item.makes
                || (item.line < what.line && in_same_block(code.lines, item.line, what.line)));
@@ -641,9 +655,9 @@ private:
   bool takes_over(const shared_guard& guard, const registration& what) const {
     if (family(what.code) != "JavaScript" || guard.code == what.code || what.receiver.empty())
       return false;
-    const auto from = imported_from(code_[what.code].text, what.receiver, "JavaScript");
+    const auto& from = import_of(what.code, what.receiver);
     return !from.empty() && script_of(what.code, from) == guard.code
-           && exports_name(code_[guard.code].text, guard.receiver);
+           && exports(guard.code, guard.receiver);
   }
 
   cover covers(const shared_guard& guard, const endpoint& item, std::size_t c) const {
@@ -792,6 +806,8 @@ private:
   std::unordered_map<std::string, std::vector<region>> classes_; ///< Those of Python.
   std::vector<shared_guard> middleware_;
   std::vector<attachment> attachments_;
+  mutable std::map<std::pair<std::size_t, std::string>, std::string> imports_; ///< Once asked for.
+  mutable std::map<std::pair<std::size_t, std::string>, bool> exports_;
   bool middleware_known_ = false;
 };
 
