@@ -1,0 +1,81 @@
+#pragma once
+
+#include "tools/consolidate/functions.hpp"
+#include "tools/consolidate/scan.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace aeo::consolidate {
+
+/// One code file, read. A `code_index` owns it.
+struct code_file {
+  std::size_t file = 0; ///< index in survey::files
+  std::string text;
+  std::vector<std::string_view> lines; ///< Of `text`.
+  std::vector<bool> comments;          ///< Which lines are such, parallel to `lines`.
+  std::vector<function_extent> functions;
+};
+
+/// One of the functions of a `code_index`.
+struct function_id {
+  std::size_t code = 0; ///< index of the code file
+  std::size_t function = 0;
+};
+
+/// Lines of a code file, from 1.
+struct region {
+  std::size_t code = 0; ///< index of the code file
+  std::uint32_t first = 0;
+  std::uint32_t last = 0;
+};
+
+/// The production code of one repository, third-party code left out: its files, read and kept as
+/// long as this lives, with the functions and the Python classes in them. Those that find endpoints
+/// and their guards look things up here. `all` and `rules` have to outlive it; what it hands out is
+/// its own. Does not change once it is made.
+class code_index {
+public:
+  /// Reads the files of that source, on all cores.
+  code_index(const step_context& context, const survey& all, const rule_set& rules,
+             std::size_t source);
+  code_index(const code_index&) = delete;
+  code_index& operator=(const code_index&) = delete;
+
+  std::size_t size() const { return code_.size(); }
+  const code_file& operator[](std::size_t c) const { return code_[c]; }
+  const file_facts& facts(std::size_t c) const { return all_.files[code_[c].file].facts; }
+  const std::string& path_of(std::size_t c) const;
+  /// Languages whose functions call each other by name are one.
+  std::string_view family(std::size_t c) const;
+
+  /// The functions of that name, in all files.
+  const std::vector<function_id>& functions_named(const std::string& name) const;
+  const function_extent& function(const function_id& id) const;
+  /// Whether the function registers endpoints.
+  bool registers(const function_id& id) const;
+  /// The innermost function around a line; nullptr: none.
+  const function_extent* enclosing(std::size_t c, std::uint32_t line) const;
+  /// The Python classes of that name, in all files, with their decorators.
+  const std::vector<region>& classes_named(const std::string& name) const;
+
+  /// The regions and those of every function that they name, a few steps deep. With `past_routes`,
+  /// functions that register endpoints are not entered: what one of their handlers checks guards no
+  /// other.
+  std::vector<region> closure(std::vector<region> parts, bool past_routes = false) const;
+
+private:
+  void note_classes(std::size_t c);
+  std::uint32_t first_decorator(std::size_t c, std::uint32_t line) const;
+
+  const survey& all_;
+  const rule_set& rules_;
+  std::vector<code_file> code_;
+  std::unordered_map<std::string, std::vector<function_id>> by_name_;
+  std::unordered_map<std::string, std::vector<region>> classes_;
+};
+
+} // namespace aeo::consolidate

@@ -1,0 +1,70 @@
+#include "tools/consolidate/guard_search.hpp"
+
+#include "tools/consolidate/route_shapes.hpp"
+
+#include <algorithm>
+
+namespace aeo::consolidate {
+
+std::uint32_t guard_search::line_of(const region& part, const re2::RE2& expression) const {
+  const auto& code = code_[part.code];
+  for (auto line = part.first; line <= part.last; ++line) {
+    const auto text = code.lines[line - 1];
+    if (!code.comments[line - 1] && has(expression, text) && !has(guards_.not_guards, text)
+        && (&expression != &guards_.authentication || asks_who(part.code, text)))
+      return line;
+  }
+  return 0;
+}
+
+/// Not only in what is said, nor in a comment at the end of the line.
+bool guard_search::asks_who(std::size_t c, std::string_view line) const {
+  const auto& lang = or_plain(language_by_name(code_.facts(c).language));
+  return has(guards_.authentication, without_said(effective_text(line, lang)));
+}
+
+guard_place guard_search::find(const std::vector<region>& parts, const re2::RE2& expression) const {
+  for (const auto& part : parts) {
+    if (const auto line = line_of(part, expression); line != 0)
+      return {code_[part.code].file, line, true, false};
+  }
+  return {};
+}
+
+guard_place guard_search::find_signature(const std::vector<region>& parts,
+                                         const re2::RE2& expression) const {
+  const auto place = find(parts, expression);
+  if (!place.found || find(parts, guards_.constant_time).found)
+    return place;
+  std::vector<code_part> texts;
+  for (const auto& part : parts)
+    texts.push_back(text_of(part));
+  return is_compared(texts, expression) ? place : guard_place{};
+}
+
+code_part guard_search::text_of(const region& part) const {
+  const auto& code = code_[part.code];
+  code_part text;
+  for (const auto& function : code.functions) {
+    if (part.first <= function.first && function.last == part.last)
+      text.function = function.name;
+  }
+  for (auto line = part.first; line <= part.last; ++line) {
+    if (!code.comments[line - 1] && !has(guards_.not_guards, code.lines[line - 1]))
+      text.lines.push_back(code.lines[line - 1]);
+  }
+  return text;
+}
+
+bool guard_search::mentions(const std::vector<region>& parts, const re2::RE2& expression) const {
+  return std::any_of(parts.begin(), parts.end(), [&](const region& part) {
+    const auto& code = code_[part.code];
+    for (auto line = part.first; line <= part.last; ++line) {
+      if (!code.comments[line - 1] && has(expression, code.lines[line - 1]))
+        return true;
+    }
+    return false;
+  });
+}
+
+} // namespace aeo::consolidate
