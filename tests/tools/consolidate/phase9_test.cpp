@@ -509,6 +509,7 @@ TEST_CASE("what is only said or sent guards nothing") {
   CHECK(in_express("const found = { author: 1, authorized: false };") == 0);
   CHECK(in_express("res.send('authorized');") == 0);
   CHECK(in_express("res.setHeader('WWW-Authenticate', scheme);") == 0);
+  CHECK(in_express("await post(url, { headers: { Authorization: token } });") == 0);
   CHECK(in_express("const { authorization: token } = req.headers;") == 1);
   CHECK(in_express("if (!authorized(req)) return res.status(403).end();") == 1);
 }
