@@ -37,6 +37,7 @@ guard_place guard_search::find_signature(const std::vector<region>& parts,
   if (!place.found || find(parts, guards_.constant_time).found)
     return place;
   std::vector<code_part> texts;
+  texts.reserve(parts.size());
   for (const auto& part : parts)
     texts.push_back(text_of(part));
   return is_compared(texts, expression) ? place : guard_place{};
