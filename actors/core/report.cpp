@@ -346,6 +346,23 @@ std::string to_text(const std::vector<next_step>& steps) {
   return result;
 }
 
+std::size_t count_overridden(const execution_state& state) {
+  return static_cast<std::size_t>(std::ranges::count_if(state.phases, [](const phase_state& s) {
+    return s.status == phase_status::approved && s.detail.find("\"override\"") != s.detail.npos
+           && lenient::flag(lenient::object(s.detail), "override");
+  }));
+}
+
+namespace {
+
+/// Of phases that a person approved all the same.
+std::string overridden_words(const execution_state& state) {
+  const auto n = count_overridden(state);
+  return n == 0 ? "" : ", " + format_count(n) + " of them although it had failed";
+}
+
+} // namespace
+
 std::string outcome_sentence(const report_input& in) {
   auto counts = count_phases(in.state);
   const auto us = (in.exit_code < 0 ? in.now_us : in.state.updated_us) - in.state.started_us;
@@ -362,8 +379,8 @@ std::string outcome_sentence(const report_input& in) {
     return skipped == 0
                ? (counts.total == 1 ? std::string{"The phase was approved in "}
                                     : "All " + format_count(counts.total) + " phases approved in ")
-                     + took + "."
-               : "Done in " + took + ": " + of_all + ".";
+                     + took + overridden_words(in.state) + "."
+               : "Done in " + took + ": " + of_all + overridden_words(in.state) + ".";
   auto rest = of_all + "; " + open_counts(counts) + ".";
   switch (in.state.overall) {
   case overall_status::interrupted:

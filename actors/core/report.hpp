@@ -42,6 +42,8 @@ struct progress_counts {
   double percent() const;
 };
 progress_counts count_phases(const execution_state&);
+/// Approved by a person although they had failed.
+std::size_t count_overridden(const execution_state&);
 /// What a run is to be called that has not ended: cancelled when that is what people did with what
 /// was left to do. `overall`: as its events have it.
 overall_status called(overall_status overall, const progress_counts&);

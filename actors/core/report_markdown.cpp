@@ -81,9 +81,15 @@ void write_facts(std::ostream& out, const report_input& in) {
 void write_steps(std::ostream& out, const report_input& in) {
   out << "## What to do next\n\n";
   auto steps = next_steps(in);
+  const auto overridden = count_overridden(in.state);
   if (steps.empty())
     out << (in.exit_code < 0 ? "Nothing. The execution goes on."
-                             : "Nothing holds the plan up: every gate is open.")
+                             : "Nothing holds the plan up: every gate is open"
+                                   + (overridden == 0 ? std::string{}
+                                                      : ", " + format_count(overridden)
+                                                            + " of them because a person overrode "
+                                                              "what had failed")
+                                   + ".")
         << "\n\n";
   for (std::size_t i = 0; i < steps.size(); ++i) {
     out << i + 1 << ". " << cell(in, steps[i].text) << "\n";

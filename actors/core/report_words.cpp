@@ -10,6 +10,9 @@
 #include <algorithm>
 #include <array>
 #include <ostream>
+#include <set>
+#include <string>
+#include <tuple>
 
 namespace aeo::core {
 
@@ -89,9 +92,13 @@ void write_findings(std::ostream& out, const report_input& in,
                     const std::vector<phase_words>& all) {
   std::vector<placed_finding> list;
   std::array<std::size_t, 4> counts{};
+  std::set<std::tuple<phase_index, severity, std::string, std::string>> known;
   for (const auto& [phase, outputs] : all)
     for (const auto& words : outputs)
       for (const auto& item : words.findings) {
+        // A summary repeats what the outputs that it sums up have found.
+        if (!known.insert({phase, item.grade, item.place, item.message}).second)
+          continue;
         list.push_back({&item, phase, &words.path});
         ++counts.at(static_cast<std::size_t>(item.grade));
       }

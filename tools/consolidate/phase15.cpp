@@ -160,12 +160,29 @@ public:
 
   std::string counts_text() const {
     auto text = std::to_string(passed_) + " of " + std::to_string(total()) + " checks passed";
+    if (failed() > 0)
+      text += ", " + std::to_string(failed()) + " failed";
     if (waived_ == 0)
       return text;
     text += ", " + std::to_string(waived_) + " waived by ";
     for (const auto& name : waived_by_)
       text += (name == *waived_by_.begin() ? "" : ", ") + name;
     return text;
+  }
+
+  /// The first ones, each with what was expected.
+  ordered failures() const {
+    constexpr std::size_t most = 10;
+    ordered out = ordered::array();
+    for (const auto& item : list_) {
+      if (item.at("passed") == true || item.contains("waived") || out.size() == most)
+        continue;
+      out.push_back("A check of phase " + item.at("phase").get<std::string>()
+                    + " failed: " + item.at("check").get<std::string>() + ": expected "
+                    + item.at("expected").dump() + ", actual " + item.at("actual").dump() + " ("
+                    + item.at("source").get<std::string>() + ")");
+    }
+    return out;
   }
 
   std::size_t passed() const { return passed_; }
@@ -260,8 +277,9 @@ step_result post_deployment(const step_context& context) {
 
 namespace {
 
-ordered last_decisions(const ordered& audit, const ordered& signoff, const ordered& deployed) {
-  ordered list = ordered::array();
+/// `list`: what failed; that comes first.
+ordered last_decisions(const ordered& audit, const ordered& signoff, const ordered& deployed,
+                       ordered list) {
   if (deployed.at("status") == "not_configured")
     list.push_back("Nothing was deployed, as no deploy commands are configured: decide how and "
                    "when this goes to production.");
@@ -271,9 +289,9 @@ ordered last_decisions(const ordered& audit, const ordered& signoff, const order
   const auto& open = audit.at("findings_by_severity");
   const auto high = open.at("critical").get<std::size_t>() + open.at("high").get<std::size_t>();
   if (high > 0)
-    list.push_back(std::to_string(high)
-                   + " critical or high findings stopped no phase: decide "
-                     "which of them are mended before production.");
+    list.push_back(std::to_string(high) + " critical or high "
+                   + (high == 1 ? "finding" : "findings")
+                   + " in all: decide which are to be mended before production.");
   if (audit.at("checks_waived") > 0)
     list.push_back(audit.at("checks_waived").dump()
                    + " checks were waived by people: see who and "
@@ -309,7 +327,7 @@ step_result final_validation(const step_context& context) {
                    {"approved_by_criteria", signoff.at("approved_by_criteria")},
                    {"approved_by_people", signoff.at("approved_by_people")},
                    {"overridden", signoff.at("overridden")},
-                   {"decisions", last_decisions(audit, signoff, deployed)},
+                   {"decisions", last_decisions(audit, signoff, deployed, table.failures())},
                    {"deployment", deployed.at("status")},
                    {"post_deployment", checked.at("status")},
                    {"evidence_not_measured_total", audit.at("evidence_not_measured_total")},

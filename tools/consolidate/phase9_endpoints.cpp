@@ -255,7 +255,7 @@ step_result auth_implementation(const step_context& context) {
   findings.write(document);
   return {document, std::to_string(guarded) + " of " + std::to_string(list.size())
                         + " endpoints ask who calls" + by_middleware_text(shared) + ", "
-                        + std::to_string(open) + " need to"};
+                        + std::to_string(open) + " more need to"};
 }
 
 } // namespace aeo::consolidate

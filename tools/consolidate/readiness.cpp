@@ -183,6 +183,21 @@ const ordered& readiness::output(const std::string& path) {
       .first->second;
 }
 
+namespace {
+
+/// What one output found another one may repeat.
+std::string identity_of(const ordered& finding) {
+  ordered key = ordered::array();
+  for (const auto* name :
+       {"severity", "rule", "repository", "path", "line", "commit", "fingerprint", "message"})
+    key.push_back(finding.contains(name) ? finding.at(name) : ordered(nullptr));
+  if (!finding.contains("rule"))
+    key.push_back(finding);
+  return key.dump(-1, ' ', false, ordered::error_handler_t::replace);
+}
+
+} // namespace
+
 /// What an output says of itself: what it could not measure, and what it found.
 void readiness::collect(const std::string& path) {
   std::size_t here = 0;
@@ -192,7 +207,7 @@ void readiness::collect(const std::string& path) {
           {{"source", path + "#" + pointer}, {"reason", text_at(value, "reason")}});
     const auto severity = severities_.find(text_at(value, "severity"));
     if (severity != severities_.end() && value.contains("path")) {
-      ++severity->second;
+      severity->second += counted_.insert(identity_of(value)).second ? 1 : 0;
       ++here;
     }
   });

@@ -3,6 +3,7 @@
 #include "tools/consolidate/execution_record.hpp"
 
 #include <map>
+#include <set>
 #include <string>
 
 namespace aeo::consolidate {
@@ -40,6 +41,7 @@ private:
   std::size_t not_measured_total_ = 0;
   std::map<std::string, std::size_t> severities_{
       {"critical", 0}, {"high", 0}, {"medium", 0}, {"low", 0}};
+  std::set<std::string> counted_; ///< Findings in severities_.
   ordered findings_ = ordered::array();
 };
 

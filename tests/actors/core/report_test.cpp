@@ -361,6 +361,18 @@ TEST_CASE("of very many decisions the newest are told one by one") {
   CHECK(contains(markdown(r), "\n7 came before these: the event log has them."));
 }
 
+TEST_CASE("whoever reads only the first line hears that criteria were overridden") {
+  sample_run r{wide_plan(2)};
+  r.pass("0", 1, 2);
+  r.on(3, event_kind::phase_started, "1", 1);
+  r.on(4, event_kind::phase_failed, "1", 1, R"({"class":"criteria"})");
+  r.on(5, event_kind::phase_approved, "1", 1, R"({"by":"mia","reason":"known","override":true})");
+  r.on(6, event_kind::execution_ended, "", 0, R"({"status":"completed"})");
+  CHECK(contains(outcome_sentence(r.input()),
+                 "All 2 phases approved in 6.0 s, 1 of them although it had failed."));
+  CHECK(contains(markdown(r, 0), "1 of them because a person overrode what had failed"));
+}
+
 TEST_CASE("where the clock was set back, no time is claimed") {
   sample_run r{diamond()};
   r.on(1000, event_kind::phase_started, "0", 1);

@@ -90,6 +90,30 @@ command_setting shell(const std::string& name, const std::string& text) {
 
 } // namespace
 
+TEST_CASE(
+    "a finding that two outputs repeat counts once, and none is said to have stopped nothing") {
+  approved_workspace ws;
+  const std::string finding = R"({"findings": [{"severity": "high", "rule": "r", "path": "x",
+                                  "line": 3, "message": "m"}], )";
+  ws.write("consolidation/a.json", finding + R"("bad": 0, "deep": {"seconds": 0.25}})");
+  ws.write("consolidation/b.json", finding + R"("ok": true})");
+  ws.add("1", "a.json", {ws.metric("a.json", "bad", "0", "0")});
+  ws.add("2", "b.json", {ws.metric("b.json", "ok", "true", "true")});
+  const auto result = ws.last();
+  CHECK(result["findings_by_severity"]["high"] == 1);
+  CHECK(result["decisions"].dump().find("1 critical or high finding") != std::string::npos);
+  CHECK(result["decisions"].dump().find("stopped no phase") == std::string::npos);
+}
+
+TEST_CASE("a check that failed is named where a person decides") {
+  approved_workspace ws;
+  ws.write("consolidation/a.json", R"({"bad": 0, "deep": {"seconds": 0.25}, "changed": 1})");
+  const auto result = ws.last();
+  REQUIRE(result["checks_failed"] > 0);
+  CHECK(result["decisions"].dump().find("failed: ") != std::string::npos);
+  CHECK(result["summary"].get<std::string>().find(" failed") != std::string::npos);
+}
+
 TEST_CASE("all checks pass when the evidence is still what was approved, and they add up") {
   const approved_workspace ws;
   const auto result = ws.last();
