@@ -25,10 +25,15 @@ ordered guard_json(const survey& all, const guard_place& place) {
 }
 
 /// What was told by the order of lines, and what was not told at all.
-void add_reach(ordered& document, std::size_t by_middleware, std::size_t possible,
-               const char* what) {
+void add_reach(ordered& document, std::size_t counted, std::size_t by_middleware,
+               std::size_t possible, const char* what) {
   document["protected_by_middleware"] = by_middleware;
   ordered unmeasured = ordered::array();
+  if (counted > by_middleware)
+    unmeasured.push_back(std::to_string(counted - by_middleware)
+                         + " of the endpoints that count as " + what
+                         + " do so by a line of what they run: whether it refuses anybody was not "
+                           "tried");
   if (by_middleware > 0)
     unmeasured.push_back(std::to_string(by_middleware) + " of the endpoints that count as " + what
                          + " do so by a middleware that stands before them in the code: whether it "
@@ -206,7 +211,7 @@ step_result rate_limiting(const step_context& context) {
                    {"public_without_limit", list.size() - limited - open},
                    {"unprotected", open},
                    {"endpoints", list}};
-  add_reach(document, shared, possible, "limited");
+  add_reach(document, limited, shared, possible, "limited");
   findings.write(document);
   return {document, std::to_string(limited) + " of " + std::to_string(list.size())
                         + " endpoints have a rate limit" + by_middleware_text(shared) + ", "
@@ -251,7 +256,7 @@ step_result auth_implementation(const step_context& context) {
                    {"public_or_webhook", list.size() - guarded - open},
                    {"unprotected", open},
                    {"endpoints", list}};
-  add_reach(document, shared, possible, "guarded");
+  add_reach(document, guarded, shared, possible, "guarded");
   findings.write(document);
   return {document, std::to_string(guarded) + " of " + std::to_string(list.size())
                         + " endpoints ask who calls" + by_middleware_text(shared) + ", "

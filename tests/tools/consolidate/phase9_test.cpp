@@ -255,7 +255,18 @@ TEST_CASE("express, flask and n8n workflows are judged too") {
   CHECK(limits["not_measured"].size() == 1);
   const auto auth = run_security(ws, "auth-implementation");
   CHECK(auth["protected_by_middleware"] == 0);
-  CHECK_FALSE(auth.contains("not_measured"));
+  CHECK(auth["not_measured"].size() == 1); // Of those by their own lines.
+}
+
+TEST_CASE("what stands in a handler counts as a guard, and that it was not tried is said") {
+  temporary_workspace ws;
+  ws.start("app");
+  ws.write("app/a.js", "app.get('/x', requireAuth, f);\n");
+  ws.commit("app", "first");
+  const auto auth = run_security(ws, "auth-implementation");
+  CHECK(auth["protected"] == 1);
+  REQUIRE(auth["not_measured"].size() == 1);
+  CHECK(auth["not_measured"][0].get<std::string>().find("was not tried") != std::string::npos);
 }
 
 TEST_CASE("a guard of the same name in another language guards nothing") {
@@ -483,6 +494,22 @@ TEST_CASE("Django's views are guarded by what refuses others") {
         == "ade");
 }
 
+TEST_CASE("what is switched off guards nothing") {
+  const auto view = [](const std::string& setting) {
+    return routes_in(
+        {{"p/views.py",
+          "class V(APIView):\n    " + setting + "\n    def get(self, request):\n        pass\n"},
+         {"p/urls.py", "from p.views import V\nurlpatterns = [path('v', V.as_view())]\n"}});
+  };
+  const auto guarded = [&](const std::string& setting) {
+    const auto all = view(setting);
+    return all.size() == 1 && all.begin()->second;
+  };
+  CHECK_FALSE(guarded("authentication_classes = []"));
+  CHECK_FALSE(guarded("authentication_classes = ()"));
+  CHECK(guarded("permission_classes = [IsAuthenticated]"));
+}
+
 TEST_CASE("setting up passport or a session asks nobody") {
   const auto behind = [](const std::string& middleware) {
     return guarded_in("a.js", "app.use(" + middleware + ");\napp.get('/x', f);\n");
@@ -509,6 +536,9 @@ TEST_CASE("what is only said or sent guards nothing") {
   CHECK(in_express("const found = { author: 1, authorized: false };") == 0);
   CHECK(in_express("res.send('authorized');") == 0);
   CHECK(in_express("res.setHeader('WWW-Authenticate', scheme);") == 0);
+  CHECK(in_express("await fetch(u, { headers: { 'x-api-key': process.env.KEY } });") == 0);
+  CHECK(in_express("axios.defaults.headers.common['x-api-key'] = key;") == 0);
+  CHECK(in_python("token = jwt.encode(claims, KEY)") == 0);
   CHECK(in_express("await post(url, { headers: { Authorization: token } });") == 0);
   CHECK(in_express("const { authorization: token } = req.headers;") == 1);
   CHECK(in_express("if (!authorized(req)) return res.status(403).end();") == 1);
