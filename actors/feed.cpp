@@ -50,7 +50,8 @@ void feed_state::hear(const event_batch& batch) {
     if (e.kind == event_kind::audit)
       latest = {};
   }
-  serve();
+  if (!has_timer) // Else all who wait are looked at soon: there may be many, and batches come fast.
+    serve();
 }
 
 /// In the order in which they asked.
