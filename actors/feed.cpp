@@ -45,7 +45,7 @@ void feed_state::hear(const event_batch& batch) {
   for (const auto& e : batch) {
     tail.add(e);
     if (const auto i = (*context->lookup)(e.phase); i != core::phase_lookup::npos)
-      changes->note(i, e.seq);
+      changes.note(i, e.seq);
     // Who has changed something, and looks, sees that.
     if (e.kind == event_kind::audit)
       latest = {};
@@ -86,14 +86,14 @@ feed_state::turn feed_state::turn_of(const asker& x, std::int64_t now_us) const 
     return turn::answer;
   const auto age_us = now_us - changed_us; // Negative: a clock was set back.
   const auto is_recent = !ended && age_us >= 0 && age_us < change_us;
-  if (changes->newest() == tail.head() || (is_recent && changes->newest() >= x.from))
+  if (changes.newest() == tail.head() || (is_recent && changes.newest() >= x.from))
     return turn::answer;
   return is_recent ? turn::wait : turn::change;
 }
 
 bool feed_state::draws_changes(bool draws, std::uint64_t from) const {
   return draws && from <= tail.head() && tail.head() - from >= most_events_drawn
-         && from > changes->since();
+         && from > changes.since();
 }
 
 void feed_state::take_change() {
@@ -121,16 +121,16 @@ void feed_state::heard_state(const core::execution_state& state) {
     if (draws_changes(x.draws, x.from))
       behind = std::min(behind, x.from - 1);
   const auto now = context->now_us();
-  if (behind > changes->newest() && now - changed_us > longest_interval_ms * 1000)
-    changes->begin(behind);
-  if (!changes->empty())
-    behind = changes->newest();
+  if (behind > changes.newest() && now - changed_us > longest_interval_ms * 1000)
+    changes.begin(behind);
+  if (!changes.empty())
+    behind = changes.newest();
   changed_us = now;
-  auto change = core::make_run_change(*context->the_plan, state, changes->changed_behind(behind));
+  auto change = core::make_run_change(*context->the_plan, state, changes.changed_behind(behind));
   if (core::size_of(change) > most_changed_bytes) {
-    changes->begin(tail.head()); // A view comes in parts.
+    changes.begin(tail.head()); // A view comes in parts.
   } else if (change.seq > behind) {
-    changes->add(std::move(change), behind);
+    changes.add(std::move(change), behind);
     news = tail.newest();
   } else {
     tell_events();
@@ -171,7 +171,7 @@ bool feed_state::wants_a_view(bool draws, std::uint64_t from) const {
 event_page feed_state::page_for(const asker& x) {
   auto some = tail.nothing();
   if (draws_changes(x.draws, x.from)) {
-    some.page.changes = changes->from(x.from - 1);
+    some.page.changes = changes.from(x.from - 1);
     some.last = some.page.changes.empty() ? 0 : some.page.changes.back().seq;
     for (const auto& e : news)
       if (e.seq >= x.from && e.seq <= some.last)
@@ -325,7 +325,7 @@ feed_actor::behavior_type feed(feed_actor::stateful_pointer<feed_state> self, co
   st.store = std::move(store);
   st.archive = std::move(archive);
   st.tail = io::event_tail{head};
-  st.changes = std::make_unique<io::change_tail>(st.context->the_plan->phases.size(), head);
+  st.changes = io::change_tail{st.context->the_plan->phases.size(), head};
   self->set_down_handler([self](const caf::down_msg& x) { self->state.gone(x.source); });
   return {
       [self](atom::publish, const event_batch& batch) { self->state.hear(batch); },

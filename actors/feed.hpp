@@ -9,7 +9,6 @@
 #include <cstdint>
 #include <deque>
 #include <map>
-#include <memory>
 #include <optional>
 #include <vector>
 
@@ -77,7 +76,7 @@ struct feed_state {
   archive_actor archive;
   std::optional<phase_durations> typical_ms; ///< Once the archive was asked.
   io::event_tail tail;
-  std::unique_ptr<io::change_tail> changes;
+  io::change_tail changes;
   std::deque<event> news;      ///< The newest events when the newest change was made.
   std::int64_t changed_us = 0; ///< When it was looked last for what changed; 0: never.
   bool changing = false;       ///< The store is being asked.

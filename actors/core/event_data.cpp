@@ -160,6 +160,11 @@ std::string ask_data(const std::string& reason) {
   return lenient::dump(ordered_json{{"ask", true}, {"reason", reason}});
 }
 
+bool is_override(std::string_view data) {
+  // Most have none, and a plan may be large.
+  return data.find("\"override\"") != data.npos && lenient::flag(lenient::object(data), "override");
+}
+
 bool is_ask(std::string_view data) {
   return data.starts_with(ask_prefix);
 }

@@ -60,5 +60,7 @@ std::string warning_data(std::string_view text);
 /// A waiting phase that asks about a lost outcome, not about its criteria.
 std::string ask_data(const std::string& reason);
 bool is_ask(std::string_view data);
+/// Whether phase_approved's data tell that a person approved although it had failed.
+bool is_override(std::string_view data);
 
 } // namespace aeo::core

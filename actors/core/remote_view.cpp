@@ -59,12 +59,6 @@ std::string decided_by(const ordered_json& data) {
   return "by " + by + (reason.empty() ? "" : ": ") + reason;
 }
 
-/// Of an approval: that its criteria were not met is to be seen wherever it is looked at.
-std::string overridden_by(const ordered_json& data) {
-  return lenient::flag(data, "override") ? "criteria overridden " + decided_by(data)
-                                         : std::string{};
-}
-
 } // namespace
 
 std::optional<duration> worked(const phase_view& p, std::int64_t now_us) {
@@ -93,8 +87,8 @@ std::string reason_of(phase_status status, std::string_view data) {
     text = decided_by(lenient::object(data));
     break;
   case phase_status::approved:
-    if (data.find("\"override\"") != data.npos) // Most have none, and a plan may be large.
-      text = overridden_by(lenient::object(data));
+    if (is_override(data))
+      text = "criteria overridden " + decided_by(lenient::object(data));
     break;
   default:
     break;

@@ -348,8 +348,7 @@ std::string to_text(const std::vector<next_step>& steps) {
 
 std::size_t count_overridden(const execution_state& state) {
   return static_cast<std::size_t>(std::ranges::count_if(state.phases, [](const phase_state& s) {
-    return s.status == phase_status::approved && s.detail.find("\"override\"") != s.detail.npos
-           && lenient::flag(lenient::object(s.detail), "override");
+    return s.status == phase_status::approved && is_override(s.detail);
   }));
 }
 
@@ -358,7 +357,9 @@ namespace {
 /// Of phases that a person approved all the same.
 std::string overridden_words(const execution_state& state) {
   const auto n = count_overridden(state);
-  return n == 0 ? "" : ", " + format_count(n) + " of them although it had failed";
+  return n == 0 ? ""
+                : ", " + format_count(n) + " of them although " + (n == 1 ? "it" : "they")
+                      + " had failed";
 }
 
 } // namespace

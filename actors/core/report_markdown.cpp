@@ -78,18 +78,20 @@ void write_facts(std::ostream& out, const report_input& in) {
   out << "\n";
 }
 
+std::string open_gates_text(const execution_state& state) {
+  const auto overridden = count_overridden(state);
+  return "Nothing holds the plan up: every gate is open"
+         + (overridden == 0 ? std::string{}
+                            : ", " + format_count(overridden)
+                                  + " of them because a person overrode what had failed")
+         + ".";
+}
+
 void write_steps(std::ostream& out, const report_input& in) {
   out << "## What to do next\n\n";
   auto steps = next_steps(in);
-  const auto overridden = count_overridden(in.state);
   if (steps.empty())
-    out << (in.exit_code < 0 ? "Nothing. The execution goes on."
-                             : "Nothing holds the plan up: every gate is open"
-                                   + (overridden == 0 ? std::string{}
-                                                      : ", " + format_count(overridden)
-                                                            + " of them because a person overrode "
-                                                              "what had failed")
-                                   + ".")
+    out << (in.exit_code < 0 ? "Nothing. The execution goes on." : open_gates_text(in.state))
         << "\n\n";
   for (std::size_t i = 0; i < steps.size(); ++i) {
     out << i + 1 << ". " << cell(in, steps[i].text) << "\n";

@@ -11,14 +11,14 @@
 namespace aeo::io {
 
 /// The newest changes of a run without gaps, 256 KiB of them: what who draws the run is told
-/// instead of thousands of events. A phase that changed takes 3 to 8 bytes. Not thread-safe.
+/// instead of thousands of events. Not thread-safe.
 class change_tail {
 public:
   static constexpr std::size_t page_bytes = std::size_t{64} * 1024; ///< Unless one is larger.
   static constexpr std::size_t most_bytes = std::size_t{256} * 1024;
 
   /// `head`: number of the newest event before.
-  change_tail(std::size_t phases, std::uint64_t head);
+  explicit change_tail(std::size_t phases = 0, std::uint64_t head = 0);
 
   /// An event of the phase.
   void note(phase_index, std::uint64_t seq);

@@ -52,11 +52,10 @@ void find_readmes(const step_context& context, docs_model& model) {
   std::vector<std::size_t> ranks(model.components.size(), 0);
   for (std::size_t f = 0; f < model.sources.files.size(); ++f) {
     const auto& path = model.sources.tracked(model.sources.files[f]).path;
-    const auto rank = readme_rank(path);
     const auto index = model.map.of_file[f];
     auto& owner = model.components[index];
-    if (rank == 0 || dir_name(path) != owner.mapped->directory
-        || (ranks[index] != 0 && ranks[index] <= rank))
+    const auto rank = dir_name(path) == owner.mapped->directory ? readme_rank(path) : 0;
+    if (rank == 0 || (ranks[index] != 0 && ranks[index] <= rank))
       continue;
     const auto place = model.place_of(f);
     if (place.empty() || is_excluded(context, model.sources, model.sources.files[f]))

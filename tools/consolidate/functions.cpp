@@ -7,12 +7,11 @@
 
 namespace aeo::consolidate {
 
-namespace {
-
 std::size_t indent_of(std::string_view line) {
-  const auto n = line.find_first_not_of(" \t");
-  return n == std::string_view::npos ? line.size() : n;
+  return std::min(line.find_first_not_of(" \t"), line.size());
 }
+
+namespace {
 
 /// A decorator of Python and TypeScript, an annotation of Java, an attribute of Rust and PHP.
 bool is_attribute(std::string_view line) {

@@ -12,6 +12,9 @@
 
 namespace aeo::consolidate {
 
+/// Blanks and tabs before the text; of an empty line all there are.
+std::size_t indent_of(std::string_view line);
+
 /// A function as its first line shows it: it reaches to the line before the next one that is
 /// indented no deeper, or a class, and before what is written above that one: decorators,
 /// annotations.

@@ -33,21 +33,19 @@ std::string real_workspace(const std::string& given) {
   return real.string();
 }
 
-/// A file of the folder that the orchestrator has its configuration from; empty: it is not there.
-std::string orchestrators_file(const std::string& name) {
+/// The folder that the orchestrator has its configuration from; empty: it has told none.
+std::string orchestrators_folder() {
   const char* folder = std::getenv("AEO_CONFIG_DIR");
-  if (folder == nullptr || *folder == '\0')
-    return {};
-  const auto file = fs::absolute(folder) / name;
-  return fs::exists(file) ? file.string() : std::string{};
+  return folder == nullptr || *folder == '\0' ? std::string{} : fs::absolute(folder).string();
 }
 
 /// The orchestrator's file, else the workspace's own, else the shipped one.
 std::string config_file(const std::string& given, const std::string& workspace) {
   if (!given.empty())
     return fs::absolute(given).string();
-  if (auto told = orchestrators_file("consolidation_config.json"); !told.empty())
-    return told;
+  const auto told = fs::path(orchestrators_folder()) / "consolidation_config.json";
+  if (told.has_parent_path() && fs::exists(told))
+    return told.string();
   const auto directory = fs::path(workspace) / "config";
   auto found = find_configuration(directory.string(), "consolidation_config.json");
   if (found.empty())
@@ -58,22 +56,12 @@ std::string config_file(const std::string& given, const std::string& workspace) 
   return found;
 }
 
-settings read_settings(const std::string& given, const std::string& workspace) {
-  auto out = load_settings(config_file(given, workspace));
-  if (!given.empty())
-    return out;
-  if (const auto file = orchestrators_file("security_rules.json"); !file.empty())
-    out.security = load_security_rules(fs::path(file).parent_path().string());
-  if (const auto file = orchestrators_file("configuration_rules.json"); !file.empty())
-    out.configuration = load_configuration_rules(fs::path(file).parent_path().string());
-  return out;
-}
-
 int run(const step& chosen, const arguments& given) {
   step_context context;
   context.workspace = real_workspace(given.workspace);
   const auto out = checked_output(context.workspace, given.out);
-  context.config = read_settings(given.config, context.workspace);
+  context.config = load_settings(config_file(given.config, context.workspace),
+                                 given.config.empty() ? orchestrators_folder() : std::string{});
   context.config.fingerprint_key =
       fingerprint_key(context.consolidation() + "/.cache/fingerprint.key");
   context.secrets = std::make_shared<const secret_scanner>(context.config.security.secrets,

@@ -1,5 +1,6 @@
 #include "tools/consolidate/middleware.hpp"
 
+#include "tools/consolidate/functions.hpp"
 #include "tools/consolidate/paths.hpp"
 #include "tools/consolidate/piece.hpp"
 
@@ -14,10 +15,6 @@ constexpr std::uint32_t statement_lines = 40;
 
 bool is_word(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-}
-
-std::size_t indent_of(std::string_view line) {
-  return std::min(line.find_first_not_of(" \t"), line.size());
 }
 
 /// The line that opens the brackets in which `line` stands; `line` itself if it is in none.

@@ -232,11 +232,15 @@ settings parse_settings(const std::string& text, const std::string& file) {
   throw failure(exit_status::configuration, all);
 }
 
-settings load_settings(const std::string& file) {
+settings load_settings(const std::string& file, const std::string& rules_first) {
   auto out = parse_settings(configuration_text(file), file);
-  const auto beside = std::filesystem::path(file).parent_path().string();
-  out.configuration = load_configuration_rules(beside);
-  out.security = load_security_rules(beside);
+  const auto folder_of = [&](const char* name) {
+    const auto is_there =
+        !rules_first.empty() && std::filesystem::exists(std::filesystem::path(rules_first) / name);
+    return is_there ? rules_first : std::filesystem::path(file).parent_path().string();
+  };
+  out.configuration = load_configuration_rules(folder_of("configuration_rules.json"));
+  out.security = load_security_rules(folder_of("security_rules.json"));
   return out;
 }
 

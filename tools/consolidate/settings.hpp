@@ -102,6 +102,7 @@ struct settings {
 /// what was expected`; if there is one, throws `failure` (configuration) with all of them.
 settings parse_settings(const std::string& text, const std::string& file);
 /// Reads the file; a missing one is a configuration failure too.
-settings load_settings(const std::string& file);
+/// Files of rules are those of the folder `rules_first` that it has, else those beside the file.
+settings load_settings(const std::string& file, const std::string& rules_first = {});
 
 } // namespace aeo::consolidate

@@ -83,7 +83,11 @@ bool board::apply(const event_page& page, std::int64_t local_us) {
   if (!begun_)
     return false;
   hear(page.now_us, local_us);
-  const auto whole = page.changes.empty() ? take_events(page) : take_changes(page);
+  auto whole = true;
+  if (page.changes.empty())
+    whole = take_events(page);
+  else
+    take_changes(page);
   if (order_is_old_)
     sort_by_urgency();
   ended_ = page.ended && run_.seq >= page.head;
@@ -101,8 +105,8 @@ bool board::take_events(const event_page& page) {
   return end == page.events.size();
 }
 
-/// The first one may begin before what is known. True.
-bool board::take_changes(const event_page& page) {
+/// The first one may begin before what is known.
+void board::take_changes(const event_page& page) {
   const auto known = run_.seq;
   for (const auto& change : page.changes) {
     if (change.seq <= run_.seq)
@@ -126,7 +130,6 @@ bool board::take_changes(const event_page& page) {
   if (run_.seq > known && (news.empty() || news.front().seq > known + 1))
     recent_.clear(); // What came between is not told.
   remember(news);
-  return true;
 }
 
 /// What the plan alone decides stays as it is.
@@ -140,18 +143,15 @@ void board::take(const phase_view& row) {
     ++session_done_;
   if (row.status != phase_status::in_progress || row.attempt != p.attempt || row.done != p.done)
     tasks_.erase(row.place);
-  p.done = std::min(row.done, p.tasks);
-  p.status = row.status;
-  p.attempt = row.attempt;
-  p.started_us = row.started_us;
-  p.attempt_us = row.attempt_us;
-  p.ended_us = row.ended_us;
-  p.retry_at_us = row.retry_at_us;
-  p.worked_us = sane_time(row.worked_us);
-  p.reason = row.reason;
-  p.outcome_unknown = row.outcome_unknown;
-  p.overrider = row.overrider;
-  p.seq = row.seq;
+  auto next = row;
+  next.id = std::move(p.id);
+  next.name = std::move(p.name);
+  next.dependencies = std::move(p.dependencies);
+  next.tasks = p.tasks;
+  next.typical_ms = p.typical_ms;
+  next.done = std::min(next.done, next.tasks);
+  next.worked_us = sane_time(next.worked_us);
+  p = std::move(next);
 }
 
 /// A reply that was long under way shows a clock that is late, never one that is early: the

@@ -103,7 +103,7 @@ private:
   void clean();
   void sort_dependencies_first();
   bool take_events(const event_page&);
-  bool take_changes(const event_page&);
+  void take_changes(const event_page&);
   void take(const phase_view&);
   void take(const event&);
   void take_of_run(const event&);
