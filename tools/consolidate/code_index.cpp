@@ -2,19 +2,24 @@
 
 #include "tools/consolidate/comment_lines.hpp"
 #include "tools/consolidate/evidence.hpp"
+#include "tools/consolidate/line_engine.hpp"
+#include "tools/consolidate/middleware.hpp"
 #include "tools/consolidate/parallel.hpp"
 #include "tools/consolidate/paths.hpp"
 #include "tools/consolidate/piece.hpp"
 #include "tools/consolidate/variable_table.hpp"
 
 #include <algorithm>
-#include <unordered_set>
+#include <set>
+#include <utility>
 
 namespace aeo::consolidate {
 
 namespace {
 
 constexpr int call_depth = 3;
+constexpr std::size_t few = 3;
+constexpr std::uint32_t longest_function = 200; ///< lines
 constexpr std::uint64_t largest_code = 1U << 20;
 
 /// The line without its texts, which name no function; `views.show` and the like may.
@@ -46,18 +51,26 @@ code_index::code_index(const step_context& context, const survey& all, const rul
     if (file.source == source && file.facts.size <= largest_code
         && finder.knows(file.facts.language) && is_readable_text(all, file)
         && !is_excluded(context, all, file) && is_production(context, all.tracked(file).path))
-      code_.push_back({f, {}, {}, {}, {}});
+      code_.push_back({f, {}, {}, {}, {}, {}});
   }
   for_each_parallel(code_.size(), [&](std::size_t c) {
     auto& item = code_[c];
     const auto& file = all.files[item.file];
     item.text = read_content(all, file);
     item.lines = split(item.text, '\n');
-    item.comments = comment_lines(item.text, language_by_name(file.facts.language));
+    const auto* lang = language_by_name(file.facts.language);
+    item.comments = comment_lines(item.text, lang);
     item.comments.resize(item.lines.size());
+    item.texts = lines_in_texts(item.text, lang);
+    item.texts.resize(item.lines.size());
     item.functions = finder.find(file.facts.language, item.lines);
   });
+  const auto& security = context.config.security;
+  const re2::RE2 guards("\\b(?:Depends|Security)\\(|(?:" + security.authentication
+                            + ")|(?:" + security.enforces + ")",
+                        line_engine::options());
   for (std::size_t c = 0; c < code_.size(); ++c) {
+    note_values(c, guards);
     for (std::size_t i = 0; i < code_[c].functions.size(); ++i)
       by_name_[code_[c].functions[i].name].push_back({c, i});
     if (family(c) == "Python")
@@ -78,6 +91,27 @@ void code_index::note_classes(std::size_t c) {
            && (trim(lines[last]).empty() || lines[last].find_first_not_of(" \t") > own))
       ++last;
     classes_[name].push_back({c, first_decorator(c, line), last});
+  }
+}
+
+/// `scheme = HTTPBearer()`, `const auth = passport.authenticate("jwt")`, in no block.
+void code_index::note_values(std::size_t c, const re2::RE2& guards) {
+  static const re2::RE2 head(
+      "^(?:export\\s+)?(?:(?:const|let|var)\\s+)?(\\w+)\\s*(?::[^=]*)?=[^=>]");
+  static const re2::RE2 brought("\\brequire\\(");
+  const auto& item = code_[c];
+  std::string name;
+  for (std::uint32_t line = 1; line <= item.lines.size(); ++line) {
+    const auto text = piece(item.lines[line - 1]);
+    if (item.comments[line - 1] || item.texts[line - 1] || text.find('(') == text.npos
+        || !re2::RE2::PartialMatch(text, head, &name) || re2::RE2::PartialMatch(text, brought))
+      continue;
+    const auto last = closing_line(item.lines, line);
+    bool guard = false;
+    for (auto at = line; at <= last && !guard; ++at)
+      guard = re2::RE2::PartialMatch(piece(item.lines[at - 1]), guards);
+    if (guard)
+      values_[name].push_back({c, line, last});
   }
 }
 
@@ -137,29 +171,69 @@ const std::vector<region>& code_index::classes_named(const std::string& name) co
   return found == classes_.end() ? none : found->second;
 }
 
+/// A name with many definitions (`get`, `run`) tells nothing but in a file that has its own.
+std::vector<region> code_index::nearest(std::vector<region> found, std::size_t c) const {
+  std::erase_if(found, [&](const region& part) { return family(part.code) != family(c); });
+  if (found.size() > few)
+    std::erase_if(found, [&](const region& part) { return part.code != c; });
+  if (found.size() > few)
+    found.clear();
+  return found;
+}
+
+std::vector<region> code_index::functions_for(const std::string& name, std::size_t c,
+                                              bool past_routes) const {
+  std::vector<region> found;
+  for (const auto& id : functions_named(name)) {
+    const auto& called = function(id);
+    if (!past_routes || !registers(id))
+      found.push_back({id.code, first_decorator(id.code, called.first),
+                       std::min(called.last, called.first + longest_function)});
+  }
+  return nearest(std::move(found), c);
+}
+
+std::vector<region> code_index::definitions(const std::string& name, std::size_t c) const {
+  auto found = functions_for(name, c, false);
+  for (const auto* table : {&classes_, &values_}) {
+    const auto named = table->find(name);
+    if (named == table->end())
+      continue;
+    const auto more = nearest(named->second, c);
+    found.insert(found.end(), more.begin(), more.end());
+  }
+  return found;
+}
+
 std::vector<region> code_index::closure(std::vector<region> parts, bool past_routes) const {
-  std::unordered_set<const function_extent*> seen;
+  static const re2::RE2 names_classes("^\\s*class\\s|\\b(?:Depends|Security|add_middleware)\\(|"
+                                      "\\bpermission_classes\\b|Middleware[\"']");
+  std::set<std::pair<std::size_t, std::uint32_t>> seen;
+  const auto enter = [&](const std::vector<region>& found) {
+    for (const auto& part : found) {
+      if (seen.emplace(part.code, part.first).second)
+        parts.push_back(part);
+    }
+  };
   std::size_t begin = 0;
   for (int depth = 0; depth < call_depth; ++depth) {
     const auto end = parts.size();
     for (; begin < end; ++begin) {
       const auto part = parts[begin];
       for (auto line = part.first; line <= part.last; ++line) {
-        if (code_[part.code].comments[line - 1])
-          continue; // a comment names what it does not call
-        const auto text = without_texts(code_[part.code].lines[line - 1]);
-        each_identifier(text, [&](std::string_view name) {
-          const auto& named = functions_named(std::string(name));
-          if (named.size() > 3)
-            return; // A name with many definitions (`get`, `run`) tells nothing.
-          for (const auto& id : named) {
-            const auto& called = function(id);
-            const bool enter =
-                family(id.code) == family(part.code) && (!past_routes || !registers(id));
-            if (enter && seen.insert(&called).second)
-              parts.push_back({id.code, first_decorator(id.code, called.first),
-                               std::min(called.last, called.first + 200)});
-          }
+        const auto& item = code_[part.code];
+        if (item.comments[line - 1] || item.texts[line - 1])
+          continue; // what is only said names what it does not call
+        const auto text = without_texts(item.lines[line - 1]);
+        const bool classes =
+            family(part.code) == "Python" && re2::RE2::PartialMatch(text, names_classes);
+        each_identifier(text, [&](std::string_view identifier) {
+          const std::string name(identifier);
+          enter(functions_for(name, part.code, past_routes));
+          if (const auto found = values_.find(name); found != values_.end())
+            enter(nearest(found->second, part.code));
+          if (classes)
+            enter(nearest(classes_named(name), part.code));
         });
       }
     }

@@ -17,6 +17,7 @@ struct code_file {
   std::string text;
   std::vector<std::string_view> lines; ///< Of `text`.
   std::vector<bool> comments;          ///< Which lines are such, parallel to `lines`.
+  std::vector<bool> texts;             ///< Which begin inside a text over several lines, likewise.
   std::vector<function_extent> functions;
 };
 
@@ -54,6 +55,9 @@ public:
 
   /// The functions of that name, in all files.
   const std::vector<function_id>& functions_named(const std::string& name) const;
+  /// What code file `c` means by the name of a function, a class or a value of its language, as far
+  /// as that can be told: a few definitions, those of the file itself before others.
+  std::vector<region> definitions(const std::string& name, std::size_t c) const;
   const function_extent& function(const function_id& id) const;
   /// Whether the function registers endpoints.
   bool registers(const function_id& id) const;
@@ -69,6 +73,9 @@ public:
 
 private:
   void note_classes(std::size_t c);
+  void note_values(std::size_t c, const re2::RE2& guards);
+  std::vector<region> nearest(std::vector<region> found, std::size_t c) const;
+  std::vector<region> functions_for(const std::string& name, std::size_t c, bool past_routes) const;
   std::uint32_t first_decorator(std::size_t c, std::uint32_t line) const;
 
   const survey& all_;
@@ -76,6 +83,7 @@ private:
   std::vector<code_file> code_;
   std::unordered_map<std::string, std::vector<function_id>> by_name_;
   std::unordered_map<std::string, std::vector<region>> classes_;
+  std::unordered_map<std::string, std::vector<region>> values_; ///< That may be guards.
 };
 
 } // namespace aeo::consolidate

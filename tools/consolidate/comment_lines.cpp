@@ -40,7 +40,82 @@ bool begins_body(std::string_view line) {
          || head.find(") -> ") != head.npos;
 }
 
+/// A text over several lines is so long at most.
+constexpr std::ptrdiff_t longest_text = 400;
+
+/// Behind what is quoted at `at`, on one line; its end if nothing closes it there.
+std::size_t after_quoted(std::string_view text, std::size_t at) {
+  const char quote = text[at];
+  for (++at; at < text.size() && text[at] != '\n'; ++at) {
+    if (text[at] == '\\')
+      ++at;
+    else if (text[at] == quote)
+      return at + 1;
+  }
+  return std::min(at, text.size());
+}
+
+/// What opens a text that may go over several lines at `at`; empty: nothing does.
+std::string_view long_quotes(std::string_view text, std::size_t at, const language& lang) {
+  const auto triple = text.substr(at, 3);
+  if (lang.triple_quotes && (triple == "\"\"\"" || triple == "'''"))
+    return triple;
+  return text[at] == '`' && lang.quotes.find('`') != lang.quotes.npos ? text.substr(at, 1)
+                                                                      : std::string_view{};
+}
+
+/// Behind the text that `quotes` open at `at`; npos if nothing closes it soon enough.
+std::size_t after_long_text(std::string_view text, std::size_t at, std::string_view quotes) {
+  for (auto end = at + quotes.size(); end < text.size(); ++end) {
+    if (text[end] == '\\')
+      ++end;
+    else if (text.substr(end).starts_with(quotes))
+      return std::count(text.data() + at, text.data() + end, '\n') > longest_text
+                 ? text.npos
+                 : end + quotes.size();
+  }
+  return text.npos;
+}
+
+/// Behind the comment that begins at `at`; `at` if none does.
+std::size_t after_comment(std::string_view text, std::size_t at, const language& lang) {
+  const auto rest = text.substr(at);
+  if (!lang.block_open.empty() && rest.starts_with(lang.block_open)) {
+    const auto close = text.find(lang.block_close, at + lang.block_open.size());
+    return close == text.npos ? at : close + lang.block_close.size();
+  }
+  const auto begins = [&](std::string_view mark) {
+    return !mark.empty() && rest.starts_with(mark);
+  };
+  return begins(lang.line_comment) || begins(lang.line_comment_2)
+             ? std::min(text.find('\n', at), text.size())
+             : at;
+}
+
 } // namespace
+
+std::vector<bool> lines_in_texts(std::string_view text, const language* lang) {
+  const auto& rules = or_plain(lang);
+  std::vector<bool> result{false};
+  const auto pass = [&](std::size_t from, std::size_t to, bool quoted) {
+    result.insert(result.end(), std::count(text.data() + from, text.data() + to, '\n'), quoted);
+    return to;
+  };
+  for (std::size_t at = 0; at < text.size();) {
+    const auto quotes = long_quotes(text, at, rules);
+    const auto end = quotes.empty() ? text.npos : after_long_text(text, at, quotes);
+    if (end != text.npos)
+      at = pass(at, end, true);
+    else if (const auto behind = after_comment(text, at, rules); behind != at)
+      at = pass(at, behind, false);
+    else if ((text[at] == '"' || text[at] == '\'')
+             && rules.quotes.find(text[at]) != rules.quotes.npos)
+      at = pass(at, after_quoted(text, at), false);
+    else
+      at = pass(at, at + 1, false);
+  }
+  return result;
+}
 
 std::vector<bool> comment_lines(std::string_view text, const language* lang) {
   const auto& rules = or_plain(lang);

@@ -14,4 +14,8 @@ namespace aeo::consolidate {
 /// class or a function begins, and are values elsewhere. `lang` may be nullptr: there is none then.
 std::vector<bool> comment_lines(std::string_view text, const language* lang);
 
+/// For each line, whether it begins inside a text that goes over several lines: in back quotes, or
+/// in triple ones of Python. What opens such a text and is not closed within 400 lines opens none.
+std::vector<bool> lines_in_texts(std::string_view text, const language* lang);
+
 } // namespace aeo::consolidate

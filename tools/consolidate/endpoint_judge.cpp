@@ -15,21 +15,24 @@ void endpoint_judge::judge(endpoint& item, const std::vector<region>& own) const
     judge_webhook(item, parts, outer.shared);
   const auto everywhere = code_.closure(outer.shared, true);
   const auto anywhere = code_.closure(outer.possible, true);
-  const auto guarded = [&](const re2::RE2& expression) {
-    auto place = search_.find(parts, expression);
+  const auto guarded = [&](auto find) {
+    guard_place place = find(parts);
     if (!place.found) {
-      place = search_.find(everywhere, expression);
+      place = find(everywhere);
       place.shared = place.found;
     }
     if (!place.found) {
-      place = search_.find(anywhere, expression);
+      place = find(anywhere);
       place.possible = place.found;
       place.found = false;
     }
     return place;
   };
-  item.authentication = guarded(guards_.authentication);
-  item.rate_limit = guarded(guards_.rate_limit);
+  item.rate_limit =
+      guarded([&](const auto& lines) { return search_.find(lines, guards_.rate_limit); });
+  item.authentication = guarded([&](const auto& lines) { return callers_.find(lines); });
+  if (!item.authentication.found && !item.authentication.possible)
+    item.authentication = callers_.find_read(parts);
 }
 
 endpoint_judge::outer_guards endpoint_judge::guards_before(const endpoint& item, std::size_t c,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "tools/consolidate/caller_check.hpp"
 #include "tools/consolidate/guard_search.hpp"
 #include "tools/consolidate/mounted_guards.hpp"
 
@@ -13,7 +14,8 @@ class endpoint_judge {
 public:
   endpoint_judge(const security_rules& rules, const code_index& code, const guard_rules& guards,
                  const mounted_guards& mounted)
-      : rules_(rules), code_(code), guards_(guards), mounted_(mounted), search_(code, guards) {}
+      : rules_(rules), code_(code), guards_(guards), mounted_(mounted), search_(code, guards),
+        callers_(code, guards) {}
 
   /// Fills in the guards of an endpoint that runs `own`: its handler first, in its own file.
   void judge(endpoint& item, const std::vector<region>& own) const;
@@ -36,6 +38,7 @@ private:
   const guard_rules& guards_;
   const mounted_guards& mounted_;
   guard_search search_;
+  caller_check callers_;
 };
 
 } // namespace aeo::consolidate

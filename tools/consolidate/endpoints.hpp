@@ -13,8 +13,9 @@ struct guard_place {
   std::size_t file = 0; ///< index in survey::files
   std::uint32_t line = 0;
   bool found = false;
-  bool shared = false;   ///< Not in what the endpoint runs, but before it.
-  bool possible = false; ///< Not found; it may stand before the endpoint, which is not decided.
+  bool shared = false;    ///< Not in what the endpoint runs, but before it.
+  bool possible = false;  ///< Not found; it may stand before the endpoint, which is not decided.
+  bool only_read = false; ///< Not found; it is read there who calls, and nobody is refused.
 };
 
 /// An HTTP endpoint that the code registers, and what guards it: the code of its handler, and what

@@ -8,6 +8,12 @@ namespace aeo::consolidate {
 guard_rules::guard_rules(const security_rules& rules)
     : constant_time(rules.constant_time, line_engine::options()),
       authentication(rules.authentication, line_engine::options()),
+      credentials(rules.credentials, line_engine::options()),
+      enforces(rules.enforces, line_engine::options()),
+      unauthorized(rules.unauthorized, line_engine::options()),
+      forbidden(rules.forbidden, line_engine::options()),
+      aborts(rules.aborts, line_engine::options()),
+      not_refusals(rules.not_refusals, line_engine::options()),
       rate_limit(rules.rate_limit, line_engine::options()),
       middleware(rules.middleware, line_engine::options()),
       webhook_route(rules.webhook_route, line_engine::options()),

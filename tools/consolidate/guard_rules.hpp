@@ -15,8 +15,8 @@ struct guard_rules {
   explicit guard_rules(const security_rules& rules);
 
   std::deque<re2::RE2> signatures, routes, contexts; ///< parallel to security_rules::webhooks
-  re2::RE2 constant_time, authentication, rate_limit, middleware, webhook_route, public_routes,
-      not_guards;
+  re2::RE2 constant_time, authentication, credentials, enforces, unauthorized, forbidden, aborts,
+      not_refusals, rate_limit, middleware, webhook_route, public_routes, not_guards;
 };
 
 /// Whether the expression matches anywhere in the text.

@@ -1,7 +1,5 @@
 #include "tools/consolidate/guard_search.hpp"
 
-#include "tools/consolidate/route_shapes.hpp"
-
 #include <algorithm>
 
 namespace aeo::consolidate {
@@ -10,17 +8,10 @@ std::uint32_t guard_search::line_of(const region& part, const re2::RE2& expressi
   const auto& code = code_[part.code];
   for (auto line = part.first; line <= part.last; ++line) {
     const auto text = code.lines[line - 1];
-    if (!code.comments[line - 1] && has(expression, text) && !has(guards_.not_guards, text)
-        && (&expression != &guards_.authentication || asks_who(part.code, text)))
+    if (!code.comments[line - 1] && has(expression, text) && !has(guards_.not_guards, text))
       return line;
   }
   return 0;
-}
-
-/// Not only in what is said, nor in a comment at the end of the line.
-bool guard_search::asks_who(std::size_t c, std::string_view line) const {
-  const auto& lang = or_plain(language_by_name(code_.facts(c).language));
-  return has(guards_.authentication, without_said(effective_text(line, lang)));
 }
 
 guard_place guard_search::find(const std::vector<region>& parts, const re2::RE2& expression) const {

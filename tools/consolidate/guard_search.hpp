@@ -12,8 +12,8 @@
 namespace aeo::consolidate {
 
 /// Looks for guards in lines of code, for those that find and judge endpoints. Comments and what
-/// the rules say is no guard are passed over; what tells `guards.authentication` has to ask who
-/// calls, not only to say so. `code` and `guards` have to outlive it.
+/// the rules say is no guard are passed over. Who calls is `caller_check`'s. `code` and `guards`
+/// have to outlive it.
 class guard_search {
 public:
   guard_search(const code_index& code, const guard_rules& guards) : code_(code), guards_(guards) {}
@@ -28,7 +28,6 @@ public:
   bool mentions(const std::vector<region>& parts, const re2::RE2& expression) const;
 
 private:
-  bool asks_who(std::size_t c, std::string_view line) const;
   code_part text_of(const region& part) const;
 
   const code_index& code_;

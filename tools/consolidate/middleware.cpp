@@ -17,33 +17,6 @@ bool is_word(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
 }
 
-/// The line that opens the brackets in which `line` stands; `line` itself if it is in none.
-std::uint32_t opening_line(const std::vector<std::string_view>& lines, std::uint32_t line) {
-  const auto own = indent_of(lines[line - 1]);
-  const auto end = line > statement_lines ? line - statement_lines : 0;
-  for (auto up = line - 1; up > end; --up) {
-    const auto text = lines[up - 1];
-    if (trim(text).empty() || indent_of(text) >= own)
-      continue;
-    const auto last = trim(text).back();
-    return last == '(' || last == '[' || last == '{' ? up : line;
-  }
-  return line;
-}
-
-std::uint32_t closing_line(const std::vector<std::string_view>& lines, std::uint32_t line) {
-  const auto text = trim(lines[line - 1]);
-  if (text.empty() || (text.back() != '[' && text.back() != '('))
-    return line;
-  const auto end = std::min<std::size_t>(lines.size(), line + statement_lines);
-  for (auto down = line + 1; down <= end; ++down) {
-    const auto inner = trim(lines[down - 1]);
-    if (inner.starts_with(']') || inner.starts_with(')'))
-      return down;
-  }
-  return line;
-}
-
 /// The texts in `[...]`, or the one text.
 std::vector<std::string> texts_in(std::string_view argument) {
   static const re2::RE2 next("[\"'`]([^\"'`]*)[\"'`]");
@@ -190,6 +163,32 @@ std::vector<mounting> script_mountings(std::string_view line) {
 
 } // namespace
 
+std::uint32_t opening_line(const std::vector<std::string_view>& lines, std::uint32_t line) {
+  const auto own = indent_of(lines[line - 1]);
+  const auto end = line > statement_lines ? line - statement_lines : 0;
+  for (auto up = line - 1; up > end; --up) {
+    const auto text = lines[up - 1];
+    if (trim(text).empty() || indent_of(text) >= own)
+      continue;
+    const auto last = trim(text).back();
+    return last == '(' || last == '[' || last == '{' ? up : line;
+  }
+  return line;
+}
+
+std::uint32_t closing_line(const std::vector<std::string_view>& lines, std::uint32_t line) {
+  const auto text = trim(lines[line - 1]);
+  if (text.empty() || std::string_view("[({").find(text.back()) == std::string_view::npos)
+    return line;
+  const auto end = std::min<std::size_t>(lines.size(), line + statement_lines);
+  for (auto down = line + 1; down <= end; ++down) {
+    const auto inner = trim(lines[down - 1]);
+    if (inner.starts_with(']') || inner.starts_with(')') || inner.starts_with('}'))
+      return down;
+  }
+  return line;
+}
+
 shared_guard read_shared_guard(const std::vector<std::string_view>& lines, std::uint32_t line,
                                std::string_view family) {
   static const re2::RE2 added("([\\w.]*\\w)\\.(?:add_middleware|before_request)\\b");
@@ -197,9 +196,14 @@ shared_guard read_shared_guard(const std::vector<std::string_view>& lines, std::
   static const re2::RE2 settings(
       "\\bMIDDLEWARE|LoginRequiredMiddleware|DEFAULT_PERMISSION_CLASSES");
   static const re2::RE2 use("\\.[uU]se\\(");
+  static const re2::RE2 wrapped("\\.Handle\\(.*\\((\\w+)\\)\\)+\\s*$");
   const auto text = piece(lines[line - 1]);
   shared_guard guard;
   guard.first = guard.last = line;
+  if (family == "Go" && re2::RE2::PartialMatch(text, wrapped, &guard.receiver)) {
+    guard.reach = guard_reach::object; // `mux.Handle("/admin/", requireAuth(admin))`
+    return guard;
+  }
   if (re2::RE2::PartialMatch(text, use))
     read_use(lines[line - 1], guard, family);
   else if (family == "Python" && re2::RE2::PartialMatch(text, added, &guard.receiver))

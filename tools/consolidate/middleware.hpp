@@ -30,6 +30,12 @@ struct shared_guard {
   bool ordered = false; ///< It guards what comes after it in its block, nothing before or outside.
 };
 
+/// The line that opens the brackets in which `line` stands; `line` itself if it is in none. All are
+/// numbered from 1.
+std::uint32_t opening_line(const std::vector<std::string_view>& lines, std::uint32_t line);
+/// The line that closes the brackets which `line` opens at its end; `line` itself if it opens none.
+std::uint32_t closing_line(const std::vector<std::string_view>& lines, std::uint32_t line);
+
 /// The guard that `line` (from 1) puts before others, as far as the lines around it tell.
 shared_guard read_shared_guard(const std::vector<std::string_view>& lines, std::uint32_t line,
                                std::string_view family);

@@ -32,12 +32,11 @@ void add_reach(ordered& document, std::size_t counted, std::size_t by_middleware
   if (counted > by_middleware)
     unmeasured.push_back(std::to_string(counted - by_middleware)
                          + " of the endpoints that count as " + what
-                         + " do so by a line of what they run: whether it refuses anybody was not "
-                           "tried");
+                         + " do so by a line of what they run, which was read and not tried");
   if (by_middleware > 0)
     unmeasured.push_back(std::to_string(by_middleware) + " of the endpoints that count as " + what
-                         + " do so by a middleware that stands before them in the code: whether it "
-                           "refuses anybody was not tried (`through`)");
+                         + " do so by a middleware that stands before them in the code, which was "
+                           "read and not tried (`through`)");
   if (possible > 0)
     unmeasured.push_back("whether a middleware comes before " + std::to_string(possible)
                          + " of the endpoints that do not count as " + what
@@ -57,6 +56,13 @@ std::string possible_text(const survey& all, const guard_place& place) {
     return {};
   return "; needs review: " + printable(all.tracked(all.files[place.file]).path, 200) + ":"
          + std::to_string(place.line) + " may come before it";
+}
+
+std::string only_read_text(const survey& all, const guard_place& place) {
+  if (!place.only_read)
+    return {};
+  return "; who calls is read at " + printable(all.tracked(all.files[place.file]).path, 200) + ":"
+         + std::to_string(place.line) + ", and nothing was found that refuses anybody";
 }
 
 std::string by_middleware_text(std::size_t count) {
@@ -236,6 +242,8 @@ step_result auth_implementation(const step_context& context) {
     const bool undecided = !place.found && item.authentication.possible;
     if (undecided)
       add_possible(entry, all, item.authentication);
+    if (!place.found && item.authentication.only_read)
+      entry["only_read_at"] = place_json(all, item.authentication.file, item.authentication.line);
     possible += undecided ? 1 : 0;
     list.push_back(entry);
     guarded += place.found ? 1 : 0;
@@ -244,12 +252,12 @@ step_result auth_implementation(const step_context& context) {
     if (place.found || item.is_public || !item.webhook.empty())
       continue;
     ++open;
-    add_endpoint_finding(findings, all, item, changes_something(item) ? "high" : "medium",
-                         "no-authentication",
-                         "no authentication was found for " + shown_endpoint(item)
-                             + possible_text(all, item.authentication),
-                         "ask for a token or a session, or add the route to public_routes in"
-                         " security_rules.json");
+    add_endpoint_finding(
+        findings, all, item, changes_something(item) ? "high" : "medium", "no-authentication",
+        "no authentication was found for " + shown_endpoint(item)
+            + possible_text(all, item.authentication) + only_read_text(all, item.authentication),
+        "ask for a token or a session, or add the route to public_routes in"
+        " security_rules.json");
   }
   ordered document{{"endpoints_total", list.size()},
                    {"protected", guarded},

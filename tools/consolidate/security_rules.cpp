@@ -161,10 +161,12 @@ void read_webhooks(const cursor& endpoints, security_rules& out) {
 
 void read_endpoints(const cursor& root, security_rules& out) {
   const auto at = root.at("endpoints");
-  if (!at.object({"routes", "functions", "webhooks", "webhook_route", "constant_time",
-                  "authentication", "rate_limit", "middleware", "not_guards", "public_routes"},
-                 {"routes", "functions", "webhooks", "webhook_route", "constant_time",
-                  "authentication", "rate_limit", "middleware", "not_guards", "public_routes"}))
+  const std::vector<std::string> keys{
+      "routes",        "functions",      "webhooks",    "webhook_route",
+      "constant_time", "authentication", "credentials", "enforces",
+      "unauthorized",  "forbidden",      "aborts",      "not_refusals",
+      "rate_limit",    "middleware",     "not_guards",  "public_routes"};
+  if (!at.object(keys, keys))
     return;
   if (at.has("routes"))
     read_routes(at, out);
@@ -183,6 +185,13 @@ void read_endpoints(const cursor& root, security_rules& out) {
   read_expression(at, "webhook_route", out.webhook_route);
   read_expression(at, "constant_time", out.constant_time);
   read_expression(at, "authentication", out.authentication);
+  for (const auto& [key, expression] : {std::pair{"credentials", &out.credentials},
+                                        {"enforces", &out.enforces},
+                                        {"unauthorized", &out.unauthorized},
+                                        {"forbidden", &out.forbidden},
+                                        {"aborts", &out.aborts},
+                                        {"not_refusals", &out.not_refusals}})
+    read_expression(at, key, *expression);
   read_expression(at, "rate_limit", out.rate_limit);
   read_expression(at, "middleware", out.middleware);
   read_expression(at, "not_guards", out.not_guards);

@@ -105,7 +105,13 @@ struct security_rules {
   std::vector<webhook_rule> webhooks;
   std::string webhook_route;  ///< RE2: a route that is some webhook
   std::string constant_time;  ///< RE2: a comparison in constant time
-  std::string authentication; ///< RE2
+  std::string authentication; ///< RE2: names that tell of a guard
+  std::string credentials;    ///< RE2: what a caller shows of itself
+  std::string enforces;       ///< RE2: a library's guard that turns others away by itself
+  std::string unauthorized;   ///< RE2: an answer that asks who calls
+  std::string forbidden;      ///< RE2: an answer that turns a caller away
+  std::string aborts;         ///< RE2: a statement that ends a handler
+  std::string not_refusals;   ///< RE2: a line that names such an answer and does not give it
   std::string rate_limit;     ///< RE2
   std::string middleware;     ///< RE2: a line whose guards hold for all endpoints of the component
   std::string not_guards;     ///< RE2: a line that names a guard and is none

@@ -1,0 +1,216 @@
+#include "tools/consolidate/caller_check.hpp"
+
+#include "tools/consolidate/middleware.hpp"
+#include "tools/consolidate/paths.hpp"
+#include "tools/consolidate/piece.hpp"
+#include "tools/consolidate/route_shapes.hpp"
+
+#include <functional>
+
+namespace aeo::consolidate {
+
+namespace {
+
+/// A statement that ends the handler stands so far behind its condition at most.
+constexpr std::uint32_t condition_lines = 3;
+
+/// A condition that something is missing, wrong or not so.
+bool denies(std::string_view text) {
+  static const re2::RE2 condition("\\b(?:if|unless|elif|else|assert|guard|when)\\b");
+  static const re2::RE2 denial(
+      "\\bnot\\b|!|\\b(?:unless|else|assert)\\b|\\bis\\s+None\\b|(?i:is_?(?:null|empty))|"
+      "===?\\s*(?:null|undefined|false|nil|None|False|\"\"|'')");
+  return re2::RE2::PartialMatch(piece(text), condition)
+         && re2::RE2::PartialMatch(piece(text), denial);
+}
+
+/// Express calls `(err, req, res, next)` for what went wrong, not before anything.
+bool handles_errors(std::string_view text) {
+  static const re2::RE2 parameters("\\(\\s*_?e(?:rr(?:or)?)?\\b[^,()]*,[^,()]*,[^,()]*,[^,()]*\\)");
+  return re2::RE2::PartialMatch(piece(text), parameters);
+}
+
+using name_visitor = std::function<void(std::string_view)>;
+
+/// What Python hands to those who register: `Depends(f)`, or a decorator by its name.
+void each_handed_in_python(std::string_view text, const name_visitor& visit) {
+  static const re2::RE2 given("\\b(?:Depends|Security|before_request|add_middleware)\\(([^(),]*)");
+  static const re2::RE2 decorator("^\\s*@(?:\\w+\\.)*(\\w+)");
+  auto rest = piece(text);
+  re2::StringPiece found;
+  while (re2::RE2::FindAndConsume(&rest, given, &found))
+    each_identifier({found.data(), found.size()}, visit);
+  if (re2::RE2::PartialMatch(piece(text), decorator, &found))
+    visit({found.data(), found.size()});
+}
+
+/// Where the handler begins that is written where it is registered; the end: nowhere.
+std::size_t inline_handler(std::string_view text) {
+  static const re2::RE2 handler("=>|\\bfunc(?:tion)?\\b|\\basync\\b");
+  re2::StringPiece inner;
+  return handler.Match(piece(text), 0, text.size(), re2::RE2::UNANCHORED, &inner, 1)
+             ? static_cast<std::size_t>(inner.data() - text.data())
+             : text.size();
+}
+
+/// `f` of `app.get("", f, (req, res) => ...)` and of `app.use(f)`; `@F` of Java and TypeScript.
+void each_handed(std::string_view text, const name_visitor& visit) {
+  static const re2::RE2 registers(
+      "\\.(?:use|addHook|Use|With|layer|route_layer)\\(|\\bListenAndServe(?:TLS)?\\(|"
+      "\\.(?:get|post|put|delete|patch|all|route|Group|Handle|HandleFunc|GET|POST|PUT|DELETE|PATCH|"
+      "Get|Post|Put|Delete|Patch|Any)\\(\\s*(?:\"\"|$)|\\b(?:preHandler|onRequest|preValidation)"
+      "\\s*:");
+  static const re2::RE2 annotation("^\\s*@(\\w+)");
+  static const re2::RE2 other("(?i)^(?:get)?_?(?:current|remote)_?user|"
+                              "(?:route[rs]?|controller|service|options|config|client)$");
+  const auto visit_guard = [&](std::string_view name) {
+    if (!re2::RE2::PartialMatch(piece(name), other))
+      visit(name);
+  };
+  re2::StringPiece found;
+  if (re2::RE2::PartialMatch(piece(text), annotation, &found))
+    visit_guard({found.data(), found.size()});
+  if (re2::RE2::PartialMatch(piece(text), registers))
+    each_identifier(text.substr(0, inline_handler(text)), visit_guard);
+}
+
+/// `verify_token(request)`, `await requireUser(req)`: a statement that does nothing else.
+std::string_view called_alone(std::string_view text) {
+  static const re2::RE2 call("^\\s*(?:await\\s+)?(?:\\w+\\.)*"
+                             "((?i:require|verify|check|ensure|assert|validate|authori[sz]e|"
+                             "authenticate|enforce)\\w*)\\(.*\\)\\s*;?\\s*$");
+  re2::StringPiece name;
+  return re2::RE2::PartialMatch(piece(text), call, &name)
+             ? std::string_view(name.data(), name.size())
+             : std::string_view{};
+}
+
+/// The line without the texts in it.
+std::string unquoted(std::string text) {
+  static const re2::RE2 quoted(R"("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`(?:[^`\\]|\\.)*`)");
+  re2::RE2::GlobalReplace(&text, quoted, "\"\"");
+  return text;
+}
+
+} // namespace
+
+guard_place caller_check::find(const std::vector<region>& parts) const {
+  for (const auto& part : parts) {
+    if (handles_errors(code_[part.code].lines[part.first - 1]))
+      continue;
+    if (const auto line = refusing_line(part); line != 0)
+      return {code_[part.code].file, line, true};
+  }
+  return {};
+}
+
+guard_place caller_check::find_read(const std::vector<region>& parts) const {
+  guard_place place;
+  for (const auto& part : parts) {
+    const auto& roles = roles_of(part.code);
+    for (auto line = part.first; line <= part.last && !place.only_read; ++line) {
+      if (roles[line - 1].names) {
+        place.file = code_[part.code].file;
+        place.line = line;
+        place.only_read = true;
+      }
+    }
+  }
+  return place;
+}
+
+std::uint32_t caller_check::refusing_line(const region& part) const {
+  const auto& roles = roles_of(part.code);
+  std::uint32_t asked = 0;
+  std::uint32_t denied = 0;
+  for (auto line = part.first; line <= part.last; ++line) {
+    const auto& role = roles[line - 1];
+    if (role.guards)
+      return line;
+    if (role.asks) {
+      asked = line;
+      denied = role.denies ? line : denied;
+    }
+    if (role.asks_in)
+      return asked == 0 ? line : asked;
+    if (role.forbids && asked != 0)
+      return asked;
+    if (role.aborts && denied != 0 && line - denied <= condition_lines)
+      return denied;
+  }
+  return 0;
+}
+
+const std::vector<caller_check::line_role>& caller_check::roles_of(std::size_t c) const {
+  const auto [at, is_new] = roles_.try_emplace(c);
+  if (is_new) {
+    const auto lines = static_cast<std::uint32_t>(code_[c].lines.size());
+    at->second.reserve(lines);
+    for (std::uint32_t line = 1; line <= lines; ++line)
+      at->second.push_back(role_of(c, line));
+  }
+  return at->second;
+}
+
+caller_check::line_role caller_check::role_of(std::size_t c, std::uint32_t line) const {
+  line_role role;
+  const auto& item = code_[c];
+  if (item.comments[line - 1] || item.texts[line - 1] || trim(item.lines[line - 1]).empty())
+    return role;
+  const auto text =
+      effective_text(item.lines[line - 1], or_plain(language_by_name(code_.facts(c).language)));
+  if (!has(guards_.not_refusals, text)) {
+    role.asks_in = has(guards_.unauthorized, text);
+    role.forbids = has(guards_.forbidden, text);
+    role.aborts = has(guards_.aborts, text);
+  }
+  if (has(guards_.not_guards, text))
+    return role;
+  const auto meant = without_said(text);
+  role.names = has(guards_.authentication, meant);
+  role.asks = role.names || has(guards_.credentials, meant);
+  role.denies = role.asks && denies(meant);
+  role.guards = is_library_guard(c, line, text) || (role.names && is_named_guard(c, line, text));
+  return role;
+}
+
+/// One that the repository defines itself is looked into. Settings below it may switch it off.
+bool caller_check::is_library_guard(std::size_t c, std::uint32_t line,
+                                    std::string_view text) const {
+  re2::StringPiece found;
+  if (!guards_.enforces.Match(piece(text), 0, text.size(), re2::RE2::UNANCHORED, &found, 1))
+    return false;
+  bool off = false;
+  each_identifier({found.data(), found.size()}, [&](std::string_view name) {
+    off = off || !code_.definitions(std::string(name), c).empty();
+  });
+  const auto& lines = code_[c].lines;
+  const auto last = inline_handler(text) < text.size() ? line : closing_line(lines, line);
+  for (auto below = line + 1; below <= last && !off; ++below)
+    off = has(guards_.not_guards, lines[below - 1]);
+  return !off;
+}
+
+/// A name that is handed to those who register, or called as a statement of its own.
+bool caller_check::is_named_guard(std::size_t c, std::uint32_t line, std::string_view text) const {
+  const auto code = unquoted(std::string(text));
+  bool found = false;
+  const auto look_at = [&](std::string_view name) { found = found || is_foreign_guard(c, name); };
+  look_at(called_alone(code));
+  if (code_.family(c) == "Python") {
+    each_handed_in_python(code, look_at);
+    return found;
+  }
+  each_handed(code, look_at);
+  const auto& lines = code_[c].lines;
+  const auto opening = opening_line(lines, line);
+  if (opening != line && trim(code).ends_with(',')) // an argument on a line of its own
+    each_handed(unquoted(std::string(trim(lines[opening - 1]))) + std::string(trim(code)), look_at);
+  return found;
+}
+
+bool caller_check::is_foreign_guard(std::size_t c, std::string_view name) const {
+  return has(guards_.authentication, name) && code_.definitions(std::string(name), c).empty();
+}
+
+} // namespace aeo::consolidate
