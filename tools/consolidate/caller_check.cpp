@@ -13,15 +13,32 @@ namespace {
 
 /// A statement that ends the handler stands so far behind its condition at most.
 constexpr std::uint32_t condition_lines = 3;
+/// And so far behind the line that lets pass who may.
+constexpr std::uint32_t refusal_lines = 15;
 
-/// A condition that something is missing, wrong or not so.
-bool denies(std::string_view text) {
+bool tests(std::string_view text) {
   static const re2::RE2 condition("\\b(?:if|unless|elif|else|assert|guard|when)\\b");
+  return re2::RE2::PartialMatch(piece(text), condition);
+}
+
+/// Tells of a condition that something is missing, wrong or not so.
+bool denies(std::string_view text) {
   static const re2::RE2 denial(
       "\\bnot\\b|!|\\b(?:unless|else|assert)\\b|\\bis\\s+None\\b|(?i:is_?(?:null|empty))|"
       "===?\\s*(?:null|undefined|false|nil|None|False|\"\"|'')");
-  return re2::RE2::PartialMatch(piece(text), condition)
-         && re2::RE2::PartialMatch(piece(text), denial);
+  return re2::RE2::PartialMatch(piece(text), denial);
+}
+
+/// `req.user`, `self.request.session`, `ctx.state`.
+bool reads_request(std::string_view text) {
+  static const re2::RE2 request("\\b(?:req|request|ctx|context|session|cookies|c|r)\\b");
+  return re2::RE2::PartialMatch(piece(text), request);
+}
+
+/// `return next();`, `return view(request)`.
+bool passes(std::string_view text) {
+  static const re2::RE2 on("\\bnext\\(\\s*\\)|\\breturn\\s+(?:await\\s+)?[\\w.]+\\(");
+  return re2::RE2::PartialMatch(piece(text), on);
 }
 
 /// Express calls `(err, req, res, next)` for what went wrong, not before anything.
@@ -123,20 +140,24 @@ std::uint32_t caller_check::refusing_line(const region& part) const {
   const auto& roles = roles_of(part.code);
   std::uint32_t asked = 0;
   std::uint32_t denied = 0;
+  std::uint32_t tested = 0;
+  std::uint32_t passed = 0;
   for (auto line = part.first; line <= part.last; ++line) {
     const auto& role = roles[line - 1];
     if (role.guards)
       return line;
-    if (role.asks) {
-      asked = line;
-      denied = role.denies ? line : denied;
-    }
+    asked = role.asks ? line : asked;
+    denied = role.denies ? line : denied;
+    tested = role.tests && !role.denies ? line : tested;
+    passed = role.passes && tested != 0 && line - tested <= condition_lines ? line : passed;
     if (role.asks_in)
       return asked == 0 ? line : asked;
     if (role.forbids && asked != 0)
       return asked;
     if (role.aborts && denied != 0 && line - denied <= condition_lines)
       return denied;
+    if (role.aborts && passed != 0 && line > passed && line - passed <= refusal_lines)
+      return tested;
   }
   return 0;
 }
@@ -164,12 +185,14 @@ caller_check::line_role caller_check::role_of(std::size_t c, std::uint32_t line)
     role.forbids = has(guards_.forbidden, text);
     role.aborts = has(guards_.aborts, text);
   }
+  role.passes = passes(text);
   if (has(guards_.not_guards, text))
     return role;
   const auto meant = without_said(text);
   role.names = has(guards_.authentication, meant);
   role.asks = role.names || has(guards_.credentials, meant);
-  role.denies = role.asks && denies(meant);
+  role.tests = (role.names || (role.asks && reads_request(meant))) && tests(meant);
+  role.denies = role.tests && denies(meant);
   role.guards = is_library_guard(c, line, text) || (role.names && is_named_guard(c, line, text));
   return role;
 }

@@ -16,7 +16,8 @@ namespace aeo::consolidate {
 /// to read who calls is not enough. What counts:
 /// - an answer that asks who calls (401), or one that turns a caller away (403) behind a line that
 ///   reads what the caller shows;
-/// - a statement that ends the handler right behind a condition that denies what the caller shows;
+/// - a statement that ends the handler right behind a condition that denies what the caller shows,
+///   or behind one that lets pass who shows it;
 /// - a guard of a library that turns others away by itself;
 /// - a guard by its name, where it is put before what is registered or called as a statement, if
 ///   its definition is not in the repository. One that is there is looked into instead.
@@ -37,7 +38,9 @@ private:
   struct line_role {
     bool asks = false;    ///< It reads what the caller shows, or names a guard.
     bool names = false;   ///< It asks by a name that tells of a guard.
-    bool denies = false;  ///< It holds a condition that something is not so.
+    bool tests = false;   ///< It holds a condition on what it reads of the request.
+    bool denies = false;  ///< The condition is that something is not so.
+    bool passes = false;  ///< It goes on with the handler.
     bool asks_in = false; ///< It answers 401.
     bool forbids = false; ///< It answers 403.
     bool aborts = false;

@@ -491,6 +491,11 @@ TEST_CASE("an answer that refuses counts, also without a name that tells of a gu
   CHECK(guards_express("  if (!req.session.user) return next(new Error('no'));\n"));
   CHECK(guards_express("  if (!req.user) {\n    throw new Unauthorized();\n  }\n"));
   CHECK(guards_express("  const claims = jwt.verify(token, KEY);\n"));
+  const std::string in = "function signedIn(req, res, next) {\n  if (req.isAuthenticated()) {\n"
+                         "    return next();\n  }\n";
+  CHECK(guards_express("", "signedIn, ", in + "  res.redirect('/in');\n}\n"));
+  CHECK_FALSE(guards_express("", "signedIn, ", in + "  next();\n}\n"));
+  CHECK_FALSE(guards_flask("    if token.kind != 'name':\n        raise SyntaxError\n"));
   CHECK_FALSE(guards_express("  if (order.owner === undefined) return res.sendStatus(400);\n"));
   CHECK_FALSE(guards_express("  if (reply.status === 401) count('them');\n"));
   CHECK_FALSE(guards_express("  if (!order) return res.status(403).end();\n"));
