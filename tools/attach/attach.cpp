@@ -80,6 +80,14 @@ int exit_code_of(const caf::error& err) {
   return err == ec::internal ? exit_code::internal : exit_code::failed;
 }
 
+std::string command_for(const std::string& program, const target& to) {
+  auto command = to.address.empty() ? core::in_workspace(program, to.workspace.string())
+                                    : program + " --attach " + core::shell_quote(to.address);
+  if (!to.credential.empty())
+    command += " --credential " + core::shell_quote(to.credential.string());
+  return command;
+}
+
 void add_options(CLI::App& app, target& to) {
   app.add_option("--workspace", to.workspace,
                  "The node's workspace, when it is on this machine: no address or credential is "

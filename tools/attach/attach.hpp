@@ -32,6 +32,9 @@ struct target {
 /// --workspace, --attach and --credential.
 void add_options(CLI::App&, target&);
 
+/// A program's name with the options that lead it there from the same folder, for a shell.
+std::string command_for(const std::string& program, const target&);
+
 /// CAF for a program that only connects.
 struct system_config : caf::actor_system_config {
   system_config();

@@ -206,9 +206,9 @@ std::string said_by(const ordered_json& data) {
 }
 
 /// Only what the phase's approval policy allows is advised.
-std::string after_failure(const phase_view& p) {
-  const auto mend = "Mend the cause, then aeo-control retry " + p.id;
-  const auto way = "aeo-control approve " + p.id + " --override --reason TEXT.";
+std::string after_failure(const phase_view& p, const std::string& control) {
+  const auto mend = "Mend the cause, then " + control + " retry " + p.id;
+  const auto way = control + " approve " + p.id + " --override --reason TEXT.";
   if (p.overrider.empty())
     return mend + ". Nobody can let it pass alone.";
   if (p.overrider == to_string(access_role::operator_))
@@ -216,31 +216,32 @@ std::string after_failure(const phase_view& p) {
   return mend + "; or let it pass, which the plan leaves to " + p.overrider + ": " + way;
 }
 
-std::string what_next(const run_view& v, const phase_view& p) {
+std::string what_next(const run_view& v, const phase_view& p, const std::string& control) {
   switch (p.status) {
   case phase_status::pending: {
     auto waits = reason(v, p);
     if (v.paused)
-      return "It is not started because the run is " + pause_text(v)
-             + "; to go on: aeo-control resume";
+      return "It is not started because the run is " + pause_text(v) + "; to go on: " + control
+             + " resume";
     return waits.empty() ? "It starts as soon as a slot is free." : "It " + waits + ".";
   }
   case phase_status::waiting_approval:
     if (p.outcome_unknown)
-      return "Find out what its task did, then aeo-control retry " + p.id
+      return "Find out what its task did, then " + control + " retry " + p.id
              + ", or skip it with a reason.";
-    return "It waits for a person: aeo-control approve " + p.id + ", or reject it with a reason.";
+    return "It waits for a person: " + control + " approve " + p.id
+           + ", or reject it with a reason.";
   case phase_status::retry_wait:
     return "It is tried again by itself"
            + (p.retry_at_us > v.now_us ? " in " + spent(v.now_us, p.retry_at_us) + "."
                                        : " at once.");
   case phase_status::failed:
-    return after_failure(p);
+    return after_failure(p, control);
   case phase_status::blocked:
     return "It goes on when what blocks it is mended.";
   case phase_status::rejected:
   case phase_status::cancelled:
-    return "To run it again: aeo-control retry " + p.id + ".";
+    return "To run it again: " + control + " retry " + p.id + ".";
   default:
     return {};
   }
@@ -248,7 +249,7 @@ std::string what_next(const run_view& v, const phase_view& p) {
 
 } // namespace
 
-std::string status_text(const run_view& v) {
+std::string status_text(const run_view& v, const std::string& control) {
   std::size_t id_width = 2;
   std::size_t name_width = 4;
   for (const auto& p : v.phases) {
@@ -261,9 +262,8 @@ std::string status_text(const run_view& v) {
                      + std::string{overall_word(v)} + " after " + spent(v.started_us, v.now_us)
                      + "\n";
   if (v.paused)
-    text += pause_text(v)
-            + ": what runs goes on, nothing more is started; to go on: aeo-control "
-              "resume\n";
+    text += pause_text(v) + ": what runs goes on, nothing more is started; to go on: " + control
+            + " resume\n";
   auto row = [&](const std::string& id, const std::string& name, const std::string& status,
                  const std::string& attempt, const std::string& time, const std::string& why) {
     auto line = "  " + core::pad_to_width(core::plain_line(id), id_width) + "  "
@@ -280,7 +280,7 @@ std::string status_text(const run_view& v) {
   text += counts_line(v) + "\n";
   for (const auto& p : v.phases)
     if (p.status == phase_status::waiting_approval || p.status == phase_status::failed)
-      text += "phase " + core::plain_line(p.id) + ": " + what_next(v, p) + "\n";
+      text += "phase " + core::plain_line(p.id) + ": " + what_next(v, p, control) + "\n";
   return text;
 }
 
@@ -318,7 +318,8 @@ std::string graph_text(const run_view& v, const std::string& format) {
   return lenient::dump(ordered_json{{"phases", std::move(nodes)}}, 2) + "\n";
 }
 
-std::string why_text(const run_view& v, const std::string& phase, const std::string& events) {
+std::string why_text(const run_view& v, const std::string& phase, const std::string& events,
+                     const std::string& control) {
   const auto found = std::ranges::find(v.phases, phase, &phase_view::id);
   std::string text;
   if (found != v.phases.end()) {
@@ -338,7 +339,7 @@ std::string why_text(const run_view& v, const std::string& phase, const std::str
     text += core::plain_line(line) + (said.empty() ? "" : ": " + said) + "\n";
   }
   if (found != v.phases.end())
-    if (auto next = what_next(v, *found); !next.empty())
+    if (auto next = what_next(v, *found, control); !next.empty())
       text += core::plain_line(next) + "\n";
   return text;
 }

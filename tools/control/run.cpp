@@ -89,7 +89,7 @@ public:
     }
     std::cout << (o_.command == "graph" ? graph_text(*view, o_.json ? "json" : o_.format)
                   : o_.json             ? status_json(*view)
-                                        : status_text(*view));
+                                        : status_text(*view, command_));
     return exit_code::ok;
   }
 
@@ -111,7 +111,7 @@ private:
     auto events = from_.ask("why", o_.phase, short_patience);
     if (!events)
       return fail(o_, events.error());
-    std::cout << (o_.json ? *events + "\n" : why_text(view, o_.phase, *events));
+    std::cout << (o_.json ? *events + "\n" : why_text(view, o_.phase, *events, command_));
     return exit_code::ok;
   }
 
@@ -152,6 +152,7 @@ private:
 
   const options& o_;
   source from_;
+  const std::string command_ = attach::command_for("aeo-control", o_.target);
 };
 
 /// Without a node: what its database says.
