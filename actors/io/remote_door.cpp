@@ -458,17 +458,24 @@ caf::expected<gateway_actor> remote_link::connect(const std::string& host, std::
 
 caf::error remote_link::explain(const caf::error& err, const std::string& where) const {
   const auto why = state_->take_failure();
-  if (why.find("certificate revoked") != std::string::npos)
+  const auto tells = [&](const char* part) { return why.find(part) != std::string::npos; };
+  if (tells("certificate revoked"))
     return caf::make_error(ec::not_permitted,
                            "the node at " + where
                                + " does not take this credential any more: it was revoked");
-  if (why.find("handshake failure") != std::string::npos)
+  if (tells("handshake failure"))
     return caf::make_error(ec::not_permitted,
                            where + ": " + refusal_text(token_verdict::unknown, {}));
   if (why == tls_session::hung_up) // Who mistrusts us says so before.
     return caf::make_error(ec::no_node, "the node at " + where
                                             + " hung up: it may be ending, or as many look on as "
                                               "it lets in; try again in a moment");
+  if (!why.empty() && !tells("certificate") && !tells("unknown ca") && !tells("alert"))
+    return caf::make_error(ec::no_node,
+                           "what answers at " + where
+                               + " is no node: another program has the port, or something between "
+                                 "answers for it (TLS: "
+                               + why + ")");
   if (!why.empty())
     return caf::make_error(ec::untrusted,
                            "the node at " + where + " and this credential do not know each other, "

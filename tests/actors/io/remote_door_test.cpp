@@ -520,26 +520,58 @@ TEST_CASE("where nobody listens, no node is found") {
   CHECK(alice.error == ec::no_node);
 }
 
-TEST_CASE("who takes connections and says nothing keeps an operator no longer than asked for") {
-  const io::unique_fd silent{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+namespace {
+
+/// A socket that listens on a port of its own; its port, 0 if that failed.
+std::uint16_t listen_anywhere(int socket) {
   sockaddr_in at{};
   at.sin_family = AF_INET;
   at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   socklen_t size = sizeof(at);
-  REQUIRE(::bind(silent.get(), reinterpret_cast<sockaddr*>(&at), size) == 0);
-  REQUIRE(::listen(silent.get(), 0) == 0);
-  REQUIRE(::getsockname(silent.get(), reinterpret_cast<sockaddr*>(&at), &size) == 0);
+  const bool made = ::bind(socket, reinterpret_cast<sockaddr*>(&at), size) == 0
+                    && ::listen(socket, 0) == 0
+                    && ::getsockname(socket, reinterpret_cast<sockaddr*>(&at), &size) == 0;
+  return made ? ntohs(at.sin_port) : 0;
+}
+
+} // namespace
+
+TEST_CASE("what speaks no TLS is told to be no node, and the credential is not blamed") {
+  const io::unique_fd web{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  const auto port = listen_anywhere(web.get());
+  REQUIRE(port != 0);
+  std::jthread answers([&] {
+    const io::unique_fd peer{::accept(web.get(), nullptr, nullptr)};
+    const std::string_view text = "HTTP/1.1 400 Bad Request\r\n\r\n";
+    ::send(peer.get(), text.data(), text.size(), MSG_NOSIGNAL);
+    ::shutdown(peer.get(), SHUT_WR);
+    std::array<char, 2048> asked{};
+    while (::recv(peer.get(), asked.data(), asked.size(), 0) > 0)
+      ; // What is not taken would reset the connection, and the answer be lost.
+  });
+  door_operator alice;
+  CHECK_FALSE(alice.connect(port));
+  CHECK(alice.error == ec::no_node);
+  INFO(message_of(alice.error));
+  CHECK(message_of(alice.error).find("is no node") != std::string::npos);
+  CHECK(message_of(alice.error).find("credential") == std::string::npos);
+}
+
+TEST_CASE("who takes connections and says nothing keeps an operator no longer than asked for") {
+  const io::unique_fd silent{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  const auto port = listen_anywhere(silent.get());
+  REQUIRE(port != 0);
   const auto began = std::chrono::steady_clock::now();
   {
     door_operator alice;
-    CHECK_FALSE(alice.connect(ntohs(at.sin_port), milliseconds{100}));
+    CHECK_FALSE(alice.connect(port, milliseconds{100}));
     CHECK(alice.error == ec::no_node);
     // One is in the queue: the next ones do not even get through TCP.
     door_operator bob;
-    CHECK_FALSE(bob.connect(ntohs(at.sin_port), milliseconds{100}));
+    CHECK_FALSE(bob.connect(port, milliseconds{100}));
     CHECK(bob.error == ec::no_node);
     door_operator carol;
-    CHECK_FALSE(carol.connect(ntohs(at.sin_port), milliseconds{100}));
+    CHECK_FALSE(carol.connect(port, milliseconds{100}));
     CHECK(carol.error == ec::no_node);
   }
   // Also letting go of the links is no matter of TCP's patience, two minutes.
