@@ -26,8 +26,11 @@ constexpr std::size_t view_bytes = std::size_t{640} * 1024;
 constexpr std::size_t most_changed_bytes = std::size_t{4} * 1024 * 1024;
 /// How old a picture may be that serves others in a rush.
 constexpr std::int64_t longest_picture_us = 1'000'000;
-/// Until askers who were put off are looked at again.
+/// Until askers who were put off are looked at again: many are answered together, which wakes the
+/// connections less often.
 constexpr std::chrono::milliseconds put_off{20};
+constexpr std::chrono::milliseconds put_off_many{100};
+constexpr std::size_t many = 32;
 
 } // namespace
 
@@ -72,7 +75,7 @@ void feed_state::serve() {
   if (wants_change)
     take_change();
   if (late && !std::exchange(has_timer, true))
-    self->run_delayed(put_off, [this] {
+    self->run_delayed(askers.size() < many ? put_off : put_off_many, [this] {
       has_timer = false;
       serve();
     });

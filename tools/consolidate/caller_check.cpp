@@ -6,6 +6,7 @@
 #include "tools/consolidate/route_shapes.hpp"
 
 #include <functional>
+#include <utility>
 
 namespace aeo::consolidate {
 
@@ -29,16 +30,65 @@ bool denies(std::string_view text) {
   return re2::RE2::PartialMatch(piece(text), denial);
 }
 
+/// `a && b` of which one is not on the caller.
+bool is_partial(std::string_view text, const guard_rules& guards) {
+  static const re2::RE2 joined("&&|\\band\\b");
+  auto rest = piece(text);
+  re2::StringPiece found;
+  bool any = false;
+  bool others = false;
+  const auto look_at = [&](std::string_view piece_of) {
+    others = others || !(has(guards.authentication, piece_of) || has(guards.credentials, piece_of));
+  };
+  while (joined.Match(rest, 0, rest.size(), re2::RE2::UNANCHORED, &found, 1)) {
+    any = true;
+    look_at({rest.data(), static_cast<std::size_t>(found.data() - rest.data())});
+    rest.remove_prefix(static_cast<std::size_t>(found.data() + found.size() - rest.data()));
+  }
+  if (any)
+    look_at({rest.data(), rest.size()});
+  return any && others;
+}
+
 /// `req.user`, `self.request.session`, `ctx.state`.
 bool reads_request(std::string_view text) {
   static const re2::RE2 request("\\b(?:req|request|ctx|context|session|cookies|c|r)\\b");
   return re2::RE2::PartialMatch(piece(text), request);
 }
 
-/// `return next();`, `return view(request)`.
-bool passes(std::string_view text) {
-  static const re2::RE2 on("\\bnext\\(\\s*\\)|\\breturn\\s+(?:await\\s+)?[\\w.]+\\(");
-  return re2::RE2::PartialMatch(piece(text), on);
+/// `return next();`, `return view(request)`, but not `return redirect(...)`.
+bool passes(std::string_view text, const guard_rules& guards) {
+  static const re2::RE2 on(
+      "\\b(next|n|done)\\(\\s*\\)|\\breturn\\s+(?:await\\s+)?(?:self\\.)?(\\w+)\\(");
+  std::string next;
+  std::string called;
+  return re2::RE2::PartialMatch(piece(text), on, &next, &called)
+         && (!next.empty() || !has(guards.aborts, called));
+}
+
+/// What somebody else answered: `reply.status === 401`.
+bool relays(std::string_view text) {
+  static const re2::RE2 compared("[=!]==?\\s*(?:(?:\\w+\\.)*\\w*(?i:unauthori[sz]ed|forbidden)|40["
+                                 "13])\\b|\\b40[13]\\s*[=!]==?|\\bin\\s*[\\[({]\\s*40[13]\\b");
+  return re2::RE2::PartialMatch(piece(text), compared);
+}
+
+bool throws(std::string_view text) {
+  static const re2::RE2 thrown("\\b(?:raise|throw|abort|panic)\\b");
+  return re2::RE2::PartialMatch(piece(text), thrown);
+}
+
+/// Frameworks ask such a function whether somebody may go on.
+bool decides(std::string_view text) {
+  static const re2::RE2 asked("\\b(?:def\\s+(?:has_permission|test_func)|canActivate)\\s*\\(");
+  return re2::RE2::PartialMatch(piece(text), asked);
+}
+
+bool answers(std::string_view text) {
+  static const re2::RE2 anything("\\breturn\\s+[^\\s;]");
+  static const re2::RE2 always("\\breturn\\s+(?i:true)\\s*;?\\s*\\}?\\s*$");
+  return re2::RE2::PartialMatch(piece(text), anything)
+         && !re2::RE2::PartialMatch(piece(text), always);
 }
 
 /// Express calls `(err, req, res, next)` for what went wrong, not before anything.
@@ -78,8 +128,9 @@ void each_handed(std::string_view text, const name_visitor& visit) {
       "Get|Post|Put|Delete|Patch|Any)\\(\\s*(?:\"\"|$)|\\b(?:preHandler|onRequest|preValidation)"
       "\\s*:");
   static const re2::RE2 annotation("^\\s*@(\\w+)");
-  static const re2::RE2 other("(?i)^(?:get)?_?(?:current|remote)_?user|"
-                              "(?:route[rs]?|controller|service|options|config|client)$");
+  static const re2::RE2 other(
+      "(?i)^(?:get)?_?(?:current|remote)_?user|^api(?:bearer|property|response|security)|"
+      "(?:route[rs]?|controller|service|options|config|client)$");
   const auto visit_guard = [&](std::string_view name) {
     if (!re2::RE2::PartialMatch(piece(name), other))
       visit(name);
@@ -111,11 +162,11 @@ std::string unquoted(std::string text) {
 
 } // namespace
 
-guard_place caller_check::find(const std::vector<region>& parts) const {
+guard_place caller_check::find(const std::vector<region>& parts, bool before_others) const {
   for (const auto& part : parts) {
     if (handles_errors(code_[part.code].lines[part.first - 1]))
       continue;
-    if (const auto line = refusing_line(part); line != 0)
+    if (const auto line = refusing_line(part, before_others); line != 0)
       return {code_[part.code].file, line, true};
   }
   return {};
@@ -124,9 +175,8 @@ guard_place caller_check::find(const std::vector<region>& parts) const {
 guard_place caller_check::find_read(const std::vector<region>& parts) const {
   guard_place place;
   for (const auto& part : parts) {
-    const auto& roles = roles_of(part.code);
     for (auto line = part.first; line <= part.last && !place.only_read; ++line) {
-      if (roles[line - 1].names) {
+      if (role_in(part, line).names) {
         place.file = code_[part.code].file;
         place.line = line;
         place.only_read = true;
@@ -136,56 +186,98 @@ guard_place caller_check::find_read(const std::vector<region>& parts) const {
   return place;
 }
 
-std::uint32_t caller_check::refusing_line(const region& part) const {
-  const auto& roles = roles_of(part.code);
+caller_check::line_role caller_check::role_in(const region& part, std::uint32_t line) const {
+  return part.end == 0 ? roles_of(part.code)[line - 1]
+                       : role_of(part.code, line, code_.text_of(part, line));
+}
+
+std::uint32_t caller_check::refusing_line(const region& part, bool before_others) const {
   std::uint32_t asked = 0;
   std::uint32_t denied = 0;
   std::uint32_t tested = 0;
   std::uint32_t passed = 0;
+  std::uint32_t relayed = 0;
+  std::uint32_t decided = 0;
   for (auto line = part.first; line <= part.last; ++line) {
-    const auto& role = roles[line - 1];
+    const auto role = role_in(part, line);
     if (role.guards)
       return line;
+    const auto is_near = [line](std::uint32_t before) {
+      return before != 0 && line - before <= condition_lines;
+    };
     asked = role.asks ? line : asked;
     denied = role.denies ? line : denied;
     tested = role.tests && !role.denies ? line : tested;
-    passed = role.passes && tested != 0 && line - tested <= condition_lines ? line : passed;
+    passed = role.passes && is_near(tested) ? line : passed;
+    relayed = role.relays ? line : relayed;
+    decided = role.decides ? line : decided;
+    if (decided != 0 && role.answers && line > decided)
+      return asked > decided ? asked : line;
+    if (role.partial && !before_others)
+      relayed = line;
+    if (is_near(relayed) || (!before_others && role.refuses() && is_in_branch(part, line)))
+      continue;
     if (role.asks_in)
       return asked == 0 ? line : asked;
     if (role.forbids && asked != 0)
       return asked;
-    if (role.aborts && denied != 0 && line - denied <= condition_lines)
+    if (role.aborts && is_near(denied))
       return denied;
-    if (role.aborts && passed != 0 && line > passed && line - passed <= refusal_lines)
+    if (role.aborts && passed != 0 && line - passed <= refusal_lines)
       return tested;
   }
   return 0;
 }
 
+/// Whether a condition on something else than the caller or the path is around the one that leads
+/// to that line.
+bool caller_check::is_in_branch(const region& part, std::uint32_t line) const {
+  static const re2::RE2 condition("^\\s*\\}?\\s*(?:else\\s+)?(?:el)?if\\b");
+  static const re2::RE2 where("(?i)path|url|route|method|options");
+  const auto& lines = code_[part.code].lines;
+  auto inner = indent_of(lines[line - 1]);
+  bool is_own = !re2::RE2::PartialMatch(piece(lines[line - 1]), condition);
+  for (auto up = line - 1; up > part.first; --up) {
+    const auto text = lines[up - 1];
+    if (trim(text).empty() || indent_of(text) >= inner)
+      continue;
+    inner = indent_of(text);
+    if (!re2::RE2::PartialMatch(piece(text), condition) || std::exchange(is_own, false))
+      continue;
+    if (!role_in(part, up).asks && !re2::RE2::PartialMatch(piece(text), where))
+      return true;
+  }
+  return false;
+}
+
 const std::vector<caller_check::line_role>& caller_check::roles_of(std::size_t c) const {
   const auto [at, is_new] = roles_.try_emplace(c);
   if (is_new) {
-    const auto lines = static_cast<std::uint32_t>(code_[c].lines.size());
-    at->second.reserve(lines);
-    for (std::uint32_t line = 1; line <= lines; ++line)
-      at->second.push_back(role_of(c, line));
+    const auto& lines = code_[c].lines;
+    at->second.reserve(lines.size());
+    for (std::uint32_t line = 1; line <= lines.size(); ++line)
+      at->second.push_back(role_of(c, line, lines[line - 1]));
   }
   return at->second;
 }
 
-caller_check::line_role caller_check::role_of(std::size_t c, std::uint32_t line) const {
+caller_check::line_role caller_check::role_of(std::size_t c, std::uint32_t line,
+                                              std::string_view code) const {
   line_role role;
   const auto& item = code_[c];
-  if (item.comments[line - 1] || item.texts[line - 1] || trim(item.lines[line - 1]).empty())
+  if (item.comments[line - 1] || item.texts[line - 1] || trim(code).empty())
     return role;
-  const auto text =
-      effective_text(item.lines[line - 1], or_plain(language_by_name(code_.facts(c).language)));
-  if (!has(guards_.not_refusals, text)) {
+  const auto text = effective_text(code, or_plain(language_by_name(code_.facts(c).language)));
+  role.relays = relays(text);
+  const bool stops_nobody = item.swallowed[line - 1] && throws(text);
+  if (!role.relays && !stops_nobody && !has(guards_.not_refusals, text)) {
     role.asks_in = has(guards_.unauthorized, text);
     role.forbids = has(guards_.forbidden, text);
     role.aborts = has(guards_.aborts, text);
   }
-  role.passes = passes(text);
+  role.passes = passes(text, guards_);
+  role.decides = decides(text);
+  role.answers = answers(text);
   if (has(guards_.not_guards, text))
     return role;
   const auto meant = without_said(text);
@@ -193,7 +285,10 @@ caller_check::line_role caller_check::role_of(std::size_t c, std::uint32_t line)
   role.asks = role.names || has(guards_.credentials, meant);
   role.tests = (role.names || (role.asks && reads_request(meant))) && tests(meant);
   role.denies = role.tests && denies(meant);
-  role.guards = is_library_guard(c, line, text) || (role.names && is_named_guard(c, line, text));
+  role.partial = tests(meant) && is_partial(meant, guards_);
+  role.guards =
+      !item.swallowed[line - 1]
+      && (is_library_guard(c, line, text) || (role.names && is_named_guard(c, line, text)));
   return role;
 }
 

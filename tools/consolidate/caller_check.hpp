@@ -29,7 +29,8 @@ public:
 
   /// The first of the regions that turns callers away, by the line that reads who calls or by the
   /// one that refuses.
-  guard_place find(const std::vector<region>& parts) const;
+  /// `before_others`: they guard what they do not run, where conditions on the path are no way out.
+  guard_place find(const std::vector<region>& parts, bool before_others) const;
   /// Where who calls is only read: `only_read` tells whether there is such a line.
   guard_place find_read(const std::vector<region>& parts) const;
 
@@ -38,21 +39,29 @@ private:
   struct line_role {
     bool asks = false;    ///< It reads what the caller shows, or names a guard.
     bool names = false;   ///< It asks by a name that tells of a guard.
+    bool partial = false; ///< It holds a condition that is not only on the caller.
     bool tests = false;   ///< It holds a condition on what it reads of the request.
     bool denies = false;  ///< The condition is that something is not so.
     bool passes = false;  ///< It goes on with the handler.
     bool asks_in = false; ///< It answers 401.
     bool forbids = false; ///< It answers 403.
     bool aborts = false;
-    bool guards = false; ///< It is a guard of which nothing more can be seen.
+    bool relays = false;  ///< It compares with such an answer, of somebody else.
+    bool decides = false; ///< It begins a function whose answer lets pass or not.
+    bool answers = false; ///< It returns anything but that all may pass.
+    bool guards = false;  ///< It is a guard of which nothing more can be seen.
+
+    bool refuses() const { return asks_in || forbids || aborts; }
   };
 
   const std::vector<line_role>& roles_of(std::size_t c) const;
-  line_role role_of(std::size_t c, std::uint32_t line) const;
+  line_role role_of(std::size_t c, std::uint32_t line, std::string_view text) const;
+  line_role role_in(const region& part, std::uint32_t line) const;
   bool is_library_guard(std::size_t c, std::uint32_t line, std::string_view text) const;
   bool is_named_guard(std::size_t c, std::uint32_t line, std::string_view text) const;
   bool is_foreign_guard(std::size_t c, std::string_view name) const;
-  std::uint32_t refusing_line(const region& part) const;
+  std::uint32_t refusing_line(const region& part, bool before_others) const;
+  bool is_in_branch(const region& part, std::uint32_t line) const;
 
   const code_index& code_;
   const guard_rules& guards_;

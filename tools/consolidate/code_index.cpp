@@ -7,6 +7,7 @@
 #include "tools/consolidate/parallel.hpp"
 #include "tools/consolidate/paths.hpp"
 #include "tools/consolidate/piece.hpp"
+#include "tools/consolidate/route_shapes.hpp"
 #include "tools/consolidate/variable_table.hpp"
 
 #include <algorithm>
@@ -40,6 +41,39 @@ std::string without_texts(std::string_view line) {
   return out;
 }
 
+/// Lines of `try` blocks after which it goes on all the same: what throws in them stops nobody.
+std::vector<bool> swallowed_lines(const std::vector<std::string_view>& lines) {
+  static const re2::RE2 tries("^\\s*try\\s*[:{]\\s*$");
+  static const re2::RE2 catches("^\\s*(?:except\\b|\\}?\\s*catch\\b)");
+  static const re2::RE2 ends(
+      "\\b(?:raise|throw|abort|next|exit|panic|reject|redirect\\w*|res|reply|ctx|response|"
+      "\\w*Response|jsonify|send\\w*|status\\w*|err\\w*\\()\\b|\\breturn\\s+(?:[^NnufF\\s;]|f\\w*"
+      "\\()");
+  std::vector<bool> found(lines.size());
+  for (std::size_t from = 0; from < lines.size(); ++from) {
+    if (!re2::RE2::PartialMatch(piece(lines[from]), tries))
+      continue;
+    const auto own = indent_of(lines[from]);
+    const auto behind = [&](std::size_t head) {
+      do
+        ++head;
+      while (head < lines.size() && (trim(lines[head]).empty() || indent_of(lines[head]) > own));
+      return head;
+    };
+    const auto caught = behind(from);
+    if (caught >= lines.size() || !re2::RE2::PartialMatch(piece(lines[caught]), catches))
+      continue;
+    const auto end = behind(caught);
+    const bool goes_on =
+        std::none_of(lines.begin() + static_cast<std::ptrdiff_t>(caught) + 1,
+                     lines.begin() + static_cast<std::ptrdiff_t>(end),
+                     [](auto line) { return re2::RE2::PartialMatch(piece(line), ends); });
+    std::fill(found.begin() + static_cast<std::ptrdiff_t>(from) + 1,
+              found.begin() + static_cast<std::ptrdiff_t>(caught), goes_on);
+  }
+  return found;
+}
+
 } // namespace
 
 code_index::code_index(const step_context& context, const survey& all, const rule_set& rules,
@@ -51,7 +85,7 @@ code_index::code_index(const step_context& context, const survey& all, const rul
     if (file.source == source && file.facts.size <= largest_code
         && finder.knows(file.facts.language) && is_readable_text(all, file)
         && !is_excluded(context, all, file) && is_production(context, all.tracked(file).path))
-      code_.push_back({f, {}, {}, {}, {}, {}});
+      code_.push_back({f, {}, {}, {}, {}, {}, {}});
   }
   for_each_parallel(code_.size(), [&](std::size_t c) {
     auto& item = code_[c];
@@ -63,34 +97,74 @@ code_index::code_index(const step_context& context, const survey& all, const rul
     item.comments.resize(item.lines.size());
     item.texts = lines_in_texts(item.text, lang);
     item.texts.resize(item.lines.size());
+    item.swallowed = swallowed_lines(item.lines);
     item.functions = finder.find(file.facts.language, item.lines);
   });
   const auto& security = context.config.security;
   const re2::RE2 guards("\\b(?:Depends|Security)\\(|(?:" + security.authentication
                             + ")|(?:" + security.enforces + ")",
                         line_engine::options());
+  std::vector<module_source> sources;
   for (std::size_t c = 0; c < code_.size(); ++c) {
+    sources.push_back({path_of(c), family(c), code_[c].text});
+    note_functions(c);
     note_values(c, guards);
-    for (std::size_t i = 0; i < code_[c].functions.size(); ++i)
-      by_name_[code_[c].functions[i].name].push_back({c, i});
-    if (family(c) == "Python")
-      note_classes(c);
+    note_classes(c);
+    if (family(c) == "JavaScript")
+      note_exports(c);
+  }
+  modules_ = std::make_unique<module_index>(sources);
+}
+
+void code_index::note_functions(std::size_t c) {
+  for (std::size_t i = 0; i < code_[c].functions.size(); ++i) {
+    const auto& item = code_[c].functions[i];
+    by_name_[item.name].push_back({c, i});
+    functions_[item.name].push_back(
+        {c, first_decorator(c, item.first), std::min(item.last, item.first + longest_function)});
   }
 }
 
 void code_index::note_classes(std::size_t c) {
-  static const re2::RE2 head("^\\s*class\\s+(\\w+)");
+  static const re2::RE2 head(
+      "^\\s*(?:(?:export|default|public|final|abstract|open)\\s+)*class\\s+(\\w+)");
   const auto& lines = code_[c].lines;
+  const bool braces = family(c) != "Python";
   std::string name;
   for (std::uint32_t line = 1; line <= lines.size(); ++line) {
-    if (!re2::RE2::PartialMatch(piece(lines[line - 1]), head, &name))
+    if (code_[c].comments[line - 1] || !re2::RE2::PartialMatch(piece(lines[line - 1]), head, &name))
       continue;
     const auto own = lines[line - 1].find_first_not_of(" \t");
     auto last = line;
     while (last < lines.size()
            && (trim(lines[last]).empty() || lines[last].find_first_not_of(" \t") > own))
       ++last;
+    if (braces && last < lines.size())
+      ++last; // the brace
     classes_[name].push_back({c, first_decorator(c, line), last});
+  }
+}
+
+/// `module.exports = (req, res, next) => ...`: the script is that function.
+void code_index::note_exports(std::size_t c) {
+  static const re2::RE2 itself(
+      "^(?:module\\.exports\\s*=|exports\\s*=\\s*module\\.exports\\s*=|export\\s+default)\\s*"
+      "(?:async\\s*)?(?:function\\b|\\(|\\w+\\s*=>|\\w+\\.\\w+\\()");
+  static const re2::RE2 named("^(?:module\\.exports\\s*=|export\\s+default)\\s*(\\w+)\\s*;?\\s*$");
+  const auto& item = code_[c];
+  const auto& lang = or_plain(language_by_name(facts(c).language));
+  std::string name;
+  for (std::uint32_t line = 1; line <= item.lines.size(); ++line) {
+    const auto text = piece(item.lines[line - 1]);
+    if (re2::RE2::PartialMatch(text, itself))
+      exports_[c].push_back({c, line, statement_end(item.lines, line, lang, false)});
+    if (!re2::RE2::PartialMatch(text, named, &name))
+      continue;
+    for (const auto* from : {&functions_, &values_}) {
+      if (const auto found = from->find(name); found != from->end())
+        std::copy_if(found->second.begin(), found->second.end(), std::back_inserter(exports_[c]),
+                     [&](const region& part) { return part.code == c; });
+    }
   }
 }
 
@@ -99,6 +173,8 @@ void code_index::note_values(std::size_t c, const re2::RE2& guards) {
   static const re2::RE2 head(
       "^(?:export\\s+)?(?:(?:const|let|var)\\s+)?(\\w+)\\s*(?::[^=]*)?=[^=>]");
   static const re2::RE2 brought("\\brequire\\(");
+  static const re2::RE2 made(
+      "^\\w+\\s*=\\s*[A-Z]\\w*(?:Check|Guard|Permission|Role|Auth|Requir)\\w*\\(");
   const auto& item = code_[c];
   std::string name;
   for (std::uint32_t line = 1; line <= item.lines.size(); ++line) {
@@ -107,7 +183,7 @@ void code_index::note_values(std::size_t c, const re2::RE2& guards) {
         || !re2::RE2::PartialMatch(text, head, &name) || re2::RE2::PartialMatch(text, brought))
       continue;
     const auto last = closing_line(item.lines, line);
-    bool guard = false;
+    bool guard = re2::RE2::PartialMatch(text, made);
     for (auto at = line; at <= last && !guard; ++at)
       guard = re2::RE2::PartialMatch(piece(item.lines[at - 1]), guards);
     if (guard)
@@ -149,10 +225,14 @@ const function_extent& code_index::function(const function_id& id) const {
 
 bool code_index::registers(const function_id& id) const {
   const auto& extent = function(id);
-  const auto& hits = facts(id.code).checks;
+  return registers(region{id.code, extent.first, extent.last});
+}
+
+bool code_index::registers(const region& part) const {
+  const auto& hits = facts(part.code).checks;
   return std::any_of(hits.begin(), hits.end(), [&](const check_hit& hit) {
-    return hit.rule >= rules_.checks().first_route() && extent.first <= hit.line
-           && hit.line <= extent.last;
+    return hit.rule >= rules_.checks().first_route() && part.first <= hit.line
+           && hit.line <= part.last;
   });
 }
 
@@ -165,53 +245,63 @@ const function_extent* code_index::enclosing(std::size_t c, std::uint32_t line) 
   return found;
 }
 
-const std::vector<region>& code_index::classes_named(const std::string& name) const {
-  static const std::vector<region> none;
-  const auto found = classes_.find(name);
-  return found == classes_.end() ? none : found->second;
-}
-
-/// A name with many definitions (`get`, `run`) tells nothing but in a file that has its own.
-std::vector<region> code_index::nearest(std::vector<region> found, std::size_t c) const {
-  std::erase_if(found, [&](const region& part) { return family(part.code) != family(c); });
-  if (found.size() > few)
-    std::erase_if(found, [&](const region& part) { return part.code != c; });
-  if (found.size() > few)
-    found.clear();
-  return found;
-}
-
-std::vector<region> code_index::functions_for(const std::string& name, std::size_t c,
-                                              bool past_routes) const {
+/// What the file itself means by it, or imports, or has around it, before what stands elsewhere. A
+/// name with many definitions (`get`, `run`) tells nothing.
+std::vector<region> code_index::resolved(const table& from, const std::string& name,
+                                         std::size_t c) const {
+  const auto* import = modules_->find(c, name);
+  const auto at =
+      from.find(import != nullptr && !import->original.empty() ? import->original : name);
+  if (at == from.end())
+    return {};
   std::vector<region> found;
-  for (const auto& id : functions_named(name)) {
-    const auto& called = function(id);
-    if (!past_routes || !registers(id))
-      found.push_back({id.code, first_decorator(id.code, called.first),
-                       std::min(called.last, called.first + longest_function)});
-  }
-  return nearest(std::move(found), c);
+  const auto keep = [&](auto is) {
+    found.clear();
+    std::copy_if(
+        at->second.begin(), at->second.end(), std::back_inserter(found),
+        [&](const region& part) { return family(part.code) == family(c) && is(part.code); });
+    return !found.empty();
+  };
+  const auto& near = modules_->imported_by(c);
+  const bool told =
+      keep([&](std::size_t code) { return code == c; })
+      || (import != nullptr
+          && (!import->file || keep([&](std::size_t code) { return code == *import->file; })))
+      || keep([&](std::size_t code) { return near.contains(code); })
+      || keep([&](std::size_t code) { return dir_name(path_of(code)) == dir_name(path_of(c)); });
+  if (!told)
+    keep([](std::size_t) { return true; });
+  return found.size() > few ? std::vector<region>{} : found;
+}
+
+/// What a script imports as a whole under that name.
+std::vector<region> code_index::exported_to(const std::string& name, std::size_t c) const {
+  const auto* import = family(c) == "JavaScript" ? modules_->find(c, name) : nullptr;
+  if (import == nullptr || !import->file || !import->original.empty())
+    return {};
+  const auto found = exports_.find(*import->file);
+  return found == exports_.end() ? std::vector<region>{} : found->second;
 }
 
 std::vector<region> code_index::definitions(const std::string& name, std::size_t c) const {
-  auto found = functions_for(name, c, false);
-  for (const auto* table : {&classes_, &values_}) {
-    const auto named = table->find(name);
-    if (named == table->end())
-      continue;
-    const auto more = nearest(named->second, c);
+  auto found = exported_to(name, c);
+  for (const auto* from : {&functions_, &classes_, &values_}) {
+    const auto more = resolved(*from, name, c);
     found.insert(found.end(), more.begin(), more.end());
   }
   return found;
 }
 
 std::vector<region> code_index::closure(std::vector<region> parts, bool past_routes) const {
-  static const re2::RE2 names_classes("^\\s*class\\s|\\b(?:Depends|Security|add_middleware)\\(|"
-                                      "\\bpermission_classes\\b|Middleware[\"']");
+  static const re2::RE2 declared("\\bclass\\s+(\\w+)");
+  static const re2::RE2 names_classes(
+      "\\b(?:Depends|Security|add_middleware)\\(|"
+      "\\bpermission_classes\\b|Middleware[\"']|^\\w+\\s*=\\s*[A-Z]\\w*\\(|\\bUseGuards\\(|"
+      "\\buse(?:Class|Existing|GlobalGuards)\\b|\\bclass\\s");
   std::set<std::pair<std::size_t, std::uint32_t>> seen;
   const auto enter = [&](const std::vector<region>& found) {
     for (const auto& part : found) {
-      if (seen.emplace(part.code, part.first).second)
+      if ((!past_routes || !registers(part)) && seen.emplace(part.code, part.first).second)
         parts.push_back(part);
     }
   };
@@ -222,18 +312,21 @@ std::vector<region> code_index::closure(std::vector<region> parts, bool past_rou
       const auto part = parts[begin];
       for (auto line = part.first; line <= part.last; ++line) {
         const auto& item = code_[part.code];
-        if (item.comments[line - 1] || item.texts[line - 1])
+        if (item.comments[line - 1] || item.texts[line - 1] || item.swallowed[line - 1])
           continue; // what is only said names what it does not call
-        const auto text = without_texts(item.lines[line - 1]);
-        const bool classes =
-            family(part.code) == "Python" && re2::RE2::PartialMatch(text, names_classes);
+        const auto text = without_texts(text_of(part, line));
+        const bool classes = re2::RE2::PartialMatch(text, names_classes);
+        std::string own; // the class itself
+        re2::RE2::PartialMatch(text, declared, &own);
         each_identifier(text, [&](std::string_view identifier) {
           const std::string name(identifier);
-          enter(functions_for(name, part.code, past_routes));
-          if (const auto found = values_.find(name); found != values_.end())
-            enter(nearest(found->second, part.code));
+          if (name == own)
+            return;
+          enter(resolved(functions_, name, part.code));
+          enter(resolved(values_, name, part.code));
+          enter(exported_to(name, part.code));
           if (classes)
-            enter(nearest(classes_named(name), part.code));
+            enter(resolved(classes_, name, part.code));
         });
       }
     }

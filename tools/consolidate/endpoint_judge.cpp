@@ -16,21 +16,22 @@ void endpoint_judge::judge(endpoint& item, const std::vector<region>& own) const
   const auto everywhere = code_.closure(outer.shared, true);
   const auto anywhere = code_.closure(outer.possible, true);
   const auto guarded = [&](auto find) {
-    guard_place place = find(parts);
+    guard_place place = find(parts, false);
     if (!place.found) {
-      place = find(everywhere);
+      place = find(everywhere, true);
       place.shared = place.found;
     }
     if (!place.found) {
-      place = find(anywhere);
+      place = find(anywhere, true);
       place.possible = place.found;
       place.found = false;
     }
     return place;
   };
   item.rate_limit =
-      guarded([&](const auto& lines) { return search_.find(lines, guards_.rate_limit); });
-  item.authentication = guarded([&](const auto& lines) { return callers_.find(lines); });
+      guarded([&](const auto& lines, bool) { return search_.find(lines, guards_.rate_limit); });
+  item.authentication = guarded(
+      [&](const auto& lines, bool before_others) { return callers_.find(lines, before_others); });
   if (!item.authentication.found && !item.authentication.possible)
     item.authentication = callers_.find_read(parts);
 }
@@ -48,14 +49,18 @@ endpoint_judge::outer_guards endpoint_judge::guards_before(const endpoint& item,
   return found;
 }
 
-/// Whether a Django view says itself that a setting does not hold for it.
+/// Whether a Django view or a method of Nest says itself that a setting does not hold for it.
 bool endpoint_judge::is_excused(const shared_guard& guard, const std::vector<region>& parts) const {
   static const re2::RE2 open("\\blogin_not_required\\b", line_engine::options());
+  static const re2::RE2 anyone("@(?:Is)?Public\\b|@SkipAuth\\w*|@AllowAnonymous\\b|@NoAuth\\b",
+                               line_engine::options());
   static const re2::RE2 own("\\bpermission_classes\\b", line_engine::options());
   static const re2::RE2 rest("\\bAPIView\\b|ViewSet\\b|@api_view\\b|\\bgenerics\\.\\w+View\\b",
                              line_engine::options());
   if (guard.reach == guard_reach::django)
     return search_.mentions(parts, open);
+  if (guard.reach == guard_reach::nest)
+    return search_.mentions(parts, anyone);
   return guard.reach == guard_reach::rest
          && (search_.mentions(parts, own) || !search_.mentions(parts, rest));
 }

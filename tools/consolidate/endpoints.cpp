@@ -5,6 +5,7 @@
 #include "tools/consolidate/evidence.hpp"
 #include "tools/consolidate/guard_rules.hpp"
 #include "tools/consolidate/guard_search.hpp"
+#include "tools/consolidate/handler_lines.hpp"
 #include "tools/consolidate/middleware.hpp"
 #include "tools/consolidate/mounted_guards.hpp"
 #include "tools/consolidate/paths.hpp"
@@ -13,16 +14,15 @@
 #include "tools/consolidate/variable_table.hpp"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <set>
+#include <tuple>
 #include <utility>
 
 namespace aeo::consolidate {
 
 namespace {
-
-/// A handler that is written where it is registered is looked at so far.
-constexpr std::uint32_t handler_lines = 60;
 
 /// Finds what one repository registers and the lines that each endpoint runs.
 class endpoint_finder {
@@ -30,7 +30,7 @@ public:
   endpoint_finder(const security_rules& rules, const line_checker& checker,
                   const guard_rules& guards, const code_index& code)
       : webhooks_(rules.webhooks), checker_(checker), guards_(guards), code_(code),
-        search_(code, guards) {}
+        search_(code, guards), handlers_(code, checker) {}
 
   /// Once, in order of the files and of their lines.
   std::vector<endpoint> find() {
@@ -42,7 +42,7 @@ public:
 
   /// What an endpoint runs: its handler first, in its own file.
   const std::vector<region>& lines_of(const endpoint& item) const {
-    return regions_.at({item.file, item.line});
+    return regions_.at({item.file, item.line, item.method});
   }
 
   /// The code files that register endpoints.
@@ -77,6 +77,9 @@ private:
                         : std::string_view(groups[static_cast<std::size_t>(number)].data(),
                                            groups[static_cast<std::size_t>(number)].size());
     };
+    static const re2::RE2 includes("\\binclude\\(");
+    if (checker_.route(hit.rule).id == "django" && has(includes, line))
+      return; // other routes are mounted there
     endpoint found;
     found.route = printable(group("route"), 200);
     if (const auto* prefix = checker_.prefix(hit.rule)) {
@@ -100,19 +103,23 @@ private:
       add_chained(c, call, found, out);
     if (calls.empty())
       add_endpoint(c, found,
-                   with_classes(regions_of(c, hit.line, checker_.route(hit.rule).enclosing)), out);
+                   with_classes(handlers_.of(c, hit.line, checker_.route(hit.rule).enclosing)),
+                   out);
   }
 
-  /// `views.Orders.as_view()` runs a class.
+  /// `views.Orders.as_view()`, `register("orders", Orders)` run a class.
   std::vector<region> with_classes(std::vector<region> parts) const {
-    static const re2::RE2 view("\\b(\\w+)\\.as_view\\(");
+    static const re2::RE2 view(
+        "\\b(\\w+)\\.as_view\\(|\\b(\\w+ViewSet)\\b|\\.add_resource\\(\\s*(?:\\w+\\.)*(\\w+)");
     const auto own = parts.front();
     for (auto line = own.first; line <= own.last; ++line) {
       auto rest = piece(code_[own.code].lines[line - 1]);
-      for (std::string name; re2::RE2::FindAndConsume(&rest, view, &name);) {
-        const auto& named = code_.classes_named(name);
-        if (named.size() <= 3)
+      std::array<std::string, 3> names;
+      while (re2::RE2::FindAndConsume(&rest, view, &names[0], &names[1], &names[2])) {
+        for (const auto& name : names) {
+          const auto named = code_.definitions(name, own.code);
           parts.insert(parts.end(), named.begin(), named.end());
+        }
       }
     }
     return parts;
@@ -124,7 +131,10 @@ private:
     found.method = upper(call.method);
     if (found.method == "ALL")
       found.method.clear();
-    add_endpoint(c, found, {{c, found.line, line_at(c, call.end)}}, out);
+    const auto last = line_at(c, call.end);
+    const bool on_one = last == found.line;
+    add_endpoint(c, found, {{c, found.line, last, on_one ? call.begin : 0, on_one ? call.end : 0}},
+                 out);
   }
 
   void add_endpoint(std::size_t c, endpoint found, std::vector<region> lines,
@@ -132,7 +142,7 @@ private:
     found.file = code_[c].file;
     found.is_public = has(guards_.public_routes, found.route);
     found.webhook = webhook_of(found, c);
-    regions_[{found.file, found.line}] = std::move(lines);
+    regions_[{found.file, found.line, found.method}] = std::move(lines);
     out.push_back(std::move(found));
   }
 
@@ -161,7 +171,8 @@ private:
       method.clear();
     if (method == "REQUEST" && !re2::RE2::PartialMatch(piece(line), spring, &method))
       method.clear();
-    if (method == "ALL" || method == "ANY")
+    static const std::set<std::string> several{"ALL", "ANY", "MATCH", "RESOURCE", "APIRESOURCE"};
+    if (several.contains(method))
       method.clear();
     if (method.empty() && re2::RE2::PartialMatch(piece(line), gorilla, &method))
       method = upper(method);
@@ -186,7 +197,7 @@ private:
       if (has(guards_.contexts[i], code_.path_of(c)))
         return webhooks_[i].id;
     }
-    for (const auto& part : regions_of(c, found.line, false)) {
+    for (const auto& part : handlers_.of(c, found.line, false)) {
       for (std::size_t i = 0; i < webhooks_.size(); ++i) {
         if (search_.line_of(part, guards_.contexts[i]) != 0)
           return webhooks_[i].id;
@@ -195,54 +206,13 @@ private:
     return "other";
   }
 
-  /// The lines of the handler: those after the registration up to the next one or the next
-  /// function, the function that a decorator stands before, or all around.
-  std::vector<region> regions_of(std::size_t c, std::uint32_t line, bool around) const {
-    const auto& item = code_[c];
-    if (around) {
-      if (const auto* function = code_.enclosing(c, line))
-        return {{c, function->first, function->last}};
-    }
-    auto last = std::min<std::uint32_t>(line + handler_lines,
-                                        static_cast<std::uint32_t>(item.lines.size()));
-    for (const auto& hit : code_.facts(c).checks) {
-      if (hit.rule >= checker_.first_route() && hit.line > line)
-        last = std::min(last, hit.line - 1);
-    }
-    const auto indent = item.lines[line - 1].find_first_not_of(" \t");
-    for (auto next = line + 1; next <= last; ++next) {
-      const auto text = item.lines[next - 1];
-      if (text.find_first_not_of(" \t") <= indent && has(guards_.middleware, text))
-        last = next - 1; // It guards what comes after it.
-    }
-    const bool decorator = trim(item.lines[line - 1]).starts_with('@');
-    for (const auto& function : item.functions) {
-      if (function.first <= line)
-        continue;
-      if (decorator && function.first <= line + 10)
-        return {{c, first_attribute(c, line), std::min(function.last, function.first + 200)}};
-      last = std::min(last, function.first - 1);
-      break;
-    }
-    return {{c, line, std::max(line, last)}};
-  }
-
-  /// In Java and TypeScript the annotations above a route belong to it; in Python what stands above
-  /// a route is not what is registered.
-  std::uint32_t first_attribute(std::size_t c, std::uint32_t line) const {
-    if (code_.family(c) == "Python")
-      return line;
-    while (line > 1 && trim(code_[c].lines[line - 2]).starts_with('@'))
-      --line;
-    return line;
-  }
-
   const std::vector<webhook_rule>& webhooks_;
   const line_checker& checker_;
   const guard_rules& guards_;
   const code_index& code_;
   guard_search search_;
-  std::map<std::pair<std::size_t, std::uint32_t>, std::vector<region>> regions_;
+  handler_lines handlers_;
+  std::map<std::tuple<std::size_t, std::uint32_t, std::string>, std::vector<region>> regions_;
 };
 
 /// Adds the endpoints of one repository.

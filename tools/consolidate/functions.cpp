@@ -24,6 +24,21 @@ bool begins_class(std::string_view line) {
   return text.starts_with("class ") || text.starts_with("export class ");
 }
 
+/// The line with the brace that closes what the line opens; the last line of all: not known.
+std::uint32_t closing_brace(const std::vector<std::string_view>& lines, std::uint32_t line) {
+  const auto head = lines[line - 1];
+  const auto opened = std::count(head.begin(), head.end(), '{');
+  if (opened > 0 && opened == std::count(head.begin(), head.end(), '}'))
+    return line;
+  const auto own = indent_of(head);
+  for (auto down = line + 1; down <= lines.size(); ++down) {
+    const auto text = lines[down - 1];
+    if (indent_of(text) == own && text.substr(own).starts_with('}'))
+      return down;
+  }
+  return static_cast<std::uint32_t>(lines.size());
+}
+
 /// Words that look like a method's name before a parenthesis.
 bool is_keyword(const std::string& name) {
   static const std::set<std::string> words{"if",     "for",   "while", "switch", "catch",
@@ -71,6 +86,7 @@ function_finder::find(std::string_view language, const std::vector<std::string_v
         break;
       }
     }
+    found[i].last = std::min(found[i].last, closing_brace(lines, found[i].first));
     // What stands before the next one, as decorators and annotations do, is not this one's.
     for (auto line = found[i].first + 1; line <= found[i].last; ++line) {
       const auto text = lines[line - 1];

@@ -7,7 +7,7 @@ namespace aeo::consolidate {
 std::uint32_t guard_search::line_of(const region& part, const re2::RE2& expression) const {
   const auto& code = code_[part.code];
   for (auto line = part.first; line <= part.last; ++line) {
-    const auto text = code.lines[line - 1];
+    const auto text = code_.text_of(part, line);
     if (!code.comments[line - 1] && has(expression, text) && !has(guards_.not_guards, text))
       return line;
   }
@@ -43,7 +43,7 @@ code_part guard_search::text_of(const region& part) const {
   }
   for (auto line = part.first; line <= part.last; ++line) {
     if (!code.comments[line - 1] && !has(guards_.not_guards, code.lines[line - 1]))
-      text.lines.push_back(code.lines[line - 1]);
+      text.lines.push_back(code_.text_of(part, line));
   }
   return text;
 }

@@ -54,7 +54,8 @@ void read_path(std::string_view arguments, shared_guard& guard) {
 }
 
 void read_use(std::string_view line, shared_guard& guard, std::string_view family) {
-  static const re2::RE2 use("([\\w.]*\\w)\\.[uU]se\\((.*)");
+  static const re2::RE2 use("([\\w.]*\\w)\\.(?:[uU]se\\(|addHook\\(\\s*[\"']\\w+[\"']\\s*,|all\\("
+                            "\\s*[\"']/?\\*[\"']\\s*,)(.*)");
   re2::StringPiece arguments;
   if (!re2::RE2::PartialMatch(piece(line), use, &guard.receiver, &arguments)) {
     guard.reach = guard_reach::unknown;
@@ -70,12 +71,12 @@ void read_dependencies(const std::vector<std::string_view>& lines, shared_guard&
   static const re2::RE2 made(
       "^\\s*((?:self\\.)?\\w+)\\b[^=(]*=\\s*(?:\\w+\\.)*(?:APIRouter|FastAPI)\\(");
   static const re2::RE2 included("^\\s*([\\w.]*\\w)\\.include_router\\(");
-  const auto statement = opening_line(lines, guard.first);
-  const auto text = piece(lines[statement - 1]);
+  guard.statement = opening_line(lines, guard.first);
+  const auto text = piece(lines[guard.statement - 1]);
   guard.reach = guard_reach::nothing;
   if (re2::RE2::PartialMatch(text, made, &guard.receiver))
     guard.reach = guard_reach::object;
-  else if (statement == guard.first && re2::RE2::PartialMatch(text, included, &guard.receiver))
+  else if (re2::RE2::PartialMatch(text, included, &guard.receiver))
     guard.reach = guard_reach::mount;
 }
 
@@ -91,30 +92,6 @@ void read_django(const std::vector<std::string_view>& lines, shared_guard& guard
   } else if (re2::RE2::PartialMatch(piece(lines[opening_line(lines, guard.first) - 1]), list)) {
     guard.reach = guard_reach::django;
   }
-}
-
-/// `const o = require("./other")`, `import { o } from "./other"`.
-std::string imported_script(std::string_view text, const std::string& name) {
-  const auto word = re2::RE2::QuoteMeta(name);
-  const re2::RE2 bound("(?:\\b(?:const|let|var|import)\\s+(?:\\w+\\s*,\\s*)?(?:" + word
-                       + "|\\{[^}]*\\b" + word
-                       + "\\b[^}]*\\})\\s*(?:from\\s*|=\\s*require\\(\\s*))[\"'](\\.[^\"']*)[\"']");
-  std::string from;
-  re2::RE2::PartialMatch(piece(text), bound, &from);
-  return from;
-}
-
-/// `from .users import router`, `from . import users`, `import app.users`.
-std::string imported_module(std::string_view text, const std::string& name) {
-  const auto word = re2::RE2::QuoteMeta(name);
-  const re2::RE2 bound("(?m)^\\s*from\\s+([\\w.]+)\\s+import\\s+(?:\\([^)]*|[^\\n#]*)?\\b"
-                       "(?:(\\w+)\\s+as\\s+)?"
-                       + word + "\\b");
-  std::string from;
-  std::string original;
-  if (!re2::RE2::PartialMatch(piece(text), bound, &from, &original))
-    return {};
-  return from + (from.ends_with('.') ? "" : ".") + (original.empty() ? name : original);
 }
 
 /// `register(r, store)`: functions that get an object.
@@ -191,20 +168,31 @@ std::uint32_t closing_line(const std::vector<std::string_view>& lines, std::uint
 
 shared_guard read_shared_guard(const std::vector<std::string_view>& lines, std::uint32_t line,
                                std::string_view family) {
-  static const re2::RE2 added("([\\w.]*\\w)\\.(?:add_middleware|before_request)\\b");
+  static const re2::RE2 added(
+      "([\\w.]*\\w)\\.(?:add_middleware\\b|before_request\\b|middleware\\()");
+  static const re2::RE2 everywhere("\\.before_app_request\\b");
+  static const re2::RE2 group("\\b(\\w+)\\s*:?=\\s*[\\w.]*\\w\\.Group\\(\\s*\"[^\"]*\"\\s*,");
+  static const re2::RE2 nest("\\bAPP_GUARD\\b|\\buseGlobalGuards\\(");
   static const re2::RE2 dependencies("\\bdependencies\\s*=\\s*\\[");
   static const re2::RE2 settings(
       "\\bMIDDLEWARE|LoginRequiredMiddleware|DEFAULT_PERMISSION_CLASSES");
-  static const re2::RE2 use("\\.[uU]se\\(");
+  static const re2::RE2 use("\\.(?:[uU]se|addHook)\\(|\\.all\\(\\s*[\"']/?\\*[\"']");
+  static const re2::RE2 handles("\\.Handle\\(");
   static const re2::RE2 wrapped("\\.Handle\\(.*\\((\\w+)\\)\\)+\\s*$");
   const auto text = piece(lines[line - 1]);
   shared_guard guard;
   guard.first = guard.last = line;
-  if (family == "Go" && re2::RE2::PartialMatch(text, wrapped, &guard.receiver)) {
+  if (family == "Go"
+      && (re2::RE2::PartialMatch(text, wrapped, &guard.receiver)
+          || re2::RE2::PartialMatch(text, group, &guard.receiver)))
     guard.reach = guard_reach::object; // `mux.Handle("/admin/", requireAuth(admin))`
-    return guard;
-  }
-  if (re2::RE2::PartialMatch(text, use))
+  else if (family == "Go" && re2::RE2::PartialMatch(text, handles))
+    guard.reach = guard_reach::nothing;
+  else if (family == "JavaScript" && re2::RE2::PartialMatch(text, nest))
+    guard.reach = guard_reach::nest;
+  else if (family == "Python" && re2::RE2::PartialMatch(text, everywhere))
+    guard.reach = guard_reach::flask;
+  else if (re2::RE2::PartialMatch(text, use))
     read_use(lines[line - 1], guard, family);
   else if (family == "Python" && re2::RE2::PartialMatch(text, added, &guard.receiver))
     guard.reach = guard_reach::object;
@@ -236,12 +224,6 @@ std::vector<mounting> read_mountings(std::string_view line, std::string_view fam
     return {one};
   }
   return hand_overs(line);
-}
-
-std::string imported_from(std::string_view text, const std::string& name, std::string_view family) {
-  if (family == "JavaScript")
-    return imported_script(text, name);
-  return family == "Python" ? imported_module(text, name) : std::string{};
 }
 
 bool exports_name(std::string_view text, const std::string& name) {

@@ -13,8 +13,10 @@ enum class guard_reach {
   object,  ///< what is registered with its receiver, or with what that mounts
   mount,   ///< what the same line mounts on its receiver
   file,    ///< what the same file registers
+  flask,   ///< every route of Flask
   django,  ///< every view of the Django project
   rest,    ///< every view of Django REST framework in the project that says nothing else
+  nest,    ///< every controller of Nest
   spring,  ///< every controller of the application but what is permitted to all
   unknown, ///< its path is no text
 };
@@ -24,6 +26,7 @@ struct shared_guard {
   std::size_t code = 0;    ///< Its file, as the caller numbers them.
   std::uint32_t first = 0; ///< lines, from 1
   std::uint32_t last = 0;
+  std::uint32_t statement = 0; ///< The first line of the statement that it is in.
   guard_reach reach = guard_reach::file;
   std::string receiver;
   std::vector<std::string> prefixes; ///< What routes have to begin with; none: anything.
@@ -52,9 +55,6 @@ struct mounting {
 
 /// What the line mounts; none if it mounts nothing.
 std::vector<mounting> read_mountings(std::string_view line, std::string_view family);
-
-/// Where a name of a JavaScript or Python file comes from: `./other`, `.users`; empty: from here.
-std::string imported_from(std::string_view text, const std::string& name, std::string_view family);
 
 /// Whether a JavaScript file gives others that name, or a function that takes it.
 bool exports_name(std::string_view text, const std::string& name);

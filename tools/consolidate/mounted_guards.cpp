@@ -1,10 +1,10 @@
 #include "tools/consolidate/mounted_guards.hpp"
 
+#include "tools/consolidate/line_engine.hpp"
 #include "tools/consolidate/paths.hpp"
 #include "tools/consolidate/route_shapes.hpp"
 
 #include <algorithm>
-#include <filesystem>
 
 namespace aeo::consolidate {
 
@@ -19,13 +19,12 @@ mounted_guards::mounted_guards(const code_index& code, const guard_rules& guards
                                std::set<std::size_t> registering)
     : code_(code) {
   for (std::size_t c = 0; c < code.size(); ++c) {
-    const auto& path = code.path_of(c);
-    stems_[path.substr(0, path.rfind('.'))] = c;
     for (std::uint32_t line = 1; line <= code[c].lines.size(); ++line) {
       if (code[c].comments[line - 1] || !has(guards.middleware, code[c].lines[line - 1]))
         continue;
       guards_.push_back(read_shared_guard(code[c].lines, line, code.family(c)));
       guards_.back().code = c;
+      guards_.back().last = std::max(guards_.back().last, last_line(c, line));
       registering.insert(c);
     }
   }
@@ -33,11 +32,29 @@ mounted_guards::mounted_guards(const code_index& code, const guard_rules& guards
     note_attachments(c);
 }
 
+/// Of what is put before others: all of a function that is written there, or that a decorator of
+/// Python stands before.
+std::uint32_t mounted_guards::last_line(std::size_t c, std::uint32_t line) const {
+  const auto& item = code_[c];
+  if (code_.family(c) == "JavaScript" || code_.family(c) == "Go")
+    return statement_end(item.lines, line, or_plain(language_by_name(code_.facts(c).language)),
+                         false);
+  if (code_.family(c) == "Python" && trim(item.lines[line - 1]).starts_with('@')) {
+    for (const auto& function : item.functions) {
+      if (function.first > line)
+        return function.last;
+    }
+  }
+  return line;
+}
+
 void mounted_guards::note_attachments(std::size_t c) {
   for (std::uint32_t line = 1; line <= code_[c].lines.size(); ++line) {
     if (code_[c].comments[line - 1])
       continue;
-    for (const auto& item : read_mountings(code_[c].lines[line - 1], code_.family(c)))
+    const auto& text = code_[c].text;
+    const auto begin = static_cast<std::size_t>(code_[c].lines[line - 1].data() - text.data());
+    for (const auto& item : read_mountings(continued_line(text, begin), code_.family(c)))
       attach(c, line, item);
   }
 }
@@ -45,7 +62,7 @@ void mounted_guards::note_attachments(std::size_t c) {
 void mounted_guards::attach(std::size_t c, std::uint32_t line, const mounting& item) {
   attachment one{c, line, item.parent, item.path, c, {}, nullptr, item.makes};
   for (const auto& file : item.files) {
-    if (const auto found = script_of(c, file)) {
+    if (const auto found = code_.modules().script_of(c, file)) {
       one.child_code = *found;
       attachments_.push_back(one);
     }
@@ -72,29 +89,20 @@ void mounted_guards::attach_function(attachment one, const std::string& name) {
 
 void mounted_guards::attach_name(attachment one, const std::string& name) {
   const auto dot = name.find('.');
-  const auto& from = import_of(one.code, name.substr(0, dot));
+  const auto* import = code_.modules().find(one.code, name.substr(0, dot));
   one.child = name;
-  if (from.empty() || one.makes) {
+  if (import == nullptr || one.makes) {
     attachments_.push_back(one);
     return;
   }
-  const auto found =
-      code_.family(one.code) == "Python" ? module_of(one.code, from) : script_of(one.code, from);
-  if (!found)
+  if (!import->file)
     return;
-  one.child_code = *found;
+  one.child_code = *import->file;
   if (code_.family(one.code) == "JavaScript")
     one.child.clear(); // It may have another name there.
   else
-    one.child = dot == name.npos ? from.substr(from.rfind('.') + 1) : name.substr(dot + 1);
+    one.child = dot == name.npos ? import->original : name.substr(name.rfind('.') + 1);
   attachments_.push_back(one);
-}
-
-const std::string& mounted_guards::import_of(std::size_t c, const std::string& name) const {
-  const auto [at, is_new] = imports_.try_emplace({c, name});
-  if (is_new)
-    at->second = imported_from(code_[c].text, name, code_.family(c));
-  return at->second;
 }
 
 bool mounted_guards::exports(std::size_t c, const std::string& name) const {
@@ -102,39 +110,6 @@ bool mounted_guards::exports(std::size_t c, const std::string& name) const {
   if (is_new)
     at->second = exports_name(code_[c].text, name);
   return at->second;
-}
-
-/// The file that `./other` names in a script.
-std::optional<std::size_t> mounted_guards::script_of(std::size_t c, const std::string& name) const {
-  static const re2::RE2 extension("\\.(?:[cm]?[jt]s|[jt]sx|vue|svelte)$");
-  auto stem =
-      (std::filesystem::path(dir_name(code_.path_of(c))) / name).lexically_normal().string();
-  re2::RE2::Replace(&stem, extension, "");
-  for (const auto* index : {"", "/index"}) {
-    if (const auto found = stems_.find(stem + index); found != stems_.end())
-      return found->second;
-  }
-  return std::nullopt;
-}
-
-/// The file of a Python module, or of the one that holds what the last part names.
-std::optional<std::size_t> mounted_guards::module_of(std::size_t c, std::string name) const {
-  auto directory = dir_name(code_.path_of(c));
-  if (const auto dots = name.find_first_not_of('.'); dots != 0 && dots != name.npos) {
-    for (std::size_t up = 1; up < dots; ++up)
-      directory = dir_name(directory);
-    name.erase(0, dots);
-  }
-  std::replace(name.begin(), name.end(), '.', '/');
-  for (;; directory = dir_name(directory)) {
-    for (const auto& inner : {name, std::string(dir_name(name))}) {
-      const auto found = stems_.find(join_path(directory, inner));
-      if (!inner.empty() && found != stems_.end())
-        return found->second;
-    }
-    if (directory.empty())
-      return std::nullopt;
-  }
 }
 
 bool mounted_guards::takes(const attachment& item, const registration& what) const {
@@ -166,7 +141,7 @@ bool mounted_guards::reaches(const shared_guard& guard, const registration& what
   const auto below = [&](const std::string& prefix) { return is_below_route(what.route, prefix); };
   if (guard.code == what.code && guard.receiver == what.receiver) {
     const bool placed =
-        guard.reach == guard_reach::mount ? what.line == guard.first
+        guard.reach == guard_reach::mount ? what.line == guard.statement
         : guard.ordered ? guard.first <= what.line && in_same_block(lines, guard.first, what.line)
                         : true;
     return placed
@@ -189,9 +164,8 @@ bool mounted_guards::reaches(const shared_guard& guard, const registration& what
 bool mounted_guards::takes_over(const shared_guard& guard, const registration& what) const {
   if (code_.family(what.code) != "JavaScript" || guard.code == what.code || what.receiver.empty())
     return false;
-  const auto& from = import_of(what.code, what.receiver);
-  return !from.empty() && script_of(what.code, from) == guard.code
-         && exports(guard.code, guard.receiver);
+  const auto* import = code_.modules().find(what.code, what.receiver);
+  return import != nullptr && import->file == guard.code && exports(guard.code, guard.receiver);
 }
 
 cover mounted_guards::covers(const shared_guard& guard, const endpoint& item, std::size_t c) const {
@@ -206,6 +180,10 @@ cover mounted_guards::covers(const shared_guard& guard, const endpoint& item, st
     return cover::maybe;
   case guard_reach::file:
     return here ? cover::yes : cover::maybe;
+  case guard_reach::nest:
+    return item.rule == "nest" ? cover::yes : cover::no;
+  case guard_reach::flask:
+    return item.rule.starts_with("python-") ? cover::yes : cover::no;
   case guard_reach::django:
   case guard_reach::rest:
     return item.rule == "django"

@@ -7,10 +7,8 @@
 
 #include <cstdint>
 #include <map>
-#include <optional>
 #include <set>
 #include <string>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -21,8 +19,8 @@ enum class cover { no, maybe, yes };
 
 /// The guards that a repository puts before endpoints which they do not name, and how its routers
 /// are mounted: which endpoints each of them stands before. Those who judge endpoints ask it.
-/// `code` has to outlive it. Not to be shared between threads: it keeps what scripts import and
-/// export once it is asked for.
+/// `code` has to outlive it. Not to be shared between threads: it keeps what scripts export
+/// once it is asked for.
 class mounted_guards {
 public:
   /// Looks for guards in all of the code, for what is mounted in their files and in `registering`:
@@ -55,14 +53,12 @@ private:
     std::string route;
   };
 
+  std::uint32_t last_line(std::size_t c, std::uint32_t line) const;
   void note_attachments(std::size_t c);
   void attach(std::size_t c, std::uint32_t line, const mounting& item);
   void attach_function(attachment one, const std::string& name);
   void attach_name(attachment one, const std::string& name);
-  const std::string& import_of(std::size_t c, const std::string& name) const;
   bool exports(std::size_t c, const std::string& name) const;
-  std::optional<std::size_t> script_of(std::size_t c, const std::string& name) const;
-  std::optional<std::size_t> module_of(std::size_t c, std::string name) const;
   bool takes(const attachment& item, const registration& what) const;
   std::vector<const attachment*> attachments_of(const registration& what) const;
   bool reaches(const shared_guard& guard, const registration& what, int depth) const;
@@ -71,10 +67,8 @@ private:
 
   const code_index& code_;
   std::vector<shared_guard> guards_;
-  std::unordered_map<std::string, std::size_t> stems_; ///< Code files by path without extension.
   std::vector<attachment> attachments_;
-  mutable std::map<std::pair<std::size_t, std::string>, std::string> imports_; ///< Once asked for.
-  mutable std::map<std::pair<std::size_t, std::string>, bool> exports_;
+  mutable std::map<std::pair<std::size_t, std::string>, bool> exports_; ///< Once asked for.
 };
 
 } // namespace aeo::consolidate

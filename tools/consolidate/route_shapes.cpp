@@ -46,9 +46,49 @@ std::size_t after_call(std::string_view text, std::size_t at) {
 
 bool begins_class(std::string_view line) {
   static const re2::RE2 head(
-      R"(^\s*(?:(?:export|default|public|private|protected|abstract|final|)"
+      R"(^\s*(?:@\w+(?:\([^()]*(?:\([^()]*\))?[^()]*\))?\s+)*(?:(?:export|default|public|private|protected|abstract|final|)"
       R"(open|static|sealed|data)\s+)*(?:class|interface|object|record)\s+\w)");
   return re2::RE2::PartialMatch(piece(line), head);
+}
+
+bool comment_begins(std::string_view line, std::size_t at, const language& lang) {
+  if (at > 0 && line[at - 1] != ' ' && line[at - 1] != '\t')
+    return false;
+  const auto rest = line.substr(at);
+  return (!lang.line_comment.empty() && rest.starts_with(lang.line_comment))
+         || (!lang.line_comment_2.empty() && rest.starts_with(lang.line_comment_2));
+}
+
+/// How deep in brackets a text is, and what it has been through.
+struct nesting {
+  int depth = 0;
+  bool closed_block = false; ///< Of braces, at the top.
+  bool ended = false;        ///< By a semicolon at the top, or what is around it.
+  bool quoted = false;       ///< In a text in back quotes.
+};
+
+void go_on(nesting& at, std::string_view line, const language& lang) {
+  for (std::size_t i = 0; i < line.size();) {
+    if (at.quoted) {
+      const auto end = line.find('`', i);
+      at.quoted = end == line.npos;
+      i = std::min(end, line.size() - 1) + 1;
+      continue;
+    }
+    if (comment_begins(line, i, lang))
+      return;
+    const char c = line[i];
+    if (is_quote(c)) {
+      const auto end = after_text(line, i);
+      at.quoted = c == '`' && (end == i + 1 || line[end - 1] != '`');
+      i = end;
+      continue;
+    }
+    at.depth += c == '(' || c == '[' || c == '{' ? 1 : c == ')' || c == ']' || c == '}' ? -1 : 0;
+    at.closed_block = at.closed_block || (c == '}' && at.depth == 0);
+    at.ended = at.ended || at.depth < 0 || (c == ';' && at.depth == 0);
+    ++i;
+  }
 }
 
 /// Inside the parentheses of an annotation.
@@ -64,15 +104,45 @@ bool is_prose(std::string_view text) {
   return re2::RE2::PartialMatch(piece(text), words) && !re2::RE2::PartialMatch(piece(text), kept);
 }
 
-bool comment_begins(std::string_view line, std::size_t at, const language& lang) {
-  if (at > 0 && line[at - 1] != ' ' && line[at - 1] != '\t')
-    return false;
-  const auto rest = line.substr(at);
-  return (!lang.line_comment.empty() && rest.starts_with(lang.line_comment))
-         || (!lang.line_comment_2.empty() && rest.starts_with(lang.line_comment_2));
-}
+/// A statement is so long at most.
+constexpr std::uint32_t longest_statement = 200;
 
 } // namespace
+
+std::uint32_t statement_end(const std::vector<std::string_view>& lines, std::uint32_t line,
+                            const language& lang, bool annotated) {
+  nesting at;
+  const auto end = std::min<std::size_t>(lines.size(), line + longest_statement);
+  for (; line < end; ++line) {
+    go_on(at, lines[line - 1], lang);
+    const auto next = trim(lines[line]);
+    const bool goes_on = at.depth > 0 || at.quoted || (annotated && !at.closed_block)
+                         || next.starts_with('.') || next.starts_with("->")
+                         || (annotated && next.starts_with('{'));
+    if (at.ended || !goes_on)
+      break;
+  }
+  return line;
+}
+
+std::pair<std::uint32_t, std::uint32_t> class_head(const std::vector<std::string_view>& lines,
+                                                   const std::vector<bool>& comments,
+                                                   std::uint32_t line) {
+  while (line > 1 && (comments[line - 2] || !begins_class(lines[line - 2])))
+    --line;
+  if (line == 1)
+    return {};
+  const auto last = line - 1;
+  auto first = last;
+  for (auto up = last - 1; up > 0 && up + annotation_lines > last; --up) {
+    const auto text = trim(lines[up - 1]);
+    if (text.ends_with('}') || text.ends_with(';') || text.empty())
+      break;
+    if (text.starts_with('@'))
+      first = up;
+  }
+  return {first, last};
+}
 
 std::vector<chained_call> chained_calls(std::string_view text, std::size_t at,
                                         const re2::RE2& call) {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace aeo::consolidate {
@@ -22,6 +23,17 @@ struct chained_call {
 /// 1 is the method, it ends with the parenthesis that opens) matches.
 std::vector<chained_call> chained_calls(std::string_view text, std::size_t at,
                                         const re2::RE2& call);
+
+/// The line (from 1) on which the statement ends that begins on `line`: brackets and texts are
+/// followed, and calls chained below. `annotated`: a method with annotations before it.
+std::uint32_t statement_end(const std::vector<std::string_view>& lines, std::uint32_t line,
+                            const language& lang, bool annotated);
+
+/// First and last line of the head of the class that the line stands in, annotations above it
+/// included; {0, 0}: it stands in none.
+std::pair<std::uint32_t, std::uint32_t> class_head(const std::vector<std::string_view>& lines,
+                                                   const std::vector<bool>& comments,
+                                                   std::uint32_t line);
 
 /// True if the annotation on that line (from 1) belongs to a class, not to what is in it.
 bool annotates_class(const std::vector<std::string_view>& lines, std::uint32_t line);

@@ -1,0 +1,134 @@
+#include "tools/consolidate/module_index.hpp"
+
+#include "tools/consolidate/paths.hpp"
+#include "tools/consolidate/piece.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <utility>
+
+namespace aeo::consolidate {
+
+namespace {
+
+/// `b`, `c as d`, `e: f`: the name there and the name here.
+std::vector<std::pair<std::string, std::string>> listed_names(std::string_view list) {
+  static const re2::RE2 next("(\\w+)(?:\\s*(?::|\\bas\\b)\\s*(\\w+))?");
+  std::vector<std::pair<std::string, std::string>> found;
+  auto rest = piece(list);
+  std::string there;
+  std::string here;
+  while (re2::RE2::FindAndConsume(&rest, next, &there, &here))
+    found.emplace_back(there, here.empty() ? there : here);
+  return found;
+}
+
+} // namespace
+
+module_index::module_index(const std::vector<module_source>& sources) : tables_(sources.size()) {
+  for (std::size_t c = 0; c < sources.size(); ++c) {
+    const auto& path = paths_.emplace_back(sources[c].path);
+    stems_[path.substr(0, path.rfind('.'))] = c;
+  }
+  for (std::size_t c = 0; c < sources.size(); ++c) {
+    if (sources[c].family == "JavaScript")
+      read_script(c, sources[c].text);
+    else if (sources[c].family == "Python")
+      read_python(c, sources[c].text);
+  }
+}
+
+const imported_name* module_index::find(std::size_t c, const std::string& name) const {
+  const auto found = tables_[c].names.find(name);
+  return found == tables_[c].names.end() ? nullptr : &found->second;
+}
+
+void module_index::add(std::size_t c, const std::string& name, imported_name what) {
+  if (what.file)
+    tables_[c].files.insert(*what.file);
+  if (!name.empty())
+    tables_[c].names[name] = std::move(what);
+}
+
+void module_index::read_script(std::size_t c, std::string_view text) {
+  static const re2::RE2 import(
+      "\\bimport\\s+(?:type\\s+)?([\\w\\s,{}*$:]*?)\\s*\\bfrom\\s*[\"']([^\"']+)[\"']");
+  static const re2::RE2 require("\\b(?:const|let|var)\\s+(\\w+|\\{[^{}]*\\})\\s*=\\s*(?:await\\s+)?"
+                                "(?:require|import)\\(\\s*[\"']([^\"']+)[\"']\\s*\\)");
+  static const re2::RE2 bare("\\brequire\\(\\s*[\"'](\\.[^\"']+)[\"']\\s*\\)");
+  re2::StringPiece clause;
+  re2::StringPiece from;
+  for (const auto* form : {&import, &require}) {
+    auto rest = piece(text);
+    while (re2::RE2::FindAndConsume(&rest, *form, &clause, &from))
+      add_clause(c, {clause.data(), clause.size()}, {from.data(), from.size()});
+  }
+  auto rest = piece(text);
+  while (re2::RE2::FindAndConsume(&rest, bare, &from))
+    add(c, {}, {script_of(c, {from.data(), from.size()}), {}});
+}
+
+/// `a, {b, c as d}` or `* as e` of a script's import.
+void module_index::add_clause(std::size_t c, std::string_view clause, std::string_view from) {
+  static const re2::RE2 whole("^\\s*(?:\\*\\s*as\\s+)?(\\w+)");
+  const auto file = from.starts_with('.') ? script_of(c, from) : std::nullopt;
+  const auto open = clause.find('{');
+  std::string name;
+  if (re2::RE2::PartialMatch(piece(clause.substr(0, open)), whole, &name))
+    add(c, name, {file, {}});
+  if (open == clause.npos)
+    return;
+  for (const auto& [there, here] : listed_names(clause.substr(open)))
+    add(c, here, {file, there == "default" ? std::string{} : there});
+}
+
+void module_index::read_python(std::size_t c, std::string_view text) {
+  static const re2::RE2 from_import(
+      "(?m)^[ \\t]*from\\s+([.\\w]+)\\s+import\\s+(\\([^)]*\\)|[^\\n#;]*)");
+  static const re2::RE2 import("(?m)^[ \\t]*import\\s+([\\w.]+)(?:\\s+as\\s+(\\w+))?");
+  std::string module;
+  std::string here;
+  re2::StringPiece list;
+  auto rest = piece(text);
+  while (re2::RE2::FindAndConsume(&rest, from_import, &module, &list)) {
+    for (const auto& [there, name] : listed_names({list.data(), list.size()}))
+      add(c, name, {module_of(c, module + (module.ends_with('.') ? "" : ".") + there), there});
+  }
+  rest = piece(text);
+  while (re2::RE2::FindAndConsume(&rest, import, &module, &here))
+    add(c, here.empty() ? module.substr(0, module.find('.')) : here, {module_of(c, module), {}});
+}
+
+std::optional<std::size_t> module_index::script_of(std::size_t c, std::string_view name) const {
+  static const re2::RE2 extension("\\.(?:[cm]?[jt]s|[jt]sx|vue|svelte)$");
+  auto stem = (std::filesystem::path(dir_name(paths_[c])) / name).lexically_normal().string();
+  re2::RE2::Replace(&stem, extension, "");
+  for (const auto* index : {"", "/index"}) {
+    if (const auto found = stems_.find(stem + index); found != stems_.end())
+      return found->second;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::size_t> module_index::module_of(std::size_t c, std::string name) const {
+  auto directory = dir_name(paths_[c]);
+  if (const auto dots = name.find_first_not_of('.'); dots != 0 && dots != name.npos) {
+    for (std::size_t up = 1; up < dots; ++up)
+      directory = dir_name(directory);
+    name.erase(0, dots);
+  }
+  std::replace(name.begin(), name.end(), '.', '/');
+  for (;; directory = dir_name(directory)) {
+    for (const auto& inner : {name, std::string(dir_name(name))}) {
+      for (const auto* package : {"", "/__init__"}) {
+        const auto found = stems_.find(join_path(directory, inner + package));
+        if (!inner.empty() && found != stems_.end())
+          return found->second;
+      }
+    }
+    if (directory.empty())
+      return std::nullopt;
+  }
+}
+
+} // namespace aeo::consolidate
