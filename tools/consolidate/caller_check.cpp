@@ -125,7 +125,9 @@ void each_handed(std::string_view text, const name_visitor& visit) {
   static const re2::RE2 registers(
       "\\.(?:use|addHook|Use|With|layer|route_layer)\\(|\\bListenAndServe(?:TLS)?\\(|"
       "\\.(?:get|post|put|delete|patch|all|route|Group|Handle|HandleFunc|GET|POST|PUT|DELETE|PATCH|"
-      "Get|Post|Put|Delete|Patch|Any)\\(\\s*(?:\"\"|$)|\\b(?:preHandler|onRequest|preValidation)"
+      "Get|Post|Put|Delete|Patch|Any)\\(\\s*(?:\"\"|$)|^\\s*\\.(?:get|post|put|delete|patch|all)\\("
+      "|\\buseGlobalGuards\\(|\\b(?:preHandler|"
+      "onRequest|preValidation|useClass|useExisting)"
       "\\s*:");
   static const re2::RE2 annotation("^\\s*@(\\w+)");
   static const re2::RE2 other(

@@ -563,3 +563,112 @@ TEST_CASE("the finding names where who calls is only read") {
   const auto message = auth["findings"][0]["message"].get<std::string>();
   CHECK(message.find("a.py:3") != message.npos);
 }
+
+TEST_CASE("a guard of the next statement or method is none of this one") {
+  const auto guarded = [](const std::string& name, const std::string& text) {
+    std::string all;
+    for (const auto& [route, is] : routes_in({{name, text}}))
+      all += is ? route + " " : "";
+    return all;
+  };
+  CHECK(guarded("a.go", "func f() {\n\tr.GET(\"/open\", h)\n"
+                        "\tadm := r.Group(\"/adm\", gin.BasicAuth(a))\n\tadm.GET(\"/in\", h)\n}\n")
+        == "/in ");
+  CHECK(guarded("a.go", "func f() {\n\tr.HandleFunc(\"/open\", h)\n"
+                        "\tr.Handle(\"/in\", requireAuth(http.HandlerFunc(h))).Methods(\"GET\")\n"
+                        "\tr.HandleFunc(\"/free\", h)\n}\n")
+        == "/in ");
+  CHECK(guarded("web.php", "Route::get('/open', 'C@a');\n"
+                           "Route::middleware('auth')->group(function () {\n"
+                           "    Route::get('/in', 'C@b');\n});\nRoute::get('/free', 'C@c');\n")
+        == "/in ");
+  CHECK(guarded("a.ts", "@Controller('c')\nexport class C {\n  @Post('open')\n  a() {\n"
+                        "    return 1;\n  }\n\n  @UseGuards(AuthGuard('jwt'))\n  @Get('in')\n"
+                        "  b() { return []; }\n}\n")
+        == "/c/in ");
+  CHECK(guarded("a.ts", "@UseGuards(AuthGuard('jwt'))\n@Controller('c')\nexport class C {\n"
+                        "  @Get('in')\n  a() { return []; }\n}\n\n@Controller('d')\n"
+                        "export class D {\n  @Get('open')\n  a() { return []; }\n}\n")
+        == "/c/in ");
+  CHECK(guarded_in("a.js", "router.route('/a').get(list).post(requireAuth, create);\n") == 1);
+  CHECK(guarded("a.rs", "fn app() -> Router {\n    Router::new()\n"
+                        "        .route(\"/in\", get(a))\n        .route(\"/too\", get(b))\n"
+                        "        .route_layer(from_fn(require_auth))\n}\n")
+        == "/in /too ");
+}
+
+TEST_CASE("a name means what its file imports, not what another file calls the same") {
+  const std::string refuses = "def check():\n    if not session.get('user'):\n        abort(401)\n";
+  const std::string passes = "def check():\n    return None\n";
+  const std::string app =
+      "from public import check\n\n@app.route('/x')\ndef x():\n    check()\n    return 1\n";
+  CHECK(routes_in({{"public.py", refuses}, {"admin.py", passes}, {"app.py", app}}).at("/x"));
+  CHECK_FALSE(routes_in({{"public.py", passes}, {"admin.py", refuses}, {"app.py", app}}).at("/x"));
+  const auto script = [](const std::string& guard) {
+    return routes_in({{"mw/check.js",
+                       "module.exports = (req, res, next) => {\n" + guard + "  next();\n};\n"},
+                      {"app.js", "const requireAuth = require('./mw/check');\n"
+                                 "app.get('/x', requireAuth, f);\n"}})
+        .at("/x");
+  };
+  CHECK(script("  if (!req.session.user) return res.status(401).end();\n"));
+  CHECK_FALSE(script(""));
+  CHECK(routes_in({{"g.js", "exports.guard = (req, res, next) => {\n"
+                            "  if (!req.user) return res.sendStatus(401);\n  next();\n};\n"},
+                   {"app.js", "const g = require('./g');\napp.get('/x', g.guard, f);\n"}})
+            .at("/x"));
+  CHECK(routes_in({{"r/items.py", "router = APIRouter()\n\n@router.get('/x')\ndef x():\n"
+                                  "    return 1\n"},
+                   {"main.py", "from r.items import router as items\napp.include_router(\n"
+                               "    items,\n    dependencies=[Depends(require_user)],\n)\n"}})
+            .at("/x"));
+}
+
+TEST_CASE("a refusal that is caught, of others or in a branch stops nobody") {
+  CHECK_FALSE(guards_flask("    try:\n        verify_token(request)\n    except Exception:\n"
+                           "        known = False\n"));
+  CHECK(guards_flask("    try:\n        verify_token(request)\n    except Exception:\n"
+                     "        return 'no', 401\n"));
+  CHECK_FALSE(guards_flask("    r = ask(request.headers['token'])\n"
+                           "    if r.status_code == 401:\n        abort(401)\n"));
+  CHECK_FALSE(guards_flask("    if form['kind'] == 'private':\n"
+                           "        if 'user' not in session:\n            abort(401)\n"));
+  CHECK_FALSE(guards_express("  if (req.query.all && !req.user) return res.sendStatus(401);\n"));
+  CHECK(guards_express("  if (!req.user && !req.session.user) return res.sendStatus(401);\n"));
+}
+
+TEST_CASE("what stands before all of an application or of a part guards that") {
+  const auto flask = [](const std::string& hook) {
+    return guarded_in("a.py", hook
+                                  + "def gate():\n    if 'user' not in session:\n"
+                                    "        return redirect('/in')\n\n\n"
+                                    "@bp.route('/x')\ndef x():\n    return 1\n")
+           == 1;
+  };
+  CHECK(flask("@bp.before_request\n"));
+  CHECK(flask("@app.before_app_request\n"));
+  CHECK_FALSE(flask("@other.before_request\n"));
+  CHECK(guarded_in("a.py", "@app.middleware('http')\nasync def gate(request, call_next):\n"
+                           "    if request.headers.get('x-key') != KEY:\n"
+                           "        return JSONResponse({}, status_code=401)\n"
+                           "    return await call_next(request)\n\n\n"
+                           "@app.get('/x')\ndef x():\n    return 1\n")
+        == 1);
+  CHECK(guarded_in("a.js", "app.use((req, res, next) => {\n"
+                           "  if (!req.headers.authorization) return res.status(401).end();\n"
+                           "  next();\n});\napp.get('/x', f);\n")
+        == 1);
+  CHECK(guarded_in("a.js", "app.addHook('onRequest', async (req, reply) => {\n"
+                           "  await req.jwtVerify();\n  if (!req.user) reply.code(401).send();\n"
+                           "});\napp.get('/x', f);\n")
+        == 1);
+  const auto nest = [](const std::string& above) {
+    return routes_in({{"app.module.ts", "@Module({ providers: [{ provide: APP_GUARD, useClass: "
+                                        "AuthGuard }] })\nexport class AppModule {}\n"},
+                      {"c.ts", "@Controller('c')\nexport class C {\n" + above
+                                   + "  @Get('x')\n  x() { return 1; }\n}\n"}})
+        .at("/c/x");
+  };
+  CHECK(nest(""));
+  CHECK_FALSE(nest("  @Public()\n"));
+}
