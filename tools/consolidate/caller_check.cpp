@@ -5,6 +5,7 @@
 #include "tools/consolidate/piece.hpp"
 #include "tools/consolidate/route_shapes.hpp"
 
+#include <algorithm>
 #include <functional>
 #include <utility>
 
@@ -140,8 +141,11 @@ void each_handed(std::string_view text, const name_visitor& visit) {
   re2::StringPiece found;
   if (re2::RE2::PartialMatch(piece(text), annotation, &found))
     visit_guard({found.data(), found.size()});
-  if (re2::RE2::PartialMatch(piece(text), registers))
-    each_identifier(text.substr(0, inline_handler(text)), visit_guard);
+  if (registers.Match(piece(text), 0, text.size(), re2::RE2::UNANCHORED, &found, 1)) {
+    const auto from = static_cast<std::size_t>(found.data() + found.size() - text.data());
+    const auto to = std::max(from, inline_handler(text));
+    each_identifier(text.substr(from, to - from), visit_guard);
+  }
 }
 
 /// `verify_token(request)`, `await requireUser(req)`: a statement that does nothing else.
@@ -213,16 +217,14 @@ std::uint32_t caller_check::refusing_line(const region& part, bool before_others
     passed = role.passes && is_near(tested) ? line : passed;
     relayed = role.relays ? line : relayed;
     decided = role.decides ? line : decided;
-    if (decided != 0 && role.answers && line > decided)
-      return asked > decided ? asked : line;
+    if (decided != 0 && role.answers && line > decided && (role.asks || asked > decided))
+      return role.asks ? line : asked;
     if (role.partial && !before_others)
       relayed = line;
     if (is_near(relayed) || (!before_others && role.refuses() && is_in_branch(part, line)))
       continue;
-    if (role.asks_in)
-      return asked == 0 ? line : asked;
-    if (role.forbids && asked != 0)
-      return asked;
+    if (role.asks_in || (role.forbids && asked != 0))
+      return is_near(denied) ? denied : is_near(tested) ? tested : line;
     if (role.aborts && is_near(denied))
       return denied;
     if (role.aborts && passed != 0 && line - passed <= refusal_lines)
@@ -294,16 +296,28 @@ caller_check::line_role caller_check::role_of(std::size_t c, std::uint32_t line,
   return role;
 }
 
+/// The last name counts, but not in `passport.authenticate(` where the first is of another package.
+bool caller_check::is_own_guard(std::size_t c, std::string_view text) const {
+  std::string first;
+  std::string last;
+  each_identifier(text, [&](std::string_view name) {
+    first = first.empty() ? std::string(name) : first;
+    last = name;
+  });
+  const auto* import = code_.modules().find(c, first);
+  const bool foreign = import != nullptr && !import->file && text.find(first + '.') != text.npos;
+  if (foreign || first == "middleware")
+    return false;
+  return !code_.definitions(last, c).empty();
+}
+
 /// One that the repository defines itself is looked into. Settings below it may switch it off.
 bool caller_check::is_library_guard(std::size_t c, std::uint32_t line,
                                     std::string_view text) const {
   re2::StringPiece found;
   if (!guards_.enforces.Match(piece(text), 0, text.size(), re2::RE2::UNANCHORED, &found, 1))
     return false;
-  bool off = false;
-  each_identifier({found.data(), found.size()}, [&](std::string_view name) {
-    off = off || !code_.definitions(std::string(name), c).empty();
-  });
+  bool off = is_own_guard(c, {found.data(), found.size()});
   const auto& lines = code_[c].lines;
   const auto last = inline_handler(text) < text.size() ? line : closing_line(lines, line);
   for (auto below = line + 1; below <= last && !off; ++below)

@@ -58,6 +58,7 @@ private:
   line_role role_of(std::size_t c, std::uint32_t line, std::string_view text) const;
   line_role role_in(const region& part, std::uint32_t line) const;
   bool is_library_guard(std::size_t c, std::uint32_t line, std::string_view text) const;
+  bool is_own_guard(std::size_t c, std::string_view text) const;
   bool is_named_guard(std::size_t c, std::uint32_t line, std::string_view text) const;
   bool is_foreign_guard(std::size_t c, std::string_view name) const;
   std::uint32_t refusing_line(const region& part, bool before_others) const;

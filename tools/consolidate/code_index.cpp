@@ -23,6 +23,22 @@ constexpr std::size_t few = 3;
 constexpr std::uint32_t longest_function = 200; ///< lines
 constexpr std::uint64_t largest_code = 1U << 20;
 
+/// A function of Rust that takes what it needs to have: not `Option<Claims>`.
+bool is_extracted(std::string_view line) {
+  static const re2::RE2 parameter(
+      "^\\s*(?:(?:pub\\s+)?(?:async\\s+)?fn\\b.*)?\\w+\\s*:\\s*[A-Z]\\w*");
+  static const re2::RE2 optional("\\b(?:Option|Result)<");
+  return re2::RE2::PartialMatch(piece(line), parameter)
+         && !re2::RE2::PartialMatch(piece(line), optional);
+}
+
+/// Whether a function stands in another one.
+bool is_inner(const std::vector<function_extent>& functions, std::size_t i) {
+  return std::any_of(
+      functions.begin(), functions.begin() + static_cast<std::ptrdiff_t>(i),
+      [&](const function_extent& outer) { return functions[i].first <= outer.last; });
+}
+
 /// The line without its texts, which name no function; `views.show` and the like may.
 std::string without_texts(std::string_view line) {
   static const re2::RE2 next(R"(("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`(?:[^`\\]|\\.)*`))");
@@ -117,9 +133,12 @@ code_index::code_index(const step_context& context, const survey& all, const rul
 }
 
 void code_index::note_functions(std::size_t c) {
+  const bool python = family(c) == "Python";
   for (std::size_t i = 0; i < code_[c].functions.size(); ++i) {
     const auto& item = code_[c].functions[i];
     by_name_[item.name].push_back({c, i});
+    if (python && is_inner(code_[c].functions, i))
+      continue; // Nobody outside means it, and what is around it has its lines.
     functions_[item.name].push_back(
         {c, first_decorator(c, item.first), std::min(item.last, item.first + longest_function)});
   }
@@ -130,9 +149,12 @@ void code_index::note_classes(std::size_t c) {
       "^\\s*(?:(?:export|default|public|final|abstract|open)\\s+)*class\\s+(\\w+)");
   const auto& lines = code_[c].lines;
   const bool braces = family(c) != "Python";
+  static const re2::RE2 extractor("^impl\\b.*\\bFromRequest(?:Parts)?\\b.*\\bfor\\s+(\\w+)");
   std::string name;
   for (std::uint32_t line = 1; line <= lines.size(); ++line) {
-    if (code_[c].comments[line - 1] || !re2::RE2::PartialMatch(piece(lines[line - 1]), head, &name))
+    if (code_[c].comments[line - 1]
+        || (!re2::RE2::PartialMatch(piece(lines[line - 1]), head, &name)
+            && !re2::RE2::PartialMatch(piece(lines[line - 1]), extractor, &name)))
       continue;
     const auto own = lines[line - 1].find_first_not_of(" \t");
     auto last = line;
@@ -274,6 +296,16 @@ std::vector<region> code_index::resolved(const table& from, const std::string& n
   return found.size() > few ? std::vector<region>{} : found;
 }
 
+/// A value (`router`, `app`) is what the file itself means by it, or imports.
+std::vector<region> code_index::value_of(const std::string& name, std::size_t c) const {
+  auto found = resolved(values_, name, c);
+  const auto* import = modules_->find(c, name);
+  std::erase_if(found, [&](const region& part) {
+    return part.code != c && (import == nullptr || import->file != part.code);
+  });
+  return found;
+}
+
 /// What a script imports as a whole under that name.
 std::vector<region> code_index::exported_to(const std::string& name, std::size_t c) const {
   const auto* import = family(c) == "JavaScript" ? modules_->find(c, name) : nullptr;
@@ -285,10 +317,12 @@ std::vector<region> code_index::exported_to(const std::string& name, std::size_t
 
 std::vector<region> code_index::definitions(const std::string& name, std::size_t c) const {
   auto found = exported_to(name, c);
-  for (const auto* from : {&functions_, &classes_, &values_}) {
-    const auto more = resolved(*from, name, c);
+  const auto add = [&](const std::vector<region>& more) {
     found.insert(found.end(), more.begin(), more.end());
-  }
+  };
+  add(resolved(functions_, name, c));
+  add(resolved(classes_, name, c));
+  add(value_of(name, c));
   return found;
 }
 
@@ -315,7 +349,8 @@ std::vector<region> code_index::closure(std::vector<region> parts, bool past_rou
         if (item.comments[line - 1] || item.texts[line - 1] || item.swallowed[line - 1])
           continue; // what is only said names what it does not call
         const auto text = without_texts(text_of(part, line));
-        const bool classes = re2::RE2::PartialMatch(text, names_classes);
+        const bool classes = re2::RE2::PartialMatch(text, names_classes)
+                             || (family(part.code) == "Rust" && is_extracted(text));
         std::string own; // the class itself
         re2::RE2::PartialMatch(text, declared, &own);
         each_identifier(text, [&](std::string_view identifier) {
@@ -323,7 +358,7 @@ std::vector<region> code_index::closure(std::vector<region> parts, bool past_rou
           if (name == own)
             return;
           enter(resolved(functions_, name, part.code));
-          enter(resolved(values_, name, part.code));
+          enter(value_of(name, part.code));
           enter(exported_to(name, part.code));
           if (classes)
             enter(resolved(classes_, name, part.code));

@@ -78,7 +78,8 @@ private:
                                            groups[static_cast<std::size_t>(number)].size());
     };
     static const re2::RE2 includes("\\binclude\\(");
-    if (checker_.route(hit.rule).id == "django" && has(includes, line))
+    const auto own = trim(item.lines[hit.line - 1]);
+    if (checker_.route(hit.rule).id == "django" && has(includes, own.ends_with('(') ? line : own))
       return; // other routes are mounted there
     endpoint found;
     found.route = printable(group("route"), 200);
@@ -99,8 +100,12 @@ private:
     const auto end = static_cast<std::size_t>(groups[0].end() - item.text.data());
     const auto calls =
         chain == nullptr ? std::vector<chained_call>{} : chained_calls(item.text, end, *chain);
+    auto around = calls.empty() ? std::vector<region>{}
+                                : handlers_.of(c, hit.line, checker_.route(hit.rule).enclosing);
+    if (!around.empty())
+      around.erase(around.begin()); // Each call has its own part of the statement.
     for (const auto& call : calls)
-      add_chained(c, call, found, out);
+      add_chained(c, call, found, around, out);
     if (calls.empty())
       add_endpoint(c, found,
                    with_classes(handlers_.of(c, hit.line, checker_.route(hit.rule).enclosing)),
@@ -125,25 +130,37 @@ private:
     return parts;
   }
 
+  /// `around`: what stands before all calls of the chain, to which `.all(f)` adds itself.
   void add_chained(std::size_t c, const chained_call& call, endpoint found,
-                   std::vector<endpoint>& out) {
+                   std::vector<region>& around, std::vector<endpoint>& out) {
     found.line = line_at(c, call.begin);
     found.method = upper(call.method);
     if (found.method == "ALL")
       found.method.clear();
     const auto last = line_at(c, call.end);
     const bool on_one = last == found.line;
-    add_endpoint(c, found, {{c, found.line, last, on_one ? call.begin : 0, on_one ? call.end : 0}},
-                 out);
+    const region own{c, found.line, last, on_one ? call.begin : 0, on_one ? call.end : 0};
+    std::vector<region> parts{own};
+    parts.insert(parts.end(), around.begin(), around.end());
+    if (found.method.empty())
+      around.push_back(own);
+    add_endpoint(c, found, std::move(parts), out);
   }
 
   void add_endpoint(std::size_t c, endpoint found, std::vector<region> lines,
                     std::vector<endpoint>& out) {
     found.file = code_[c].file;
-    found.is_public = has(guards_.public_routes, found.route);
+    found.is_public = has(guards_.public_routes, found.route) && !is_part(found);
     found.webhook = webhook_of(found, c);
     regions_[{found.file, found.line, found.method}] = std::move(lines);
     out.push_back(std::move(found));
+  }
+
+  /// `/` of a part of an application is not its front page, and nobody posts to that.
+  static bool is_part(const endpoint& item) {
+    static const re2::RE2 front("^(?:app|api|server|fastify|mux|http|r|e|\\w*App)?$");
+    return (item.route.empty() || item.route == "/")
+           && ((!item.method.empty() && item.method != "GET") || !has(front, item.receiver));
   }
 
   std::size_t offset_of(std::size_t c, std::uint32_t line) const {
@@ -160,6 +177,8 @@ private:
   std::string method_of(const route_rule& rule, std::string_view given, std::string_view line,
                         std::size_t c, std::uint32_t number) const {
     auto method = upper(rule.method.empty() ? std::string(given) : rule.method);
+    if (method == "DEL")
+      method = "DELETE"; // of Koa and restify
     static const re2::RE2 verbs("(?i)\\bmethods\\s*=\\s*[\\[({]\\s*[\"'](\\w+)");
     static const re2::RE2 spring(R"(\bmethod\s*=\s*[\[{(]?\s*(?:RequestMethod\.)?(\w+))");
     static const re2::RE2 gorilla(R"re(\.Methods\(\s*(?:"|http\.Method)(\w+))re");

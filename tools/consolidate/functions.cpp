@@ -39,6 +39,22 @@ std::uint32_t closing_brace(const std::vector<std::string_view>& lines, std::uin
   return static_cast<std::uint32_t>(lines.size());
 }
 
+/// The last line of a block by its indentation; a bracket may close the head of it.
+std::uint32_t last_indented(const std::vector<std::string_view>& lines, std::uint32_t line) {
+  const auto own = indent_of(lines[line - 1]);
+  auto last = line;
+  for (auto down = line + 1; down <= lines.size(); ++down) {
+    const auto text = lines[down - 1];
+    const auto indent = indent_of(text);
+    if (indent == text.size())
+      continue;
+    if (indent <= own && text[indent] != ')' && text[indent] != ']' && text[indent] != '#')
+      break;
+    last = down;
+  }
+  return last;
+}
+
 /// Words that look like a method's name before a parenthesis.
 bool is_keyword(const std::string& name) {
   static const std::set<std::string> words{"if",     "for",   "while", "switch", "catch",
@@ -86,7 +102,9 @@ function_finder::find(std::string_view language, const std::vector<std::string_v
         break;
       }
     }
-    found[i].last = std::min(found[i].last, closing_brace(lines, found[i].first));
+    found[i].last =
+        std::min(found[i].last, language == "Python" ? last_indented(lines, found[i].first)
+                                                     : closing_brace(lines, found[i].first));
     // What stands before the next one, as decorators and annotations do, is not this one's.
     for (auto line = found[i].first + 1; line <= found[i].last; ++line) {
       const auto text = lines[line - 1];

@@ -178,12 +178,14 @@ shared_guard read_shared_guard(const std::vector<std::string_view>& lines, std::
       "\\bMIDDLEWARE|LoginRequiredMiddleware|DEFAULT_PERMISSION_CLASSES");
   static const re2::RE2 use("\\.(?:[uU]se|addHook)\\(|\\.all\\(\\s*[\"']/?\\*[\"']");
   static const re2::RE2 handles("\\.Handle\\(");
-  static const re2::RE2 wrapped("\\.Handle\\(.*\\((\\w+)\\)\\)+\\s*$");
+  static const re2::RE2 wrapped("\\.Handle\\(.*[(,]\\s*(\\w+)\\)\\)+\\s*$");
+  static const re2::RE2 chained("\\.Handle\\([^,]*,\\s*[\\w.]+\\(\\s*(\\w+)\\s*,.*\\)\\)\\s*$");
   const auto text = piece(lines[line - 1]);
   shared_guard guard;
   guard.first = guard.last = line;
   if (family == "Go"
-      && (re2::RE2::PartialMatch(text, wrapped, &guard.receiver)
+      && (re2::RE2::PartialMatch(text, chained, &guard.receiver)
+          || re2::RE2::PartialMatch(text, wrapped, &guard.receiver)
           || re2::RE2::PartialMatch(text, group, &guard.receiver)))
     guard.reach = guard_reach::object; // `mux.Handle("/admin/", requireAuth(admin))`
   else if (family == "Go" && re2::RE2::PartialMatch(text, handles))
@@ -282,32 +284,6 @@ bool in_same_block(const std::vector<std::string_view>& lines, std::uint32_t fro
       return false;
   }
   return true;
-}
-
-bool spring_chain_guards(std::string_view text, std::string_view route) {
-  static const re2::RE2 rest("anyRequest\\(\\)\\s*\\.\\s*(?:fullyAuthenticated|authenticated|"
-                             "hasRole|hasAuthority|hasAny|denyAll)");
-  static const re2::RE2 permitted("\\w*[mM]atchers?\\(([^()]*)\\)\\s*\\.\\s*permitAll");
-  static const re2::RE2 each("permitAll");
-  static const re2::RE2 only("\\bsecurityMatchers?\\(");
-  if (!re2::RE2::PartialMatch(piece(text), rest) || re2::RE2::PartialMatch(piece(text), only))
-    return false;
-  auto left = piece(text);
-  int permissions = 0;
-  while (re2::RE2::FindAndConsume(&left, each))
-    ++permissions;
-  left = piece(text);
-  re2::StringPiece arguments;
-  while (re2::RE2::FindAndConsume(&left, permitted, &arguments)) {
-    const auto patterns = texts_in({arguments.data(), arguments.size()});
-    const bool open = std::any_of(patterns.begin(), patterns.end(), [&](const auto& pattern) {
-      return route.starts_with(pattern.substr(0, pattern.find_first_of("*{?")));
-    });
-    if (open || patterns.empty())
-      return false;
-    --permissions;
-  }
-  return permissions == 0;
 }
 
 std::string_view django_project(std::string_view settings) {

@@ -69,9 +69,6 @@ bool is_below_route(std::string_view route, std::string_view prefix);
 bool in_same_block(const std::vector<std::string_view>& lines, std::uint32_t from,
                    std::uint32_t to);
 
-/// Whether a filter chain of Spring asks who calls that route; false if its text does not tell.
-bool spring_chain_guards(std::string_view text, std::string_view route);
-
 /// The directory of the Django project whose settings that file is.
 std::string_view django_project(std::string_view settings);
 

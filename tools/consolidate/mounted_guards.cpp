@@ -3,6 +3,7 @@
 #include "tools/consolidate/line_engine.hpp"
 #include "tools/consolidate/paths.hpp"
 #include "tools/consolidate/route_shapes.hpp"
+#include "tools/consolidate/spring_chain.hpp"
 
 #include <algorithm>
 
@@ -191,7 +192,8 @@ cover mounted_guards::covers(const shared_guard& guard, const endpoint& item, st
                ? cover::yes
                : cover::no;
   case guard_reach::spring:
-    return spring_chain_guards(code_[guard.code].text, item.route) ? cover::yes : cover::maybe;
+    return spring_chain_guards(code_[guard.code].text, item.method, item.route) ? cover::yes
+                                                                                : cover::maybe;
   case guard_reach::object:
   case guard_reach::mount:
     if (reaches(guard, what, mount_depth))
