@@ -31,10 +31,9 @@ constexpr std::array parts{
     part{"cors-config", "security/cors_config.json"},
     part{"auth-implementation", "security/auth_implementation.json"}};
 
-/// The lines that checks of one category found. In tests and examples they weigh little.
-std::size_t add_checks(const step_context& context, const survey& all, const rule_set& rules,
-                       std::string_view category, finding_list& findings) {
-  std::size_t count = 0;
+/// Lines that run, decode or send what they should not. In tests and examples they weigh little.
+void add_risky_calls(const step_context& context, const survey& all, const rule_set& rules,
+                     finding_list& findings) {
   const auto& checker = rules.checks();
   for (std::size_t f = 0; f < all.files.size(); ++f) {
     const auto& file = all.files[f];
@@ -42,15 +41,13 @@ std::size_t add_checks(const step_context& context, const survey& all, const rul
       continue;
     const auto& path = all.tracked(file).path;
     for (const auto& hit : file.facts.checks) {
-      if (hit.rule >= checker.first_route() || checker.check(hit.rule).category != category)
+      if (hit.rule >= checker.first_route() || checker.check(hit.rule).category != "risky_call")
         continue;
       const auto& rule = checker.check(hit.rule);
-      ++count;
       findings.add(is_production(context, path) ? rule.severity : "low", rule.id, rule.title,
                    rule.advice, all.source_of(file).name, path, place_json(all, f, hit.line));
     }
   }
-  return count;
 }
 
 bool may_be_executable(const survey& all, const scanned_file& file) {
@@ -93,21 +90,11 @@ std::size_t add_modes(const step_context& context, const survey& all, finding_li
 
 } // namespace
 
-step_result cors_config(const step_context& context) {
-  const rule_set rules(context.config);
-  const auto all = scan(context, rules);
-  finding_list findings(context.config.security);
-  const auto permissive = add_checks(context, all, rules, "cors", findings);
-  ordered document{{"permissive", permissive}};
-  findings.write(document);
-  return {document, std::to_string(permissive) + " places let any origin in"};
-}
-
 step_result security_audit_report(const step_context& context) {
   const rule_set rules(context.config);
   const auto all = scan(context, rules);
   finding_list findings(context.config.security);
-  add_checks(context, all, rules, "risky_call", findings);
+  add_risky_calls(context, all, rules, findings);
   const auto risky = findings.size();
   const auto files = add_modes(context, all, findings);
   ordered own;

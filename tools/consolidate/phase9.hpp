@@ -16,7 +16,7 @@ step_result secrets_migration(const step_context& context);
 /// `endpoints_total protected protected_by_middleware unprotected endpoints[]`; what guards one
 /// says `through` what: its `handler`, or a `middleware`, whose reach is not measured.
 step_result rate_limiting(const step_context& context);
-/// `configured_places permissive`
+/// `permissive`: places that let any origin in; with credentials they weigh more.
 step_result cors_config(const step_context& context);
 /// `endpoints_total public protected protected_by_middleware unprotected endpoints[]`
 step_result auth_implementation(const step_context& context);
