@@ -43,13 +43,37 @@ bool mentions(std::string_view statement, const name_set& names) {
   return false;
 }
 
+/// Only the call of a function that tells whether two values are the same: nobody hears what it
+/// says. Of languages whose functions give back their last value it needs a semicolon.
+bool is_unheard(std::string_view statement) {
+  static const re2::RE2 call(
+      "^(?:await\\s+)?(?:\\w+(?:\\.|::))*(?:(compare_digest|timingSafeEqual|Equal|"
+      "ConstantTimeCompare|constant_time_compare)|hash_equals|isEqual|"
+      "equals|secure_compare|strcmp|FixedTimeEquals)\\s*\\(");
+  auto rest = piece(statement);
+  std::string without_semicolon;
+  if (!re2::RE2::Consume(&rest, call, &without_semicolon))
+    return false;
+  int depth = 1;
+  while (depth > 0 && !rest.empty()) {
+    depth += rest[0] == '(' ? 1 : rest[0] == ')' ? -1 : 0;
+    rest.remove_prefix(1);
+  }
+  const auto behind = trim({rest.data(), rest.size()});
+  const bool ends = behind.empty() || behind.starts_with('#') || behind.starts_with("//");
+  return behind.starts_with(';') || (ends && !without_semicolon.empty());
+}
+
 bool compares(std::string statement) {
   static const re2::RE2 empty("(?:[=!]==?|\\bis(?:\\s+not)?)\\s*(?:nil|null|nullptr|undefined|None|"
                               "true|false|True|False|-?[0-9]+|\"\"|'')");
   static const re2::RE2 length("(?:\\.length|\\.size\\(\\)|\\blen\\([^()]*\\))\\s*[=!]==?\\s*"
                                "(?:len\\([^()]*\\)|[\\w.]+)");
   static const re2::RE2 comparison("[=!]==?|(?i:\\bequals?\\w*\\(|\\bcompare\\w*\\(|strcmp|"
-                                   "\\.eql\\?|timing_?safe|hash_equals|secure_compare)");
+                                   "\\.eql\\?|timing_?safe|hash_equals|secure_compare|isEqual\\(|"
+                                   "constant_?time|fixed_?time)");
+  if (is_unheard(statement))
+    return false;
   re2::RE2::GlobalReplace(&statement, length, "");
   re2::RE2::GlobalReplace(&statement, empty, "");
   return re2::RE2::PartialMatch(statement, comparison);

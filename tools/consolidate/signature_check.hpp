@@ -15,8 +15,8 @@ struct code_part {
 };
 
 /// Whether what `computes` names is compared with anything, other than with nothing or a number:
-/// in its own statement, by a variable or by a function that hands it on; or is the call of a
-/// function that verifies and is not among `parts`.
+/// in its own statement, by a variable or by a function that hands it on, and the result is used;
+/// or is the call of a function that verifies and is not among `parts`.
 bool is_compared(const std::vector<code_part>& parts, const re2::RE2& computes);
 
 } // namespace aeo::consolidate
