@@ -178,6 +178,7 @@ void apply_to_execution(execution_state& s, const event& e) {
   } else if (e.kind == event_kind::execution_ended) {
     const auto named = overall_status_from_string(text_of(parse_object(e.data), "status"));
     s.overall = named ? *named : conclude(s);
+    s.ended_us = s.ended_us > 0 ? s.ended_us : e.time_us;
   }
 }
 
@@ -252,6 +253,7 @@ bool apply(execution_state& s, const phase_lookup& find, const event& e) {
     if (index == phase_lookup::npos || index >= s.phases.size()
         || !apply_to_phase(s.phases[index], e))
       return false;
+    s.ended_us = 0;
   } else {
     apply_to_execution(s, e);
   }

@@ -20,6 +20,8 @@ struct execution_state {
   std::string id; ///< UUID.
   std::int64_t started_us = 0;
   std::int64_t updated_us = 0;
+  /// Since when no phase has changed and it has ended; not in execution_state.json. 0: it goes on.
+  std::int64_t ended_us = 0;
   overall_status overall = overall_status::pending;
   pause_state pause; ///< While it is paused; not in execution_state.json.
   std::uint64_t last_seq = 0;

@@ -46,7 +46,8 @@ void add_fact_table(limited_text& out, const report_input& in, const issue_notes
   row("Status", "**" + status_words(to_string(called(s.overall, count_phases(s)))) + "**");
   row("Started", short_time(s.started_us)
                      + (s.started_by.empty() ? "" : " by " + github_cell(in, s.started_by)));
-  row(in.exit_code < 0 ? "Last change" : "Ended", short_time(s.updated_us));
+  row(in.exit_code < 0 ? "Last change" : "Ended",
+      short_time(in.exit_code < 0 ? s.updated_us : end_of_run(in)));
   row("Workspace", in.workspace.empty() ? "" : github_code(in, in.workspace));
   row("Plan", in.definition.hash.empty() ? "" : github_code(in, in.definition.hash));
   row("Event log", notes.chain_head.empty() ? ""

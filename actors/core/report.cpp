@@ -235,6 +235,12 @@ overall_status called(overall_status overall, const progress_counts& c) {
              : overall;
 }
 
+std::int64_t end_of_run(const report_input& in) {
+  if (in.exit_code < 0)
+    return in.now_us;
+  return in.state.ended_us > 0 ? in.state.ended_us : in.state.updated_us;
+}
+
 std::size_t count_earlier_errors(const execution_state& state) {
   return std::accumulate(
       state.phases.begin(), state.phases.end(), std::size_t{0},
@@ -366,7 +372,7 @@ std::string overridden_words(const execution_state& state) {
 
 std::string outcome_sentence(const report_input& in) {
   auto counts = count_phases(in.state);
-  const auto us = (in.exit_code < 0 ? in.now_us : in.state.updated_us) - in.state.started_us;
+  const auto us = end_of_run(in) - in.state.started_us;
   const auto took = us < 0 ? std::string{"a time that was not measured"} // The clock was set back.
                            : format_duration(duration{us / 1000});
   auto approved = counts[phase_status::approved];

@@ -48,6 +48,9 @@ std::size_t count_overridden(const execution_state&);
 /// was left to do. `overall`: as its events have it.
 overall_status called(overall_status overall, const progress_counts&);
 
+/// When the run ended; while it goes on: now. A resume that found nothing to do is no part of it.
+std::int64_t end_of_run(const report_input&);
+
 /// Errors of all phases that are in the event log only.
 std::size_t count_earlier_errors(const execution_state&);
 

@@ -406,8 +406,7 @@ void write_head(object_writer& out, const report_input& in, const char* kind) {
   out.member("started_at", time_or_null(s.started_us));
   out.member("started_by", text_or_null(s.started_by));
   out.member("last_updated", time_or_null(s.updated_us));
-  out.member("duration_seconds",
-             seconds_or_null(s.started_us, in.exit_code < 0 ? in.now_us : s.updated_us));
+  out.member("duration_seconds", seconds_or_null(s.started_us, end_of_run(in)));
   out.member("plan_hash", text_or_null(in.definition.hash));
   out.member("event_log", {{"last_seq", s.last_seq}, {"head", text_or_null(in.chain_head)}});
   out.member("progress", progress_json(in));

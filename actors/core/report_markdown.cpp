@@ -65,9 +65,8 @@ void write_facts(std::ostream& out, const report_input& in) {
                       + lenient::dump(ordered_json(counts.percent())) + " %)");
   row("Started",
       short_time(s.started_us) + (s.started_by.empty() ? "" : " by " + cell(in, s.started_by)));
-  row(in.exit_code < 0 ? "Report made" : "Ended",
-      short_time(in.exit_code < 0 ? in.now_us : s.updated_us));
-  row("Took", took(s.started_us, in.exit_code < 0 ? in.now_us : s.updated_us));
+  row(in.exit_code < 0 ? "Report made" : "Ended", short_time(end_of_run(in)));
+  row("Took", took(s.started_us, end_of_run(in)));
   if (in.history) {
     row("Mode", cell(in, in.history->mode()));
     row("Program", cell(in, in.history->program()));

@@ -54,6 +54,31 @@ TEST_CASE("the final report gives each phase with times, outputs, criteria and w
   CHECK(phase["attempts"][0]["duration_seconds"] == 3.0);
 }
 
+TEST_CASE("a resume that finds nothing to do leaves when a run ended, and what it took") {
+  sample_run r{diamond()};
+  const auto end = R"({"status":"completed"})";
+  r.on(0, event_kind::execution_started, {}, 0, R"({"mode":"automated","user":"alice"})");
+  r.pass("0", 1, 4).pass("1", 4, 6).pass("2", 4, 10).pass("3", 10, 11);
+  r.on(12, event_kind::execution_ended, {}, 0, end);
+  r.on(500, event_kind::execution_resumed).on(501, event_kind::execution_ended, {}, 0, end);
+  const auto report = final_json(r);
+  CHECK(report["duration_seconds"] == 12.0);
+  CHECK(contains(report["summary"].get<std::string>(), "in 12 s"));
+  const auto text = markdown(r);
+  CHECK(contains(text, "| Ended | " + short_time(t0 + 12 * second)));
+  CHECK(contains(text, "| Took | 12 s"));
+}
+
+TEST_CASE("a resume that runs something ends a run anew") {
+  sample_run r{diamond()};
+  r.on(0, event_kind::execution_started);
+  r.pass("0", 1, 4).pass("1", 4, 6).pass("2", 4, 10).pass("3", 10, 11);
+  r.on(12, event_kind::execution_ended, {}, 0, R"({"status":"completed"})");
+  r.on(500, event_kind::execution_resumed).on(501, event_kind::phase_reset, "3");
+  r.pass("3", 502, 503).on(504, event_kind::execution_ended, {}, 0, R"({"status":"completed"})");
+  CHECK(final_json(r)["duration_seconds"] == 504.0);
+}
+
 TEST_CASE("the critical path follows the dependency that ended last") {
   sample_run r{diamond()};
   r.pass("0", 1, 4).pass("1", 4, 6).pass("2", 5, 10).pass("3", 12, 13);
