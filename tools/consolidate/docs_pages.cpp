@@ -1,6 +1,7 @@
 // The pages of monorepo-docs. Links to code lead to the monorepo beside them.
 #include "tools/consolidate/docs_model.hpp"
 #include "tools/consolidate/paths.hpp"
+#include "tools/consolidate/wording.hpp"
 
 #include <algorithm>
 #include <map>
@@ -48,10 +49,10 @@ private:
 
   std::string index() const {
     std::string text = "# Monorepo\n\n";
-    text += "Consolidated from " + std::to_string(model_.sources.sources.size())
-            + (model_.sources.sources.size() == 1 ? " repository" : " repositories") + " into "
-            + std::to_string(model_.components.size()) + " components, "
-            + std::to_string(model_.monorepo.files.size()) + " files.\n\n";
+    text += "Consolidated from "
+            + counted(model_.sources.sources.size(), "repository", "repositories") + " into "
+            + counted(model_.components.size(), "component") + ", "
+            + counted(model_.monorepo.files.size(), "file") + ".\n\n";
     text += "- [Commands](commands.md): how to build, test and start\n"
             "- [Environment](environment.md): variables that the code reads\n\n";
     text += "## Components\n\n| component | kind | place | languages | what it is |\n"

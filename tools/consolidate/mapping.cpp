@@ -3,6 +3,7 @@
 #include "tools/consolidate/paths.hpp"
 #include "tools/consolidate/technologies.hpp"
 #include "tools/consolidate/variable_table.hpp"
+#include "tools/consolidate/wording.hpp"
 
 #include <algorithm>
 #include <array>
@@ -172,7 +173,7 @@ private:
     if (!found.program.empty())
       return {"app", "has a program: " + found.program};
     if (found.code > 0)
-      return {"library", std::to_string(found.code) + " source files without a program"};
+      return {"library", counted(found.code, "source file") + " without a program"};
     if (found.infrastructure > 0)
       return {"infrastructure", "only infrastructure files"};
     return found.docs >= found.data ? std::pair<std::string, std::string>{"docs", "only documents"}

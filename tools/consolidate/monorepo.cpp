@@ -2,6 +2,7 @@
 
 #include "tools/consolidate/failure.hpp"
 #include "tools/consolidate/paths.hpp"
+#include "tools/consolidate/wording.hpp"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -174,8 +175,8 @@ private:
   void write_main() {
     std::vector<std::string> parents;
     std::int64_t time = 0;
-    std::string message = "Consolidate " + std::to_string(all_.sources.size())
-                          + (all_.sources.size() == 1 ? " repository\n\n" : " repositories\n\n");
+    std::string message =
+        "Consolidate " + counted(all_.sources.size(), "repository", "repositories") + "\n\n";
     for (std::size_t s = 0; s < all_.sources.size(); ++s) {
       const auto& item = result_.imports[s];
       if (item.head.empty())

@@ -4,6 +4,7 @@
 #include "tools/consolidate/evidence.hpp"
 #include "tools/consolidate/history.hpp"
 #include "tools/consolidate/paths.hpp"
+#include "tools/consolidate/wording.hpp"
 
 #include <algorithm>
 #include <array>
@@ -335,18 +336,19 @@ step_result repository_analysis(const step_context& context) {
                    {"commits_total", commits},
                    {"files_total", all.files.size()},
                    {"repositories", list}};
-  return {document, std::to_string(all.sources.size()) + " repositories, " + std::to_string(commits)
-                        + " commits, " + std::to_string(all.files.size()) + " tracked files"};
+  return {document, counted(all.sources.size(), "repository", "repositories") + ", "
+                        + counted(commits, "commit") + ", "
+                        + counted(all.files.size(), "tracked file")};
 }
 
 step_result workspace_analysis(const step_context& context) {
   const rule_set rules(context.config);
   const auto all = scan(context, rules);
   auto document = workspace_report(context, all).document();
-  const auto summary = std::to_string(all.files.size()) + " files, "
-                       + document["bytes_total"].dump() + " bytes, "
-                       + document["lines"]["code"].dump() + " lines of code in "
-                       + std::to_string(document["languages"].size()) + " languages";
+  const auto summary = counted(all.files.size(), "file") + ", "
+                       + counted(document["bytes_total"], "byte") + ", "
+                       + counted(document["lines"]["code"], "line") + " of code in "
+                       + counted(document["languages"].size(), "language");
   return {std::move(document), summary};
 }
 
@@ -381,7 +383,7 @@ step_result production_baseline(const step_context& context) {
   metrics["lines"] = read_output(context, "discovery/workspace_analysis.json", "workspace-analysis")
                          .value("lines", ordered::object());
   return {{{"metrics_total", count}, {"metrics", metrics}, {"inputs", files}},
-          std::to_string(count) + " metrics from " + std::to_string(files.size()) + " outputs"};
+          counted(count, "metric") + " from " + counted(files.size(), "output")};
 }
 
 } // namespace aeo::consolidate

@@ -3,6 +3,7 @@
 #include "tools/consolidate/health.hpp"
 #include "tools/consolidate/paths.hpp"
 #include "tools/consolidate/phase0.hpp"
+#include "tools/consolidate/wording.hpp"
 
 #include <algorithm>
 
@@ -10,8 +11,8 @@ namespace aeo::consolidate {
 
 namespace {
 
-std::string of(std::size_t part, std::size_t whole) {
-  return std::to_string(part) + " of " + std::to_string(whole);
+std::string of(std::size_t part, const std::string& whole) {
+  return std::to_string(part) + " of " + whole;
 }
 
 std::vector<evidence> only(const std::vector<evidence>& found, std::string_view kind,
@@ -60,7 +61,7 @@ ordered judge(const survey& all, const requirement_rule& rule, const std::vector
       {"scope", scope},
       {"met", met},
       {"expected", rule.absent ? "no such place" : "at least one such place"},
-      {"actual", std::to_string(found.size()) + " places"},
+      {"actual", counted(found.size(), "place")},
       {"looked_for", {{"paths", rule.paths}, {"content", rule.content}, {"env", rule.env}}}};
   if (!met && !rule.advice.empty())
     entry["advice"] = rule.advice;
@@ -98,7 +99,8 @@ step_result bmc_inventory(const step_context& context) {
                    {"components_short", std::max<std::int64_t>(0, minimum - count)},
                    {"components_missing", missing},
                    {"components", list}};
-  return {document, of(static_cast<std::size_t>(count), list.size()) + " components found"};
+  return {document,
+          of(static_cast<std::size_t>(count), counted(list.size(), "component")) + " found"};
 }
 
 step_result integrations_status(const step_context& context) {
@@ -119,8 +121,8 @@ step_result integrations_status(const step_context& context) {
                    {"variables_undeclared", undeclared},
                    {"unhealthy", unhealthy},
                    {"integrations", list}};
-  return {document, of(found, list.size()) + " integrations found, " + std::to_string(undeclared)
-                        + " variables used but not declared"};
+  return {document, of(found, counted(list.size(), "integration")) + " found, "
+                        + counted(undeclared, "variable") + " used but not declared"};
 }
 
 step_result quotation_assessment(const step_context& context) {
@@ -154,7 +156,7 @@ step_result quotation_assessment(const step_context& context) {
                    {"checks_passed", passed},
                    {"checks_failed", total - passed},
                    {"assessments", list}};
-  return {document, of(passed, total) + " checks passed"};
+  return {document, of(passed, counted(total, "check")) + " passed"};
 }
 
 step_result production_gaps(const step_context& context) {
@@ -189,8 +191,8 @@ step_result production_gaps(const step_context& context) {
                    {"gaps_by_severity", by_severity},
                    {"gaps", gaps},
                    {"met", met}};
-  return {document, of(met.size(), gaps.size() + met.size()) + " requirements met, "
-                        + std::to_string(gaps.size()) + " gaps"};
+  return {document, of(met.size(), counted(gaps.size() + met.size(), "requirement")) + " met, "
+                        + counted(gaps.size(), "gap")};
 }
 
 } // namespace aeo::consolidate

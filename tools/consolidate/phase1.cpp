@@ -4,6 +4,7 @@
 #include "tools/consolidate/manifest.hpp"
 #include "tools/consolidate/paths.hpp"
 #include "tools/consolidate/technologies.hpp"
+#include "tools/consolidate/wording.hpp"
 
 #include <algorithm>
 #include <map>
@@ -72,7 +73,7 @@ step_result repository_manifests(const step_context& context) {
                    {"manifests_unlisted", found - list.size()},
                    {"by_type", by_type},
                    {"manifests", list}};
-  return {document, std::to_string(found) + " manifests, " + std::to_string(parsed) + " parsed, "
+  return {document, counted(found, "manifest") + ", " + std::to_string(parsed) + " parsed, "
                         + std::to_string(list.size() - parsed) + " unparsable"};
 }
 
@@ -120,9 +121,9 @@ step_result workspace_duplicates(const step_context& context) {
                    {"groups_across_repositories", across},
                    {"empty_files", empty},
                    {"groups", groups}};
-  return {document, std::to_string(groups.size()) + " groups of duplicates, "
-                        + std::to_string(across) + " of them across repositories, "
-                        + std::to_string(bytes) + " bytes could be saved"};
+  return {document, counted(groups.size(), "group") + " of duplicates, " + std::to_string(across)
+                        + " of them across repositories, " + counted(bytes, "byte")
+                        + " could be saved"};
 }
 
 step_result technologies(const step_context& context) {
@@ -167,7 +168,7 @@ step_result technologies(const step_context& context) {
   }
   ordered document{
       {"technologies_total", list.size()}, {"technologies", list}, {"languages", by_repository}};
-  return {document, std::to_string(list.size()) + " technologies"};
+  return {document, counted(list.size(), "technology", "technologies")};
 }
 
 step_result dependencies(const step_context& context) {
@@ -200,8 +201,8 @@ step_result dependencies(const step_context& context) {
                    {"packages_shared", shared},
                    {"by_ecosystem", by_ecosystem},
                    {"packages", list}};
-  return {document, std::to_string(total) + " direct dependencies on "
-                        + std::to_string(packages.size()) + " packages, " + std::to_string(shared)
+  return {document, counted(total, "direct dependency", "direct dependencies") + " on "
+                        + counted(packages.size(), "package") + ", " + std::to_string(shared)
                         + " shared between repositories"};
 }
 

@@ -7,6 +7,7 @@
 #include "tools/consolidate/monorepo_survey.hpp"
 #include "tools/consolidate/paths.hpp"
 #include "tools/consolidate/service_plan.hpp"
+#include "tools/consolidate/wording.hpp"
 
 #include <algorithm>
 #include <map>
@@ -253,10 +254,10 @@ step_result infrastructure_as_code(const step_context& context) {
                      {"services", services_json(plan)},
                      {"decisions", notes_json(plan.decisions)},
                      {"left_out", notes_json(plan.left_out)}}}};
-  return {document, std::to_string(counts.parsed) + " of " + std::to_string(files.files.size())
-                        + " files parsed, " + std::to_string(counts.problems.size()) + " errors, "
-                        + std::to_string(findings.size()) + " findings, "
-                        + std::to_string(plan.services.size()) + " services in compose.yaml"};
+  return {document, std::to_string(counts.parsed) + " of " + counted(files.files.size(), "file")
+                        + " parsed, " + counted(counts.problems.size(), "error") + ", "
+                        + counted(findings.size(), "finding") + ", "
+                        + counted(plan.services.size(), "service") + " in compose.yaml"};
 }
 
 } // namespace aeo::consolidate

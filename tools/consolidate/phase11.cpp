@@ -4,6 +4,7 @@
 #include "tools/consolidate/paths.hpp"
 #include "tools/consolidate/prometheus.hpp"
 #include "tools/consolidate/service_signals.hpp"
+#include "tools/consolidate/wording.hpp"
 
 #include <algorithm>
 
@@ -132,8 +133,8 @@ step_result monitoring_setup(const step_context& context) {
                    {"decisions", monitoring_decisions(report.unwatched)},
                    {"findings_total", report.findings.size()},
                    {"findings", report.findings}};
-  return {document, std::to_string(watched) + " of " + std::to_string(plan.services.size())
-                        + " services watched, structure " + (checks.all() ? "valid" : "not valid")
+  return {document, std::to_string(watched) + " of " + counted(plan.services.size(), "service")
+                        + " watched, structure " + (checks.all() ? "valid" : "not valid")
                         + ", promtool " + document["promtool"]["status"].get<std::string>()};
 }
 

@@ -3,6 +3,7 @@
 #include "tools/consolidate/load_target.hpp"
 #include "tools/consolidate/paths.hpp"
 #include "tools/consolidate/suite_run.hpp"
+#include "tools/consolidate/wording.hpp"
 
 #include <algorithm>
 
@@ -192,11 +193,11 @@ step_result load_test(const step_context& context) {
                    {"monorepo_changed", monorepo_state(context) != before},
                    {"targets", list},
                    {"findings", findings}};
-  return {document, std::to_string(totals.measured) + " of " + std::to_string(targets.size())
-                        + " targets measured, "
-                        + std::to_string(static_cast<std::size_t>(totals.requests)) + " requests, "
-                        + std::to_string(totals.failed) + " of " + std::to_string(totals.checked)
-                        + " thresholds failed"};
+  return {document, std::to_string(totals.measured) + " of " + counted(targets.size(), "target")
+                        + " measured, "
+                        + counted(static_cast<std::size_t>(totals.requests), "request") + ", "
+                        + std::to_string(totals.failed) + " of "
+                        + counted(totals.checked, "threshold") + " failed"};
 }
 
 } // namespace aeo::consolidate

@@ -4,6 +4,7 @@
 #include "tools/consolidate/git.hpp"
 #include "tools/consolidate/masking.hpp"
 #include "tools/consolidate/paths.hpp"
+#include "tools/consolidate/wording.hpp"
 #include "tools/consolidate/workflow_check.hpp"
 #include "tools/consolidate/workflow_write.hpp"
 
@@ -235,12 +236,14 @@ step_result pipeline(const step_context& context) {
   document["existing_not_read"] = existing.unread;
   document["existing"] = existing.list;
   document["findings"] = existing.findings;
-  return {document, std::to_string(written.jobs.size()) + " suites in the workflow, "
-                        + (report.valid() && !written.jobs.empty() ? "valid" : "not valid") + ", "
-                        + std::to_string(unproven.size()) + " of them did not pass here; "
-                        + std::to_string(existing.valid) + " of " + std::to_string(existing.total)
-                        + " existing workflows valid, " + std::to_string(existing.findings.size())
-                        + " findings"};
+  return {document, counted(written.jobs.size(), "suite") + " in the workflow, "
+                        + (report.valid() && !written.jobs.empty() ? "valid" : "not valid")
+                        + (unproven.empty() ? ""
+                                            : ", " + std::to_string(unproven.size())
+                                                  + " of them did not pass here")
+                        + "; " + std::to_string(existing.valid) + " of "
+                        + counted(existing.total, "existing workflow") + " valid, "
+                        + counted(existing.findings.size(), "finding")};
 }
 
 } // namespace aeo::consolidate

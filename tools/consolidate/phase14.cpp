@@ -5,6 +5,7 @@
 #include "tools/consolidate/history.hpp"
 #include "tools/consolidate/paths.hpp"
 #include "tools/consolidate/recovery_drill.hpp"
+#include "tools/consolidate/wording.hpp"
 
 #include <algorithm>
 
@@ -161,8 +162,8 @@ step_result disaster_recovery(const step_context& context) {
                       + "/monorepo: is missing (run `aeo-consolidate conflict-resolution` first)");
   const auto found = run_drill(context, [](const drill& done) { return judge_drill(done).all(); });
   const auto checks = judge_drill(found);
-  const auto amount = std::to_string(found.set.files()) + " files and "
-                      + std::to_string(found.refs.compared) + " references";
+  const auto amount =
+      counted(found.set.files(), "file") + " and " + counted(found.refs.compared, "reference");
   return {plan_json(found, checks),
           checks.all()
               ? amount + " backed up, restored in "

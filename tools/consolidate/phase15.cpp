@@ -6,6 +6,7 @@
 #include "tools/consolidate/readiness.hpp"
 #include "tools/consolidate/scratch.hpp"
 #include "tools/consolidate/supervised.hpp"
+#include "tools/consolidate/wording.hpp"
 
 #include <algorithm>
 #include <filesystem>
@@ -159,7 +160,7 @@ public:
   }
 
   std::string counts_text() const {
-    auto text = std::to_string(passed_) + " of " + std::to_string(total()) + " checks passed";
+    auto text = std::to_string(passed_) + " of " + counted(total(), "check") + " passed";
     if (failed() > 0)
       text += ", " + std::to_string(failed()) + " failed";
     if (waived_ == 0)
@@ -206,7 +207,7 @@ step_result readiness_audit(const step_context& context) {
   const readiness found(context, record);
   auto document = found.document();
   document["execution_id"] = record.execution_id;
-  return {std::move(document), std::to_string(found.passed()) + " checks passed, "
+  return {std::move(document), counted(found.passed(), "check") + " passed, "
                                    + std::to_string(found.failed()) + " failed, "
                                    + std::to_string(found.waived()) + " waived by people"};
 }
@@ -238,10 +239,12 @@ step_result stakeholder_signoff(const step_context& context) {
                    {"skipped", skipped},
                    {"signed_by_a_person", people + overridden > 0},
                    {"approvals", list}};
-  return {document, std::to_string(automatic) + " phases approved by their criteria, "
-                        + std::to_string(people) + " by people, " + std::to_string(overridden)
-                        + " against them by people, " + std::to_string(skipped) + " skipped, "
-                        + std::to_string(without) + " without approval"};
+  return {document,
+          counted(automatic, "phase")
+              + (automatic == 1 ? " approved by its criteria, " : " approved by their criteria, ")
+              + std::to_string(people) + " by people, " + std::to_string(overridden)
+              + " against them by people, " + std::to_string(skipped) + " skipped, "
+              + std::to_string(without) + " without approval"};
 }
 
 step_result deployment(const step_context& context) {
@@ -289,13 +292,11 @@ ordered last_decisions(const ordered& audit, const ordered& signoff, const order
   const auto& open = audit.at("findings_by_severity");
   const auto high = open.at("critical").get<std::size_t>() + open.at("high").get<std::size_t>();
   if (high > 0)
-    list.push_back(std::to_string(high) + " critical or high "
-                   + (high == 1 ? "finding" : "findings")
+    list.push_back(counted(high, "critical or high finding")
                    + " in all: decide which are to be mended before production.");
   if (audit.at("checks_waived") > 0)
-    list.push_back(audit.at("checks_waived").dump()
-                   + " checks were waived by people: see who and "
-                     "why in the audit.");
+    list.push_back(counted(audit.at("checks_waived"), "check was", "checks were")
+                   + " waived by people: see who and why in the audit.");
   return list;
 }
 

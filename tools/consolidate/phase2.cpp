@@ -2,6 +2,7 @@
 
 #include "tools/consolidate/mapping.hpp"
 #include "tools/consolidate/paths.hpp"
+#include "tools/consolidate/wording.hpp"
 
 #include <map>
 #include <set>
@@ -113,8 +114,8 @@ step_result component_mapping(const step_context& context) {
                    {"dependencies_total", map.edges.size()},
                    {"dependencies", edges_json(all, map)},
                    {"directories", directories_json(all, map)}};
-  return {document, std::to_string(once) + " of " + std::to_string(total) + " files mapped to "
-                        + std::to_string(map.components.size()) + " components"};
+  return {document, std::to_string(once) + " of " + counted(total, "file") + " mapped to "
+                        + counted(map.components.size(), "component")};
 }
 
 } // namespace aeo::consolidate

@@ -4,6 +4,7 @@
 #include "tools/consolidate/paths.hpp"
 #include "tools/consolidate/semver.hpp"
 #include "tools/consolidate/strategy.hpp"
+#include "tools/consolidate/wording.hpp"
 
 #include <algorithm>
 #include <map>
@@ -225,6 +226,12 @@ std::size_t without_strategy(const ordered& list) {
   }));
 }
 
+std::string collisions_text(const ordered& list) {
+  const auto open = without_strategy(list);
+  return counted(list.size(), "collision")
+         + (open == 0 ? "" : " (" + std::to_string(open) + " without a strategy)");
+}
+
 } // namespace
 
 void require_same_heads(const ordered& document, const std::vector<source>& sources,
@@ -270,9 +277,8 @@ step_result merge_strategy(const step_context& context) {
                    {"duplicates_identical", duplicates.identical},
                    {"duplicates_diverging", duplicates.diverging},
                    {"constraints_not_comparable", conflicts.not_comparable}};
-  return {document, std::to_string(list.size()) + " collisions, all but "
-                        + std::to_string(without_strategy(list)) + " with a strategy; "
-                        + std::to_string(conflicts.conflicts.size()) + " version conflicts"};
+  return {document,
+          collisions_text(list) + ", " + counted(conflicts.conflicts.size(), "version conflict")};
 }
 
 } // namespace aeo::consolidate

@@ -4,6 +4,7 @@
 #include "tools/consolidate/monorepo.hpp"
 #include "tools/consolidate/paths.hpp"
 #include "tools/consolidate/phase3.hpp"
+#include "tools/consolidate/wording.hpp"
 
 #include <map>
 #include <set>
@@ -149,9 +150,9 @@ step_result conflict_resolution(const step_context& context) {
                    {"left_out", plan.left_out},
                    {"kept_previous", built.kept_previous}};
   return {document, std::to_string(checks.commits_reachable) + " of "
-                        + std::to_string(checks.commits_in) + " commits, "
+                        + counted(checks.commits_in, "commit") + ", "
                         + std::to_string(checks.files_in_place) + " of "
-                        + std::to_string(checks.files_tracked) + " files in the monorepo, fsck "
+                        + counted(checks.files_tracked, "file") + " in the monorepo, fsck "
                         + (checks.fsck_clean ? "clean" : "not clean") + ", "
                         + std::to_string(unresolved.size()) + " unresolved"};
 }

@@ -4,6 +4,7 @@
 #include "tools/consolidate/paths.hpp"
 #include "tools/consolidate/suite_run.hpp"
 #include "tools/consolidate/supervised.hpp"
+#include "tools/consolidate/wording.hpp"
 
 #include <re2/re2.h>
 
@@ -128,13 +129,16 @@ ordered totals_json(const suite_totals& totals, std::size_t suites) {
 }
 
 std::string summary_line(const ordered& totals) {
-  const auto count = [&](const char* key) {
-    return totals[key].is_number() ? std::to_string(totals[key].get<std::size_t>())
-                                   : std::string("not_measured");
+  const auto count = [&](const char* key, std::string_view one = {}, std::string_view many = {}) {
+    const auto& value = totals[key];
+    if (!value.is_number())
+      return "not_measured" + (one.empty() ? "" : " " + std::string(many.empty() ? one : many));
+    return one.empty() ? value.dump() : counted(value, one, many);
   };
-  return count("tests_run") + " tests run, " + count("tests_failed") + " failed, "
-         + count("tests_skipped") + " skipped, " + count("errors") + " errors outside of tests, "
-         + count("suites_passed") + " of " + count("suites_total") + " suites passed, "
+  return count("tests_run", "test run", "tests run") + ", " + count("tests_failed") + " failed, "
+         + count("tests_skipped") + " skipped, "
+         + count("errors", "error outside of tests", "errors outside of tests") + ", "
+         + count("suites_passed") + " of " + count("suites_total", "suite") + " passed, "
          + count("suites_without_count") + " without a count, " + count("suites_not_measured")
          + " not_measured";
 }

@@ -4,6 +4,7 @@
 #include "tools/consolidate/failure.hpp"
 #include "tools/consolidate/findings.hpp"
 #include "tools/consolidate/paths.hpp"
+#include "tools/consolidate/wording.hpp"
 
 #include <algorithm>
 #include <filesystem>
@@ -232,10 +233,11 @@ step_result documentation(const step_context& context) {
   document["pages"] = written;
   document["by_severity"] = count_by_severity(findings);
   document["findings"] = findings;
-  const auto summary = std::to_string(pages.size()) + " pages, " + document["links_checked"].dump()
-                       + " links followed, " + std::to_string(document["broken"].size())
-                       + " broken, READMEs for " + document["readme_present"].dump() + " of "
-                       + document["readme_expected"].dump() + " components";
+  const auto summary = counted(pages.size(), "page") + ", "
+                       + counted(document["links_checked"], "link") + " followed, "
+                       + std::to_string(document["broken"].size()) + " broken, READMEs for "
+                       + document["readme_present"].dump() + " of "
+                       + counted(document["readme_expected"], "component");
   return {std::move(document), summary};
 }
 

@@ -7,6 +7,7 @@
 #include "tools/consolidate/suite_run.hpp"
 #include "tools/consolidate/supervised.hpp"
 #include "tools/consolidate/syntax.hpp"
+#include "tools/consolidate/wording.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -186,11 +187,11 @@ step_result integration_tests(const step_context& context) {
                    {"references", references.kinds},
                    {"commands", commands.list},
                    {"findings", findings}};
-  return {document, std::to_string(parsed) + " files parsed, " + std::to_string(failed)
-                        + " failed, " + std::to_string(unparsed) + " not_measured; "
-                        + std::to_string(unresolved) + " of " + std::to_string(references.total)
-                        + " references unresolved; " + std::to_string(commands.failed) + " of "
-                        + std::to_string(commands.list.size()) + " commands failed"};
+  return {document, counted(parsed, "file") + " parsed, " + std::to_string(failed) + " failed, "
+                        + std::to_string(unparsed) + " not_measured; " + std::to_string(unresolved)
+                        + " of " + counted(references.total, "reference") + " unresolved; "
+                        + std::to_string(commands.failed) + " of "
+                        + counted(commands.list.size(), "command") + " failed"};
 }
 
 } // namespace aeo::consolidate

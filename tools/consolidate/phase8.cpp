@@ -7,6 +7,7 @@
 #include "tools/consolidate/parallel.hpp"
 #include "tools/consolidate/paths.hpp"
 #include "tools/consolidate/variable_table.hpp"
+#include "tools/consolidate/wording.hpp"
 
 #include <algorithm>
 
@@ -237,11 +238,11 @@ step_result final_configuration(const step_context& context) {
   write_syntax(context, all, document, findings);
   document["by_severity"] = count_by_severity(findings);
   document["findings"] = findings;
-  const auto summary = document["variables_total"].dump() + " variables, "
-                       + document["undeclared_required"].dump() + " required ones undeclared, "
-                       + document["conflicts"].dump() + " conflicts, "
+  const auto summary = counted(document["variables_total"], "variable") + ", "
+                       + document["undeclared_required"].dump() + " required but undeclared, "
+                       + counted(document["conflicts"], "conflict") + ", "
                        + document["files_unparsable"].dump() + " of "
-                       + document["files_checked"].dump() + " configuration files unparsable";
+                       + counted(document["files_checked"], "configuration file") + " unparsable";
   return {std::move(document), summary};
 }
 

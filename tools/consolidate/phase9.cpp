@@ -6,6 +6,7 @@
 #include "tools/consolidate/paths.hpp"
 #include "tools/consolidate/security_findings.hpp"
 #include "tools/consolidate/variable_table.hpp"
+#include "tools/consolidate/wording.hpp"
 
 #include <sys/stat.h>
 
@@ -138,8 +139,8 @@ step_result security_audit_report(const step_context& context) {
                    {"findings", sorted},
                    {"accepted_total", accepted.size()},
                    {"accepted", accepted}};
-  return {document, std::to_string(sorted.size()) + " findings from "
-                        + std::to_string(sources.size()) + " sources"};
+  return {document,
+          counted(sorted.size(), "finding") + " from " + counted(sources.size(), "source")};
 }
 
 step_result security_summary(const step_context& context) {

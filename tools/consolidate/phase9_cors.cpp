@@ -5,6 +5,7 @@
 #include "tools/consolidate/phase9.hpp"
 #include "tools/consolidate/security_findings.hpp"
 #include "tools/consolidate/variable_table.hpp"
+#include "tools/consolidate/wording.hpp"
 
 #include <map>
 #include <set>
@@ -96,7 +97,7 @@ step_result cors_config(const step_context& context) {
   }
   ordered document{{"permissive", permissive}};
   findings.write(document);
-  return {document, std::to_string(permissive) + " places let any origin in"};
+  return {document, counted(permissive, "place lets", "places let") + " any origin in"};
 }
 
 } // namespace aeo::consolidate

@@ -5,6 +5,7 @@
 #include "tools/consolidate/phase9.hpp"
 #include "tools/consolidate/security_findings.hpp"
 #include "tools/consolidate/variable_table.hpp"
+#include "tools/consolidate/wording.hpp"
 
 #include <algorithm>
 
@@ -171,8 +172,8 @@ step_result webhook_validation(const step_context& context, const std::string& i
                    {"validated", validated}, {"unvalidated", list.size() - validated},
                    {"endpoints", list},      {"workflows_checked", workflows}};
   findings.write(document);
-  return {document, std::to_string(validated) + " of " + std::to_string(list.size())
-                        + " webhook endpoints check who sends"};
+  return {document, std::to_string(validated) + " of " + counted(list.size(), "webhook endpoint")
+                        + (validated == 1 ? " checks" : " check") + " who sends"};
 }
 
 } // namespace
@@ -219,9 +220,10 @@ step_result rate_limiting(const step_context& context) {
                    {"endpoints", list}};
   add_reach(document, limited, shared, possible, "limited");
   findings.write(document);
-  return {document, std::to_string(limited) + " of " + std::to_string(list.size())
-                        + " endpoints have a rate limit" + by_middleware_text(shared) + ", "
-                        + std::to_string(open) + " need one"};
+  return {document, std::to_string(limited) + " of " + counted(list.size(), "endpoint")
+                        + (limited == 1 ? " has" : " have") + " a rate limit"
+                        + by_middleware_text(shared) + ", " + counted(open, "needs", "need")
+                        + " one"};
 }
 
 step_result auth_implementation(const step_context& context) {
@@ -266,9 +268,10 @@ step_result auth_implementation(const step_context& context) {
                    {"endpoints", list}};
   add_reach(document, guarded, shared, possible, "guarded");
   findings.write(document);
-  return {document, std::to_string(guarded) + " of " + std::to_string(list.size())
-                        + " endpoints ask who calls" + by_middleware_text(shared) + ", "
-                        + std::to_string(open) + " more need to"};
+  return {document, std::to_string(guarded) + " of " + counted(list.size(), "endpoint")
+                        + (guarded == 1 ? " asks" : " ask") + " who calls"
+                        + by_middleware_text(shared) + ", "
+                        + counted(open, "more needs", "more need") + " to"};
 }
 
 } // namespace aeo::consolidate

@@ -4,6 +4,7 @@
 #include "tools/consolidate/secret_history.hpp"
 #include "tools/consolidate/security_findings.hpp"
 #include "tools/consolidate/variable_table.hpp"
+#include "tools/consolidate/wording.hpp"
 
 #include <algorithm>
 #include <map>
@@ -226,10 +227,10 @@ step_result secrets_migration(const step_context& context) {
   std::size_t blobs = 0;
   for (const auto& item : document["history"])
     blobs += item["blobs_read"].get<std::size_t>();
-  const auto summary = document["secrets_total"].dump() + " secrets (" + document["in_tree"].dump()
-                       + " in the tree, " + document["history_only"].dump()
-                       + " in the history only) in " + document["files_scanned"].dump()
-                       + " files and " + std::to_string(blobs) + " older blobs";
+  const auto summary =
+      counted(document["secrets_total"], "secret") + " (" + document["in_tree"].dump()
+      + " in the tree, " + document["history_only"].dump() + " in the history only) in "
+      + counted(document["files_scanned"], "file") + " and " + counted(blobs, "older blob");
   return {std::move(document), summary};
 }
 

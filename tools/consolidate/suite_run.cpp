@@ -5,6 +5,7 @@
 #include "tools/consolidate/masking.hpp"
 #include "tools/consolidate/paths.hpp"
 #include "tools/consolidate/supervised.hpp"
+#include "tools/consolidate/wording.hpp"
 
 #include <re2/re2.h>
 
@@ -62,10 +63,10 @@ std::string last_line(const std::string& text) {
 std::string failures_text(const test_counts& counts) {
   std::string text;
   if (counts.failed > 0)
-    text = std::to_string(counts.failed) + " of " + std::to_string(counts.run) + " tests failed";
+    text = std::to_string(counts.failed) + " of " + counted(counts.run, "test") + " failed";
   if (counts.errors > 0)
-    text += (text.empty() ? "" : ", ") + std::to_string(counts.errors)
-            + (counts.errors == 1 ? " error" : " errors") + " while collecting or setting up";
+    text += (text.empty() ? "" : ", ") + counted(counts.errors, "error")
+            + " while collecting or setting up";
   if (counts.run == 0)
     text += ", no test ran";
   return text;

@@ -107,8 +107,9 @@ void parse_stream(const std::string& text, bool unique_keys) {
   } catch (const YAML::Exception& error) {
     if (error.mark.line <= last_line)
       throw;
-    throw YAML::ParserException(listener.newest(),
-                                "the end of what begins here, or right behind it, is missing");
+    throw YAML::ParserException(
+        listener.newest(),
+        "a quote or bracket that is opened here or right behind is never closed");
   }
 }
 
