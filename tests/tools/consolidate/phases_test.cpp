@@ -4,6 +4,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <algorithm>
+#include <iterator>
 #include <map>
 #include <set>
 #include <tuple>
@@ -344,6 +346,34 @@ TEST_CASE("a README and a licence are seen however their names are spelled") {
   CHECK(gaps["gaps_total"] == 2);
   for (const auto& gap : gaps["gaps"])
     CHECK(gap["scope"] == "none");
+}
+
+TEST_CASE("automated tests are seen wherever a language keeps them") {
+  temporary_workspace ws;
+  const std::vector<std::string> tests{
+      "test/unit/order.ts", "tests/order.js",      "src/__tests__/order.tsx", "src/order.spec.js",
+      "src/order.spec.tsx", "src/order.test.mts",  "src/order.test.jsx",      "spec/order_spec.rb",
+      "tests/order.rs",     "src/OrderTests.java", "src/OrderTest.kt",        "src/OrderTest.php",
+      "order_test.cc"};
+  for (std::size_t i = 0; i <= tests.size(); ++i) {
+    const auto name = i < tests.size() ? "repository" + std::to_string(i) : "none";
+    ws.start(name);
+    ws.write(name + "/" + (i < tests.size() ? tests[i] : "contest/latest.ts"), "x\n");
+    ws.write(name + "/testimony.spec.md", "x\n");
+    ws.commit(name, "first");
+  }
+  const auto shipped = load_settings(AEO_SOURCE_DIR "/config/consolidation_config.json");
+  std::ranges::copy_if(shipped.requirements, std::back_inserter(ws.context.config.requirements),
+                       [](const auto& rule) { return rule.id == "tests"; });
+  const auto facts = ws.run("repository-analysis", "discovery/repository_analysis.json");
+  for (const auto& item : facts["repositories"]) {
+    INFO(item["name"].get<std::string>());
+    CHECK(item["presence"]["tests"]["present"] == (item["name"] != "none"));
+  }
+  const auto gaps = ws.run("production-gaps", "discovery/production_gaps.json");
+  for (const auto& gap : gaps["gaps"])
+    CHECK(gap["scope"] == "none");
+  CHECK(gaps["gaps_total"] == 1);
 }
 
 TEST_CASE("a C program is seen by its main, in whatever style") {
