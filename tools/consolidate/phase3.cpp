@@ -220,6 +220,21 @@ ordered open_decisions(const ordered& conflicts) {
   return list;
 }
 
+/// On a file system that ignores case a checkout has one of them only.
+void add_case_decisions(const ordered& cases, ordered& decisions) {
+  for (const auto& item : cases) {
+    std::string names;
+    for (const auto& target : item["targets"])
+      names += (names.empty() ? "" : " and ") + target.get<std::string>();
+    decisions.push_back({{"what", names + ": is one to be renamed?"}, {"reason", item["reason"]}});
+  }
+}
+
+std::string cases_text(std::size_t count) {
+  return count == 0 ? std::string{}
+                    : ", " + counted(count, "group") + " of paths that differ in case only";
+}
+
 std::size_t without_strategy(const ordered& list) {
   return static_cast<std::size_t>(std::count_if(list.begin(), list.end(), [](const ordered& item) {
     return item.value("strategy", "").empty();
@@ -260,6 +275,9 @@ step_result merge_strategy(const step_context& context) {
   const auto list = collisions_json(all, collisions);
   auto duplicates = find_duplicates(context, all, map);
   auto conflicts = find_conflicts(all, manifests);
+  const auto cases = case_collisions(all, map);
+  auto decisions = open_decisions(conflicts.conflicts);
+  add_case_decisions(cases, decisions);
   ordered document{{"files_total", all.files.size()},
                    {"collisions_total", list.size()},
                    {"collisions_without_strategy", without_strategy(list)},
@@ -270,15 +288,17 @@ step_result merge_strategy(const step_context& context) {
                    {"constraints_compared", conflicts.compared},
                    {"constraints_not_comparable_total", conflicts.not_comparable.size()},
                    {"heads", mapping["heads"]},
-                   {"decisions", open_decisions(conflicts.conflicts)},
+                   {"decisions", decisions},
                    {"collisions", list},
-                   {"case_collisions", case_collisions(all, map)},
+                   {"case_collisions_total", cases.size()},
+                   {"case_collisions", cases},
                    {"version_conflicts", conflicts.conflicts},
                    {"duplicates_identical", duplicates.identical},
                    {"duplicates_diverging", duplicates.diverging},
                    {"constraints_not_comparable", conflicts.not_comparable}};
-  return {document,
-          collisions_text(list) + ", " + counted(conflicts.conflicts.size(), "version conflict")};
+  return {document, collisions_text(list) + ", "
+                        + counted(conflicts.conflicts.size(), "version conflict")
+                        + cases_text(cases.size())};
 }
 
 } // namespace aeo::consolidate

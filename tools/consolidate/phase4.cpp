@@ -1,6 +1,7 @@
 #include "tools/consolidate/phase4.hpp"
 
 #include "tools/consolidate/failure.hpp"
+#include "tools/consolidate/fixed_places.hpp"
 #include "tools/consolidate/monorepo.hpp"
 #include "tools/consolidate/paths.hpp"
 #include "tools/consolidate/phase3.hpp"
@@ -111,6 +112,11 @@ void write_commit_map(const step_context& context, const survey& all, const buil
   write_durably(context.consolidation() + "/repository_consolidation/commit_map.tsv", text);
 }
 
+std::string unread_text(std::size_t count) {
+  return count == 0 ? std::string{}
+                    : ", " + counted(count, "file") + " that GitHub does not read any more";
+}
+
 } // namespace
 
 step_result conflict_resolution(const step_context& context) {
@@ -126,6 +132,7 @@ step_result conflict_resolution(const step_context& context) {
   auto unresolved = plan.unresolved;
   unresolved.insert(unresolved.end(), built.unresolved.begin(), built.unresolved.end());
   const auto& checks = built.checks;
+  const auto unread = unread_by_github(all, plan.plan);
   ordered document{{"monorepo", "consolidation/monorepo"},
                    {"head", built.head},
                    {"fsck_clean", checks.fsck_clean},
@@ -146,15 +153,17 @@ step_result conflict_resolution(const step_context& context) {
                    {"unresolved", unresolved.size()},
                    {"unresolved_items", pairs_json(unresolved, "what", "why")},
                    {"repositories", repositories_json(all, built)},
+                   {"not_read_by_github", unread.size()},
+                   {"decisions", unread},
                    {"submodules", built.submodules},
                    {"left_out", plan.left_out},
                    {"kept_previous", built.kept_previous}};
-  return {document, std::to_string(checks.commits_reachable) + " of "
-                        + counted(checks.commits_in, "commit") + ", "
-                        + std::to_string(checks.files_in_place) + " of "
-                        + counted(checks.files_tracked, "file") + " in the monorepo, fsck "
-                        + (checks.fsck_clean ? "clean" : "not clean") + ", "
-                        + std::to_string(unresolved.size()) + " unresolved"};
+  return {document,
+          std::to_string(checks.commits_reachable) + " of " + counted(checks.commits_in, "commit")
+              + ", " + std::to_string(checks.files_in_place) + " of "
+              + counted(checks.files_tracked, "file") + " in the monorepo, fsck "
+              + (checks.fsck_clean ? "clean" : "not clean") + ", "
+              + std::to_string(unresolved.size()) + " unresolved" + unread_text(unread.size())};
 }
 
 } // namespace aeo::consolidate

@@ -10,7 +10,8 @@ namespace aeo::consolidate {
 /// `head fsck_clean fsck_output commits_in commits_reachable commits_missing commits_distinct
 /// commits_created commits_total blobs_in blobs_missing files_tracked files_in_place files_left_out
 /// files_unmapped unresolved unresolved_items[] strategies_applied repositories[]: name commits_in
-/// head refs[] refs_not_merged[] history_renames[]; submodules[] left_out[] kept_previous`.
+/// head refs[] refs_not_merged[] history_renames[]; not_read_by_github decisions[] submodules[]
+/// left_out[] kept_previous`.
 /// Needs merge_strategy.json, and refuses one that was made from other commits.
 step_result conflict_resolution(const step_context& context);
 

@@ -123,6 +123,58 @@ TEST_CASE("every tracked file has its content and mode at the mapped place") {
   CHECK(ws.read("consolidation/monorepo/.github/workflows/two-ci.yml") == "name: two\n");
 }
 
+TEST_CASE("what GitHub does not read any more after the merge is a decision for a person") {
+  temporary_workspace ws;
+  fill(ws);
+  use_mapping(ws);
+  ws.write("one/.github/dependabot.yml", "version: 2\n");
+  ws.write("two/.github/dependabot.yml", "version: 2\nupdates: []\n");
+  ws.write("one/.github/release.yml", "changelog: {}\n");
+  ws.write("two/.github/release.yml", "changelog: {}\n");
+  ws.write("one/.github/CODEOWNERS", "* @one\n");
+  ws.write("two/.github/CODEOWNERS", "* @two\n");
+  ws.write("two/CODEOWNERS", "* @top\n");
+  strategy_rule newest;
+  newest.match = {".github/CODEOWNERS"};
+  newest.strategy = "keep_repository";
+  newest.repository = "two";
+  ws.context.config.strategies.push_back(newest);
+  for (const auto* name : {"one", "two"})
+    ws.commit(name, "what GitHub reads");
+  const auto result = ws.merge();
+  std::vector<std::string> what;
+  for (const auto& item : result["decisions"])
+    what.push_back(item["what"].get<std::string>());
+  CHECK(what
+        == std::vector<std::string>{
+            "one/.github/CODEOWNERS: is its content wanted in .github/CODEOWNERS of two?",
+            "one/.github/dependabot.yml: what becomes of it? At .github/one-dependabot.yml GitHub "
+            "does not read it",
+            "two/.github/dependabot.yml: what becomes of it? At .github/two-dependabot.yml GitHub "
+            "does not read it",
+            "two/CODEOWNERS: what becomes of it? At data/two/CODEOWNERS GitHub does not read it"});
+  CHECK(result["not_read_by_github"] == 4);
+  CHECK(result["summary"].get<std::string>().ends_with(
+      "0 unresolved, 4 files that GitHub does not read any more"));
+}
+
+TEST_CASE("paths that differ in case only are counted in the summary") {
+  temporary_workspace ws;
+  ws.start("one");
+  ws.write("one/README", "a\n");
+  ws.write("one/readme", "b\n");
+  ws.commit("one", "first");
+  ws.merge();
+  const auto strategy =
+      ordered::parse(ws.read("consolidation/repository_consolidation/merge_strategy.json"));
+  CHECK(strategy["case_collisions_total"] == 1);
+  CHECK(strategy["summary"]
+        == "0 collisions, 0 version conflicts, 1 group of paths that differ in case only");
+  REQUIRE(strategy["decisions"].size() == 1);
+  CHECK(strategy["decisions"][0]["what"]
+        == "docs/one/README and docs/one/readme: is one to be renamed?");
+}
+
 TEST_CASE("every tracked file belongs to exactly one component and the counts add up") {
   temporary_workspace ws;
   fill(ws);
