@@ -318,6 +318,20 @@ private:
   ordered unreadable_ = ordered::array();
 };
 
+/// Directories that a person may miss in the monorepo; that of the configuration is none.
+std::string left_text(const step_context& context, const std::vector<source>& sources) {
+  constexpr std::size_t most = 5;
+  auto left = uncovered_entries(context, sources);
+  std::erase_if(left, [&](const auto& entry) {
+    const auto path = context.workspace + "/" + entry;
+    return !fs::is_directory(fs::symlink_status(path)) || is_below(context.config.file, path);
+  });
+  std::string text;
+  for (std::size_t i = 0; i < std::min(most, left.size()); ++i)
+    text += (i == 0 ? ", not consolidated: " : ", ") + printable(left[i], 200);
+  return left.size() > most ? text + " and " + std::to_string(left.size() - most) + " more" : text;
+}
+
 } // namespace
 
 step_result repository_analysis(const step_context& context) {
@@ -347,10 +361,10 @@ step_result workspace_analysis(const step_context& context) {
   const rule_set rules(context.config);
   const auto all = scan(context, rules);
   auto document = workspace_report(context, all).document();
-  const auto summary = counted(all.files.size(), "file") + ", "
-                       + counted(document["bytes_total"], "byte") + ", "
-                       + counted(document["lines"]["code"], "line") + " of code in "
-                       + counted(document["languages"].size(), "language");
+  const auto summary =
+      counted(all.files.size(), "file") + ", " + counted(document["bytes_total"], "byte") + ", "
+      + counted(document["lines"]["code"], "line") + " of code in "
+      + counted(document["languages"].size(), "language") + left_text(context, all.sources);
   return {std::move(document), summary};
 }
 

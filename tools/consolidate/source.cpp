@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
+#include <map>
 #include <set>
 
 namespace aeo::consolidate {
@@ -167,6 +168,60 @@ std::set<std::string> submodules_of(const std::string& directory) {
   return paths;
 }
 
+/// An entry of the workspace, with others that are linked worktrees of the same repository.
+struct found_repository {
+  std::string entry;
+  std::vector<std::string> worktrees;
+};
+
+/// A file `.git` leads to the repository of a linked worktree, or to that of a submodule.
+bool has_git_file(const std::string& directory) {
+  return fs::is_regular_file(directory + "/.git");
+}
+
+/// Where a repository has its branches and objects: linked worktrees share them.
+std::string common_directory(const std::string& directory) {
+  if (!has_git_file(directory))
+    return fs::weakly_canonical(git::is_bare(directory) ? directory : directory + "/.git");
+  const auto answer =
+      git(directory).run({"rev-parse", "--path-format=absolute", "--git-common-dir"});
+  return answer.exit_code == 0 ? fs::weakly_canonical(trim(answer.out)).string() : directory;
+}
+
+std::vector<found_repository> repositories_below(const std::string& workspace) {
+  const auto submodules = submodules_of(workspace);
+  auto entries = entries_below(workspace);
+  std::erase_if(entries, [&](const auto& entry) {
+    const auto directory = workspace + "/" + entry;
+    return entry == ".git" || entry == "consolidation" || submodules.contains(entry)
+           || fs::is_symlink(directory) || !fs::is_directory(directory)
+           || !git::is_repository(directory);
+  });
+  std::stable_partition(entries.begin(), entries.end(),
+                        [&](const auto& entry) { return !has_git_file(workspace + "/" + entry); });
+  std::map<std::string, found_repository> by_directory;
+  for (const auto& entry : entries) {
+    auto& found = by_directory[common_directory(workspace + "/" + entry)];
+    if (found.entry.empty())
+      found.entry = entry;
+    else
+      found.worktrees.push_back(entry);
+  }
+  std::vector<found_repository> result;
+  for (auto& [directory, found] : by_directory)
+    result.push_back(std::move(found));
+  std::ranges::sort(result, {}, &found_repository::entry);
+  return result;
+}
+
+std::string worktree_note(const git& worktree) {
+  const auto refs = worktree.run({"for-each-ref", "--count=1", "--contains", "HEAD"});
+  return refs.exit_code == 0 && refs.out.empty()
+             ? "a linked worktree of it, whose commit is on no branch or tag and is not in the "
+               "history: give it a branch"
+             : "a linked worktree of it: its branches are those of the repository";
+}
+
 } // namespace
 
 std::vector<source> find_sources(const step_context& context) {
@@ -175,18 +230,15 @@ std::vector<source> find_sources(const step_context& context) {
     sources.push_back(make_source(context, item.name, item.path, item.target));
   if (!sources.empty())
     return sources;
-  const auto submodules = submodules_of(context.workspace);
   std::set<std::string> names;
-  for (const auto& entry : entries_below(context.workspace)) {
-    const auto directory = context.workspace + "/" + entry;
-    if (entry == ".git" || entry == "consolidation" || submodules.contains(entry)
-        || fs::is_symlink(directory) || !fs::is_directory(directory)
-        || !git::is_repository(directory))
-      continue;
-    auto name = usable_name(entry);
+  for (const auto& found : repositories_below(context.workspace)) {
+    auto name = usable_name(found.entry);
     while (!names.insert(name).second)
       name += "-2";
-    sources.push_back(make_source(context, name, entry, ""));
+    sources.push_back(make_source(context, name, found.entry, ""));
+    for (const auto& entry : found.worktrees)
+      sources.back().skipped.push_back(
+          {"../" + entry, worktree_note(git(context.workspace + "/" + entry))});
   }
   if (sources.empty())
     sources.push_back(make_source(

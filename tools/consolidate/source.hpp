@@ -47,8 +47,9 @@ struct source {
   git repository() const { return git(directory); }
 };
 
-/// The sources: those configured, else every repository directly below the workspace, else the
-/// workspace itself. A configured one that is missing is a `failure` (no input).
+/// The sources: those configured, else every repository directly below the workspace (linked
+/// worktrees of one are no second one, and `skipped` in it), else the workspace itself. A
+/// configured one that is missing is a `failure` (no input).
 std::vector<source> find_sources(const step_context& context);
 
 /// Plain directories and files directly below the workspace that no source covers.

@@ -175,6 +175,63 @@ TEST_CASE("paths that differ in case only are counted in the summary") {
         == "docs/one/README and docs/one/readme: is one to be renamed?");
 }
 
+TEST_CASE("directories beside the repositories are named in the summary") {
+  temporary_workspace ws;
+  ws.start("one");
+  ws.write("one/a.py", "x = 1\n");
+  ws.commit("one", "first");
+  ws.write("notes/plan.txt", "x\n");
+  ws.write("a.txt", "x\n");
+  ws.write("config/consolidation_config.json", "{}\n");
+  ws.context.config.file = ws.root + "/config/consolidation_config.json";
+  const auto found = ws.run("workspace-analysis", "discovery/workspace_analysis.json");
+  CHECK(found["not_consolidated"] == ordered{"a.txt", "config", "notes"});
+  CHECK(found["summary"].get<std::string>().ends_with(" language, not consolidated: notes"));
+  for (const auto* name : {"c", "d", "e", "f", "g", "h"})
+    ws.write(std::string(name) + "/a.txt", "x\n");
+  const auto more = ws.run("workspace-analysis", "discovery/workspace_analysis.json");
+  CHECK(more["summary"].get<std::string>().ends_with("not consolidated: c, d, e, f, g and 2 more"));
+}
+
+TEST_CASE("a linked worktree is listed and its repository merged once") {
+  temporary_workspace ws;
+  ws.start("one");
+  ws.write("one/a.py", "x = 1\n");
+  ws.commit("one", "first");
+  ws.repository("one").output({"worktree", "add", "-q", "../a-side", "-b", "side"});
+  ws.repository("one").output({"worktree", "add", "-q", "--detach", "../loose"});
+  ws.repository("loose").output({"commit", "-q", "--allow-empty", "-m", "on no branch"});
+  const auto facts = ws.run("repository-analysis", "discovery/repository_analysis.json");
+  CHECK(facts["repositories_total"] == 1);
+  CHECK(facts["repositories"][0]["name"] == "one");
+  const auto found = ws.run("workspace-analysis", "discovery/workspace_analysis.json");
+  CHECK(found["not_consolidated"] == ordered{"a-side", "loose"});
+  CHECK(
+      found["skipped"]
+      == ordered{{{"repository", "one"},
+                  {"path", "../a-side"},
+                  {"reason", "a linked worktree of it: its branches are those of the repository"}},
+                 {{"repository", "one"},
+                  {"path", "../loose"},
+                  {"reason", "a linked worktree of it, whose commit is on no branch or tag and is "
+                             "not in the history: give it a branch"}}});
+  ws.merge();
+  CHECK_FALSE(fs::exists(ws.root + "/consolidation/monorepo/libs/a-side"));
+}
+
+TEST_CASE("a linked worktree of a repository elsewhere is a repository of its own, once") {
+  temporary_workspace elsewhere;
+  elsewhere.start("one");
+  elsewhere.write("one/a.py", "x = 1\n");
+  elsewhere.commit("one", "first");
+  temporary_workspace ws;
+  for (const auto* name : {"b", "c"})
+    elsewhere.repository("one").output({"worktree", "add", "-q", ws.root + "/" + name});
+  const auto facts = ws.run("repository-analysis", "discovery/repository_analysis.json");
+  REQUIRE(facts["repositories_total"] == 1);
+  CHECK(facts["repositories"][0]["name"] == "b");
+}
+
 TEST_CASE("every tracked file belongs to exactly one component and the counts add up") {
   temporary_workspace ws;
   fill(ws);
