@@ -1,6 +1,7 @@
 #include "tools/consolidate/phase14.hpp"
 
 #include "tools/consolidate/checklist.hpp"
+#include "tools/consolidate/execution_record.hpp"
 #include "tools/consolidate/failure.hpp"
 #include "tools/consolidate/history.hpp"
 #include "tools/consolidate/paths.hpp"
@@ -8,12 +9,69 @@
 #include "tools/consolidate/wording.hpp"
 
 #include <algorithm>
+#include <optional>
 
 namespace aeo::consolidate {
 
 namespace {
 
 constexpr std::size_t listed_places = 200;
+constexpr const char* backup_phase = "14";
+
+/// Whose outputs a backup has. Phases that this one does not depend on may run after it.
+struct coverage {
+  ordered covered = ordered::array();
+  ordered left = ordered::array(); ///< phase reason
+
+  /// `phases 7, 12`; empty: none is left.
+  std::string left_phases() const {
+    std::string text = left.empty() ? "" : left.size() == 1 ? "phase " : "phases ";
+    for (const auto& item : left)
+      text += (&item == &left[0] ? "" : ", ") + item["phase"].get<std::string>();
+    return text;
+  }
+};
+
+/// The run as it is before anything is archived: what is approved by then does not change any more.
+/// Nullopt: none can be read, `why` says for what reason. A backup is made all the same.
+std::optional<execution_record> run_on_record(const step_context& context, std::string& why) {
+  try {
+    return read_execution(context, running_phase(backup_phase));
+  } catch (const failure& problem) {
+    why = problem.what();
+    return std::nullopt;
+  }
+}
+
+/// What of the phase the backup does not have; empty: it has all.
+std::string missing_of(const phase_record& phase, const backup_set& set) {
+  constexpr std::string_view root = "consolidation/";
+  if (!phase.approved())
+    return "was " + phase.status + " when the backup began";
+  for (const auto& output : phase.outputs) {
+    const auto shown = output.is_object() ? output.value("path", ordered()) : ordered();
+    const auto path = shown.is_string() ? decode_path(shown.get<std::string>()) : std::string{};
+    if (!path.starts_with(root) || is_below(path, "consolidation/monorepo"))
+      continue;
+    const auto entry =
+        std::ranges::lower_bound(set.entries, path.substr(root.size()), {}, &archived_entry::path);
+    if (entry == set.entries.end() || entry->path != path.substr(root.size()))
+      return shown.get<std::string>() + " is not there";
+  }
+  return {};
+}
+
+coverage phases_in(const execution_record& run, const backup_set& set) {
+  coverage result;
+  for (const auto& phase : run.phases) {
+    const auto missing = missing_of(phase, set);
+    if (missing.empty())
+      result.covered.push_back(phase.id);
+    else
+      result.left.push_back({{"phase", phase.id}, {"reason", missing}});
+  }
+  return result;
+}
 
 checklist judge_drill(const drill& found) {
   checklist checks;
@@ -98,11 +156,15 @@ ordered differences_json(const drill& found) {
 }
 
 /// What a drill on one machine cannot do for people.
-ordered open_decisions(const drill& found) {
+ordered open_decisions(const drill& found, const std::string& left_phases) {
   ordered list = ordered::array();
   list.push_back(
       "The backup lies beside the original, in consolidation/backup: decide where a copy "
       "of it is kept, and how often it is made anew.");
+  if (!left_phases.empty())
+    list.push_back("The backup was made before all outputs of " + left_phases
+                   + " were there: make it anew when they are (aeo-node --resume --only "
+                   + running_phase(backup_phase) + ").");
   if (found.uncommitted > 0)
     list.push_back("Commit or drop the changes in consolidation/monorepo that are in no commit: "
                    "the bundle cannot have them.");
@@ -118,7 +180,7 @@ ordered copy_elsewhere(const drill& found) {
   return copy;
 }
 
-ordered plan_json(const drill& found, const checklist& checks) {
+ordered plan_json(const drill& found, const checklist& checks, const std::string& left_phases) {
   return {{"restored_equals_original", checks.all()},
           {"files_covered", found.set.files()},
           {"bytes_covered", found.set.bytes()},
@@ -133,7 +195,7 @@ ordered plan_json(const drill& found, const checklist& checks) {
           {"uncommitted_changes", found.uncommitted},
           {"fsck_clean", found.fsck_clean},
           {"checks", checks.json()},
-          {"decisions", open_decisions(found)},
+          {"decisions", open_decisions(found, left_phases)},
           {"copy_elsewhere", copy_elsewhere(found)},
           {"backup_seconds", found.backup_seconds},
           {"recovery_time",
@@ -160,15 +222,24 @@ step_result disaster_recovery(const step_context& context) {
     throw failure(exit_status::no_input,
                   context.consolidation()
                       + "/monorepo: is missing (run `aeo-consolidate conflict-resolution` first)");
+  std::string no_run;
+  const auto run = run_on_record(context, no_run);
   const auto found = run_drill(context, [](const drill& done) { return judge_drill(done).all(); });
   const auto checks = judge_drill(found);
+  const auto phases = run ? phases_in(*run, found.set) : coverage{};
+  const auto left = phases.left_phases();
+  auto document = plan_json(found, checks, left);
+  document["phases_in_backup"] = run ? phases.covered : not_measured(no_run);
+  document["phases_not_in_backup"] = phases.left;
   const auto amount =
       counted(found.set.files(), "file") + " and " + counted(found.refs.compared, "reference");
-  return {plan_json(found, checks),
-          checks.all()
-              ? amount + " backed up, restored in "
-                    + std::to_string(found.restore_seconds).substr(0, 5) + " s, identical"
-              : amount + " backed up, but the restored ones are not the originals (see checks)"};
+  const auto without = left.empty() ? "" : "; without all outputs of " + left;
+  return {std::move(document),
+          (checks.all()
+               ? amount + " backed up, restored in "
+                     + std::to_string(found.restore_seconds).substr(0, 5) + " s, identical"
+               : amount + " backed up, but the restored ones are not the originals (see checks)")
+              + without};
 }
 
 } // namespace aeo::consolidate

@@ -284,3 +284,40 @@ TEST_CASE("a copy that was taken elsewhere is what is restored, once it can be f
   fs::remove_all(ws.root + "/offsite");
   CHECK(exercise(ws)["restored_equals_original"] == false);
 }
+
+TEST_CASE("a backup says which phases' outputs it has and which were not there yet") {
+  const temporary_workspace ws;
+  prepare(ws);
+  const auto approved = [](const std::string& path) {
+    return ordered{{"status", "approved"}, {"outputs", {{{"path", path}}}}};
+  };
+  const ordered phases{
+      {"3", approved("consolidation/repository_consolidation/merge_strategy.json")},
+      {"4", approved("consolidation/monorepo/README.md")},
+      {"5", approved("consolidation/gone.json")},
+      {"7", {{"status", "in_progress"}, {"outputs", ordered::array()}}},
+      {"12", {{"status", "pending"}}},
+      {"14", {{"status", "in_progress"}}}};
+  ws.write("consolidation/execution_state.json",
+           ordered{{"execution_id", "x"}, {"phases", phases}}.dump());
+  const auto plan = exercise(ws);
+  CHECK(plan["phases_in_backup"] == ordered{"3", "4"});
+  CHECK(plan["phases_not_in_backup"]
+        == ordered{{{"phase", "5"}, {"reason", "consolidation/gone.json is not there"}},
+                   {{"phase", "7"}, {"reason", "was in_progress when the backup began"}},
+                   {{"phase", "12"}, {"reason", "was pending when the backup began"}}});
+  CHECK(plan["summary"].get<std::string>().ends_with(
+      "identical; without all outputs of phases 5, 7, 12"));
+  CHECK(plan["decisions"].dump().find("phases 5, 7, 12") != std::string::npos);
+}
+
+TEST_CASE("a backup without a run on record does not say whose outputs it has") {
+  const temporary_workspace ws;
+  prepare(ws);
+  ws.write("consolidation/execution_state.json", "no JSON");
+  CHECK(exercise(ws)["phases_in_backup"]["status"] == "not_measured");
+  fs::remove(ws.root + "/consolidation/execution_state.json");
+  const auto plan = exercise(ws);
+  CHECK(plan["phases_in_backup"]["status"] == "not_measured");
+  CHECK(plan["summary"].get<std::string>().ends_with(" s, identical"));
+}
