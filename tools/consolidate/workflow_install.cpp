@@ -12,6 +12,9 @@ namespace aeo::consolidate {
 
 namespace {
 
+/// What locked versions are written to for pip; the runner forgets it after the job.
+constexpr const char* pinned_file = " \"$RUNNER_TEMP/requirements.txt\"";
+
 /// What projects call the extras and groups that their tests need.
 constexpr const char* test_sets[] = {"test", "tests", "testing", "dev"};
 
@@ -133,10 +136,56 @@ std::string project_argument(const committed_tree& tree, const std::string& dire
   return package ? " -e ." : "";
 }
 
+/// uv's lock knows what the project and its groups need; it becomes what pip reads, so that the
+/// suite runs with the same Python as all others.
+std::vector<std::string> uv_lines(const committed_tree& tree, const std::string& directory,
+                                  const toml::table& project, const std::string& runner) {
+  auto line = std::string("uv export --frozen --no-hashes -o") + pinned_file;
+  const auto& root = std::as_const(project);
+  for (const auto& name : test_sets_of(root["project"]["optional-dependencies"]))
+    line += " --extra " + name;
+  for (const auto& name : test_sets_of(root["dependency-groups"]))
+    line += " --group " + name;
+  if (!can_be_built(tree, directory, project))
+    line += " --no-emit-project";
+  return {"python3 -m pip install uv", line,
+          "python3 -m pip install" + runner + " -r" + pinned_file};
+}
+
+/// Groups for tests, also as poetry wrote them before version 1.2.
+std::vector<std::string> poetry_groups(const toml::table& project) {
+  const auto& root = std::as_const(project);
+  auto groups = test_sets_of(root["tool"]["poetry"]["group"]);
+  for (const auto& name : test_sets_of(root["dependency-groups"]))
+    groups.push_back(name);
+  if (root["tool"]["poetry"]["dev-dependencies"])
+    groups.emplace_back("dev");
+  return groups;
+}
+
+std::vector<std::string> poetry_lines(const toml::table& project, const std::string& runner) {
+  auto line = std::string("poetry export --without-hashes -o") + pinned_file;
+  const auto& root = std::as_const(project);
+  std::string groups;
+  for (const auto& name : poetry_groups(project))
+    groups += (groups.empty() ? " --with " : ",") + name;
+  for (const auto& name : test_sets_of(root["project"]["optional-dependencies"]))
+    line += " --extras " + name;
+  const bool package =
+      project.contains("build-system") && root["tool"]["poetry"]["package-mode"].value_or(true);
+  return {"python3 -m pip install poetry poetry-plugin-export", line + groups,
+          "python3 -m pip install" + runner + " -r" + pinned_file + (package ? " -e ." : "")};
+}
+
 std::vector<std::string> python_lines(const committed_tree& tree, const std::string& runner,
                                       const std::string& directory) {
   const auto project = read_toml(tree.read(join_path(directory, "pyproject.toml")));
   std::string arguments = runner == "pytest" ? " pytest" : "";
+  if (tree.has(join_path(directory, "uv.lock")))
+    return uv_lines(tree, directory, project, arguments);
+  if (project.at_path("tool.poetry")
+      && (tree.has(join_path(directory, "poetry.lock")) || !poetry_groups(project).empty()))
+    return poetry_lines(project, arguments);
   for (const auto& name : requirement_files(tree, directory))
     arguments += " -r " + name;
   arguments += project_argument(tree, directory, project);

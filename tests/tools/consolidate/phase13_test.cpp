@@ -241,6 +241,36 @@ TEST_CASE("what a suite's project needs is installed, however it is declared") {
         == "python3 -m pip install pytest -r requirements-ci.txt -r requirements.txt");
 }
 
+TEST_CASE("what a lock of uv or poetry pins is installed, with the groups for tests") {
+  CHECK(install_lines({{"pyproject.toml", "[project]\nname = 'x'\ndependencies = ['y']\n"
+                                          "[project.optional-dependencies]\ntest = ['v']\n"
+                                          "[dependency-groups]\ntests = ['z']\nlint = ['w']\n"},
+                       {"uv.lock", "version = 1\n"}},
+                      "pytest")
+        == "python3 -m pip install uv\n"
+           "uv export --frozen --no-hashes -o \"$RUNNER_TEMP/requirements.txt\" --extra test "
+           "--group tests\n"
+           "python3 -m pip install pytest -r \"$RUNNER_TEMP/requirements.txt\"");
+  CHECK(install_lines({{"pyproject.toml", "[tool.poetry]\nname = 'x'\n"
+                                          "[tool.poetry.group.test.dependencies]\ny = '^1'\n"
+                                          "[tool.poetry.group.docs.dependencies]\nz = '^1'\n"
+                                          "[tool.poetry.dev-dependencies]\nw = '*'\n"
+                                          "[build-system]\nbuild-backend = "
+                                          "'poetry.core.masonry.api'\n"}},
+                      "unittest")
+        == "python3 -m pip install poetry poetry-plugin-export\n"
+           "poetry export --without-hashes -o \"$RUNNER_TEMP/requirements.txt\" --with test,dev\n"
+           "python3 -m pip install -r \"$RUNNER_TEMP/requirements.txt\" -e .");
+  CHECK(install_lines({{"pyproject.toml", "[tool.poetry]\nname = 'x'\npackage-mode = false\n"
+                                          "[tool.poetry.dependencies]\ny = '^1'\n"
+                                          "[build-system]\nrequires = ['poetry-core']\n"},
+                       {"poetry.lock", ""}},
+                      "pytest")
+        == "python3 -m pip install poetry poetry-plugin-export\n"
+           "poetry export --without-hashes -o \"$RUNNER_TEMP/requirements.txt\"\n"
+           "python3 -m pip install pytest -r \"$RUNNER_TEMP/requirements.txt\"");
+}
+
 TEST_CASE("a job whose suite did not pass here says so and is counted") {
   ordered found;
   auto suite = suite_entry("p", "unittest", "", {"run"});
