@@ -13,6 +13,9 @@ namespace {
 
 constexpr auto nowhere = std::string_view::npos;
 
+/// Options that belong together are no further apart, in bytes.
+constexpr std::size_t options_reach = 4096;
+
 /// A program twice, byte for byte at the same places.
 struct two_copies {
   std::string code; ///< comments are blanks
@@ -91,10 +94,11 @@ std::size_t value_end(std::string_view bare, std::size_t at) {
   return bare.size();
 }
 
-/// The bracket that is open at `at`; `nowhere`: none.
+/// The bracket that is open at `at`; `nowhere`: none within reach.
 std::size_t open_bracket(std::string_view bare, std::size_t at) {
   int depth = 0;
-  for (auto i = at; i-- > 0;) {
+  const auto first = at - std::min(at, options_reach);
+  for (auto i = at; i-- > first;) {
     const char c = bare[i];
     if (c == ')' || c == ']' || c == '}')
       ++depth;
@@ -125,17 +129,19 @@ std::size_t options_begin(std::string_view bare, std::size_t at) {
   return begin;
 }
 
+/// The call or the object that `at` is in; at the top of a file, what is near.
 std::string_view options_around(const two_copies& copies, std::size_t at) {
   const std::string_view code = copies.code;
   const auto begin = options_begin(copies.bare, at);
   if (begin == nowhere)
-    return code;
+    return code.substr(at - std::min(at, options_reach), 2 * options_reach);
+  const auto last = std::min(code.size(), at + options_reach);
   int depth = 0;
   auto end = begin;
   do {
     const char c = copies.bare[end++];
     depth += c == '(' || c == '[' || c == '{' ? 1 : c == ')' || c == ']' || c == '}' ? -1 : 0;
-  } while (depth > 0 && end < code.size());
+  } while (depth > 0 && end < last);
   return code.substr(begin, end - begin);
 }
 
@@ -159,13 +165,21 @@ std::string in_one_line(std::string_view text) {
 class reader {
 public:
   reader(std::string_view text, const language& lang)
-      : copies_(copies_of(text, lang)), code_(copies_.code) {}
+      : language_(lang.name), copies_(copies_of(text, lang)), code_(copies_.code) {}
 
   std::vector<origin_setting> read() const {
+    std::vector<origin_setting> found;
+    add_named(found);
+    if (language_ == "Python")
+      add_without_origins(found);
+    return found;
+  }
+
+private:
+  void add_named(std::vector<origin_setting>& found) const {
     static const re2::RE2 key(
         "\\b(allow_origins|allow_origin_regex|origins?|CORS_(?:ORIGIN_ALLOW_ALL|ALLOW_ALL_ORIGINS)|"
         "Allow(?:ed)?Origins|AllowAllOrigins)([\"']?\\s*(?::=|[:=]|[,}]))");
-    std::vector<origin_setting> found;
     std::array<re2::StringPiece, 3> match;
     for (std::size_t at = 0; key.Match(piece(code_), at, code_.size(), re2::RE2::UNANCHORED,
                                        match.data(), match.size());) {
@@ -173,10 +187,26 @@ public:
       at = begin + match[0].size();
       add({match[1].data(), match[1].size()}, {match[2].data(), match[2].size()}, found);
     }
-    return found;
   }
 
-private:
+  /// Flask-CORS that is told no origins lets any in.
+  void add_without_origins(std::vector<origin_setting>& found) const {
+    static const re2::RE2 call("(class\\s+)?\\bCORS\\(\\s*\\w+\\s*,");
+    static const re2::RE2 told("\\borigins\\b|\\*\\*|\\bresources\\s*=\\s*[A-Za-z_]\\w*\\s*[,)]");
+    if (code_.find("CORS_ORIGINS") != nowhere || code_.find("CORS_RESOURCES") != nowhere)
+      return;
+    std::array<re2::StringPiece, 2> match;
+    for (std::size_t at = 0; call.Match(piece(code_), at, code_.size(), re2::RE2::UNANCHORED,
+                                        match.data(), match.size());) {
+      const auto begin = static_cast<std::size_t>(match[0].data() - code_.data());
+      at = begin + match[0].size();
+      const auto options = options_around(copies_, at);
+      if (match[1].empty() && !re2::RE2::PartialMatch(piece(options), told))
+        found.push_back(
+            {line_of(begin), {{"CORS(app)", line_of(begin)}}, allows_credentials(options)});
+    }
+  }
+
   std::uint32_t line_of(std::size_t at) const {
     return 1 + static_cast<std::uint32_t>(std::count(code_.data(), code_.data() + at, '\n'));
   }
@@ -223,6 +253,7 @@ private:
       setting.values.push_back({head + in_one_line(value), setting.line});
   }
 
+  std::string_view language_;
   two_copies copies_;
   std::string_view code_;
 };

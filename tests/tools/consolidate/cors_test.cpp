@@ -105,4 +105,19 @@ TEST_CASE("credentials of something else make no origin worse") {
         == lines{"2 medium"});
   CHECK(cors_findings("test/c.js", "app.use(cors({ origin: true, credentials: true }));\n")
         == lines{"1 low"});
+  CHECK(cors_findings("d.py", "origins = \"*\"\n" + std::string(20'000, '\n')
+                                  + "client.get(url, credentials=True)\n")
+        == lines{"1 medium"});
+}
+
+TEST_CASE("Flask-CORS without origins lets any in, whatever else it is told") {
+  CHECK(cors_findings("a.py", "CORS(app, supports_credentials=True)\n") == lines{"1 high"});
+  CHECK(cors_findings("b.py", "CORS(\n    app,\n    max_age=600,\n)\n") == lines{"1 medium"});
+  CHECK(cors_findings("c.py", "CORS(app)\n") == lines{"1 medium"});
+  CHECK(cors_findings("d.py", "CORS(app, origins=sites)\n").empty());
+  CHECK(cors_findings("e.py", "CORS(app, **options)\n").empty());
+  CHECK(cors_findings("f.py", "app.config['CORS_ORIGINS'] = sites\nCORS(app, max_age=600)\n")
+            .empty());
+  CHECK(cors_findings("g.py", "CORS(app, resources={\n    '/api/*': {'origins': sites},\n})\n")
+            .empty());
 }
