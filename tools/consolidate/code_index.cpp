@@ -26,10 +26,10 @@ constexpr std::uint64_t largest_code = 1U << 20;
 /// A function of Rust that takes what it needs to have: not `Option<Claims>`.
 bool is_extracted(std::string_view line) {
   static const re2::RE2 parameter(
-      "^\\s*(?:(?:pub\\s+)?(?:async\\s+)?fn\\b.*)?\\w+\\s*:\\s*[A-Z]\\w*");
+      "^\\s*(?:(?:pub\\s+)?(?:async\\s+)?fn\\b.*)?[\\w)]\\s*:\\s*[A-Z]\\w*");
   static const re2::RE2 optional("\\b(?:Option|Result)<");
-  return re2::RE2::PartialMatch(piece(line), parameter)
-         && !re2::RE2::PartialMatch(piece(line), optional);
+  const auto taken = piece(line.substr(0, line.find("->")));
+  return re2::RE2::PartialMatch(taken, parameter) && !re2::RE2::PartialMatch(taken, optional);
 }
 
 /// Whether a function stands in another one.
@@ -327,7 +327,7 @@ std::vector<region> code_index::definitions(const std::string& name, std::size_t
 }
 
 std::vector<region> code_index::closure(std::vector<region> parts, bool past_routes) const {
-  static const re2::RE2 declared("\\bclass\\s+(\\w+)");
+  static const re2::RE2 declared("\\b(?:class|def|fn|function)\\s+(\\w+)");
   static const re2::RE2 names_classes(
       "\\b(?:Depends|Security|add_middleware)\\(|"
       "\\bpermission_classes\\b|Middleware[\"']|^\\w+\\s*=\\s*[A-Z]\\w*\\(|\\bUseGuards\\(|"
@@ -351,7 +351,7 @@ std::vector<region> code_index::closure(std::vector<region> parts, bool past_rou
         const auto text = without_texts(text_of(part, line));
         const bool classes = re2::RE2::PartialMatch(text, names_classes)
                              || (family(part.code) == "Rust" && is_extracted(text));
-        std::string own; // the class itself
+        std::string own; // what the line itself begins
         re2::RE2::PartialMatch(text, declared, &own);
         each_identifier(text, [&](std::string_view identifier) {
           const std::string name(identifier);

@@ -25,7 +25,7 @@ guard_place guard_search::find(const std::vector<region>& parts, const re2::RE2&
 guard_place guard_search::find_signature(const std::vector<region>& parts,
                                          const re2::RE2& expression) const {
   const auto place = find(parts, expression);
-  if (!place.found || find(parts, guards_.constant_time).found)
+  if (!place.found)
     return place;
   std::vector<code_part> texts;
   texts.reserve(parts.size());

@@ -672,3 +672,97 @@ TEST_CASE("what stands before all of an application or of a part guards that") {
   CHECK(nest(""));
   CHECK_FALSE(nest("  @Public()\n"));
 }
+
+TEST_CASE("what has the same name in another place guards nothing") {
+  const std::string dependency = "def caller(k: str = Header()):\n    if k != KEY:\n"
+                                 "        raise HTTPException(403)\n    return k\n";
+  const auto fastapi = routes_in(
+      {{"deps.py", dependency},
+       {"admin.py",
+        "from deps import caller\nrouter = APIRouter(dependencies=[Depends(caller)])\n\n"
+        "@router.get('/in')\ndef a():\n    return 1\n"},
+       {"items.py", "router = APIRouter()\n\n@router.get('/open')\ndef b():\n    return 1\n"}});
+  CHECK(fastapi.at("/in"));
+  CHECK_FALSE(fastapi.at("/open"));
+  const std::string decorators = "def needs_user(f):\n    def inner(*a):\n"
+                                 "        if 'user' not in session:\n            abort(401)\n"
+                                 "        return f(*a)\n    return inner\n\n\n"
+                                 "def no_cache(f):\n    def inner(*a):\n        return f(*a)\n"
+                                 "    return inner\n\n\n";
+  CHECK(guards_flask("", "@needs_user\n", decorators));
+  CHECK_FALSE(guards_flask("", "@no_cache\n", decorators));
+  CHECK_FALSE(guards_fastapi("who=Depends(maybe)",
+                             dependency
+                                 + "\n\ndef maybe(k: str = Header()):\n    return k\n\n"
+                                   "Caller = Annotated[str, Depends(caller)]"));
+  CHECK_FALSE(guarded_in("a.go", "func f() {\n\tauthorized := r.Group(\"/\")\n"
+                                 "\tauthorized.POST(\"/x\", h)\n}\n"));
+  const auto view = [](const std::string& answer) {
+    return routes_in({{"p/views.py", "class Own(BasePermission):\n"
+                                     "    def has_permission(self, request, view):\n        return "
+                                         + answer
+                                         + "\n\n\nclass V(APIView):\n"
+                                           "    permission_classes = [Own]\n"},
+                      {"p/urls.py", "urlpatterns = [path('v', V.as_view())]\n"}})
+        .at("v");
+  };
+  CHECK(view("request.user.is_staff"));
+  CHECK_FALSE(view("not cache.get('closed')"));
+}
+
+TEST_CASE("Spring's patterns match as Spring matches, also by constants and for one method") {
+  const auto guarded = [](const std::string& rules, const std::string& more = "") {
+    std::string all;
+    for (const auto& [route, is] : routes_in(
+             {{"A.java", "@RestController\nclass A {\n  @GetMapping(\"/open\")\n  void a() {}\n"
+                         "  @PutMapping(\"/open/b\")\n  void b() {}\n"
+                         "  @GetMapping(\"/opened\")\n  void c() {}\n}\n"},
+              {"C.java", "class C {\n" + more
+                             + "  SecurityFilterChain chain(HttpSecurity http) {\n"
+                               "    http.authorizeHttpRequests(a -> a\n      "
+                             + rules + "\n    );\n    return http.build();\n  }\n}\n"}}))
+      all += is ? route + " " : "";
+    return all;
+  };
+  const std::string rest = ".permitAll().anyRequest().authenticated()";
+  CHECK(guarded(".requestMatchers(\"/open/**\")" + rest) == "/opened ");
+  CHECK(guarded(".requestMatchers(\"/open\")" + rest) == "/open/b /opened ");
+  CHECK(guarded(".requestMatchers(HttpMethod.GET, \"/open/**\")" + rest) == "/open/b /opened ");
+  CHECK(guarded(".requestMatchers(PUBLIC)" + rest,
+                "  static final String[] PUBLIC = { \"/open/**\", \"/x\" };\n")
+        == "/opened ");
+  CHECK(guarded(".requestMatchers(PUBLIC)" + rest).empty());
+  CHECK(guarded("authorize(\"/open/**\", permitAll)\n      authorize(anyRequest, authenticated)")
+        == "/opened ");
+}
+
+TEST_CASE("the front page is public, a part's first page is not") {
+  const auto open = [](const std::string& name, const std::string& text) {
+    temporary_workspace ws;
+    ws.start("app");
+    ws.write("app/" + name, text);
+    ws.commit("app", "first");
+    return run_security(ws, "auth-implementation")["public_or_webhook"].get<int>();
+  };
+  CHECK(open("a.py", "@app.get('/')\ndef x():\n    return 1\n") == 1);
+  CHECK(open("a.py", "@app.post('/')\ndef x():\n    return 1\n") == 0);
+  CHECK(open("a.py", "@orders.get('/')\ndef x():\n    return 1\n") == 0);
+  CHECK(open("urls.py", "urlpatterns = [\n    path('login/', views.sign_in),\n"
+                        "    path('shop/', include('shop.urls')),\n]\n")
+        == 1);
+}
+
+TEST_CASE("what axum takes from a request guards, unless it may be missing") {
+  const auto guarded = [](const std::string& parameter) {
+    return guarded_in("a.rs",
+                      "impl<S> FromRequestParts<S> for Caller {\n"
+                      "    async fn from_request_parts(p: &mut Parts) -> Result<Self, E> {\n"
+                      "        p.headers.get(\"x\").ok_or(StatusCode::UNAUTHORIZED)?;\n"
+                      "    }\n}\n\nasync fn show(c: "
+                          + parameter
+                          + ") -> Result<String, E> {\n    Ok(c.name())\n}\n\n"
+                            "fn app() -> Router {\n    Router::new().route(\"/x\", get(show))\n}\n");
+  };
+  CHECK(guarded("Caller") == 1);
+  CHECK(guarded("Option<Caller>") == 0);
+}
