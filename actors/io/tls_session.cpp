@@ -62,11 +62,23 @@ rw_state tls_session::state_after(int returned) {
       failure_ = openssl_errors();
     return rw_state::failure;
   case SSL_ERROR_SYSCALL:
-    failure_ = hung_up;
+    failure_ = last_word();
     return rw_state::failure;
   default:
     return rw_state::failure;
   }
+}
+
+/// Who closes while we still write may have said why before: that is there to be read.
+std::string tls_session::last_word() {
+  char byte = 0;
+  std::size_t size = 0;
+  ERR_clear_error();
+  if (!open_ || SSL_read_ex(ssl_.get(), &byte, 1, &size) == 1
+      || SSL_get_error(ssl_.get(), 0) != SSL_ERROR_SSL
+      || ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING)
+    return std::string{hung_up};
+  return openssl_errors();
 }
 
 rw_state tls_session::shake_hands() {

@@ -76,6 +76,7 @@ private:
   caf::io::network::rw_state transfer(std::size_t size, Step);
   caf::io::network::rw_state shake_hands();
   caf::io::network::rw_state state_after(int returned);
+  std::string last_word();
 
   ssl_ptr ssl_;
   bool open_ = false;

@@ -15,6 +15,8 @@ namespace {
 
 /// A statement that ends the handler stands so far behind its condition at most.
 constexpr std::uint32_t condition_lines = 3;
+/// So far above a refusal branches are looked for.
+constexpr std::uint32_t branch_lines = 200;
 /// And so far behind the line that lets pass who may.
 constexpr std::uint32_t refusal_lines = 15;
 
@@ -31,24 +33,22 @@ bool denies(std::string_view text) {
   return re2::RE2::PartialMatch(piece(text), denial);
 }
 
-/// `a && b` of which one is not on the caller.
+/// `a && b` of which one is on the caller and one is not.
 bool is_partial(std::string_view text, const guard_rules& guards) {
   static const re2::RE2 joined("&&|\\band\\b");
   auto rest = piece(text);
   re2::StringPiece found;
-  bool any = false;
+  bool asks = false;
   bool others = false;
-  const auto look_at = [&](std::string_view piece_of) {
-    others = others || !(has(guards.authentication, piece_of) || has(guards.credentials, piece_of));
+  const auto look_at = [&](std::string_view one) {
+    (has(guards.authentication, one) || has(guards.credentials, one) ? asks : others) = true;
   };
   while (joined.Match(rest, 0, rest.size(), re2::RE2::UNANCHORED, &found, 1)) {
-    any = true;
     look_at({rest.data(), static_cast<std::size_t>(found.data() - rest.data())});
     rest.remove_prefix(static_cast<std::size_t>(found.data() + found.size() - rest.data()));
   }
-  if (any)
-    look_at({rest.data(), rest.size()});
-  return any && others;
+  look_at({rest.data(), rest.size()});
+  return asks && others;
 }
 
 /// `req.user`, `self.request.session`, `ctx.state`.
@@ -127,6 +127,7 @@ void each_handed(std::string_view text, const name_visitor& visit) {
       "\\.(?:use|addHook|Use|With|layer|route_layer)\\(|\\bListenAndServe(?:TLS)?\\(|"
       "\\.(?:get|post|put|delete|patch|all|route|Group|Handle|HandleFunc|GET|POST|PUT|DELETE|PATCH|"
       "Get|Post|Put|Delete|Patch|Any)\\(\\s*(?:\"\"|$)|^\\s*\\.(?:get|post|put|delete|patch|all)\\("
+      "\\s*\\w[\\w.]*(?:\\([^()]*\\))?\\s*,"
       "|\\buseGlobalGuards\\(|\\b(?:preHandler|"
       "onRequest|preValidation|useClass|useExisting)"
       "\\s*:");
@@ -142,7 +143,9 @@ void each_handed(std::string_view text, const name_visitor& visit) {
   if (re2::RE2::PartialMatch(piece(text), annotation, &found))
     visit_guard({found.data(), found.size()});
   if (registers.Match(piece(text), 0, text.size(), re2::RE2::UNANCHORED, &found, 1)) {
-    const auto from = static_cast<std::size_t>(found.data() + found.size() - text.data());
+    const auto open = std::string_view(found.data(), found.size()).find('(');
+    const auto from = static_cast<std::size_t>(found.data() - text.data())
+                      + std::min(open, found.size()); // not what it is registered with
     const auto to = std::max(from, inline_handler(text));
     each_identifier(text.substr(from, to - from), visit_guard);
   }
@@ -204,6 +207,7 @@ std::uint32_t caller_check::refusing_line(const region& part, bool before_others
   std::uint32_t passed = 0;
   std::uint32_t relayed = 0;
   std::uint32_t decided = 0;
+  std::uint32_t partial = 0;
   for (auto line = part.first; line <= part.last; ++line) {
     const auto role = role_in(part, line);
     if (role.guards)
@@ -219,9 +223,9 @@ std::uint32_t caller_check::refusing_line(const region& part, bool before_others
     decided = role.decides ? line : decided;
     if (decided != 0 && role.answers && line > decided && (role.asks || asked > decided))
       return role.asks ? line : asked;
-    if (role.partial && !before_others)
-      relayed = line;
-    if (is_near(relayed) || (!before_others && role.refuses() && is_in_branch(part, line)))
+    partial = role.partial ? line : role.tests ? 0 : partial;
+    if (is_near(relayed) || (!before_others && is_near(partial))
+        || (!before_others && role.refuses() && is_in_branch(part, line)))
       continue;
     if (role.asks_in || (role.forbids && asked != 0))
       return is_near(denied) ? denied : is_near(tested) ? tested : line;
@@ -241,7 +245,8 @@ bool caller_check::is_in_branch(const region& part, std::uint32_t line) const {
   const auto& lines = code_[part.code].lines;
   auto inner = indent_of(lines[line - 1]);
   bool is_own = !re2::RE2::PartialMatch(piece(lines[line - 1]), condition);
-  for (auto up = line - 1; up > part.first; --up) {
+  const auto first = std::max(part.first, line - std::min(line, branch_lines));
+  for (auto up = line - 1; up > first; --up) {
     const auto text = lines[up - 1];
     if (trim(text).empty() || indent_of(text) >= inner)
       continue;

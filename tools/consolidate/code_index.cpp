@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <set>
+#include <tuple>
 #include <utility>
 
 namespace aeo::consolidate {
@@ -21,6 +22,7 @@ namespace {
 constexpr int call_depth = 3;
 constexpr std::size_t few = 3;
 constexpr std::uint32_t longest_function = 200; ///< lines
+constexpr std::uint32_t longest_class = 2000;   ///< lines
 constexpr std::uint64_t largest_code = 1U << 20;
 
 /// A function of Rust that takes what it needs to have: not `Option<Claims>`.
@@ -30,13 +32,6 @@ bool is_extracted(std::string_view line) {
   static const re2::RE2 optional("\\b(?:Option|Result)<");
   const auto taken = piece(line.substr(0, line.find("->")));
   return re2::RE2::PartialMatch(taken, parameter) && !re2::RE2::PartialMatch(taken, optional);
-}
-
-/// Whether a function stands in another one.
-bool is_inner(const std::vector<function_extent>& functions, std::size_t i) {
-  return std::any_of(
-      functions.begin(), functions.begin() + static_cast<std::ptrdiff_t>(i),
-      [&](const function_extent& outer) { return functions[i].first <= outer.last; });
 }
 
 /// The line without its texts, which name no function; `views.show` and the like may.
@@ -84,8 +79,15 @@ std::vector<bool> swallowed_lines(const std::vector<std::string_view>& lines) {
         std::none_of(lines.begin() + static_cast<std::ptrdiff_t>(caught) + 1,
                      lines.begin() + static_cast<std::ptrdiff_t>(end),
                      [](auto line) { return re2::RE2::PartialMatch(piece(line), ends); });
-    std::fill(found.begin() + static_cast<std::ptrdiff_t>(from) + 1,
-              found.begin() + static_cast<std::ptrdiff_t>(caught), goes_on);
+    const bool braces = trim(lines[from]).ends_with('{');
+    const auto next = end + 1; // behind the brace
+    if (braces
+        && (next >= lines.size() || indent_of(lines[next]) < own
+            || trim(lines[next]).starts_with('}')))
+      continue; // Nothing goes on.
+    if (goes_on)
+      std::fill(found.begin() + static_cast<std::ptrdiff_t>(from) + 1,
+                found.begin() + static_cast<std::ptrdiff_t>(caught), true);
   }
   return found;
 }
@@ -101,7 +103,7 @@ code_index::code_index(const step_context& context, const survey& all, const rul
     if (file.source == source && file.facts.size <= largest_code
         && finder.knows(file.facts.language) && is_readable_text(all, file)
         && !is_excluded(context, all, file) && is_production(context, all.tracked(file).path))
-      code_.push_back({f, {}, {}, {}, {}, {}, {}});
+      code_.push_back({f, {}, {}, {}, {}, {}, {}, {}});
   }
   for_each_parallel(code_.size(), [&](std::size_t c) {
     auto& item = code_[c];
@@ -114,6 +116,7 @@ code_index::code_index(const step_context& context, const survey& all, const rul
     item.texts = lines_in_texts(item.text, lang);
     item.texts.resize(item.lines.size());
     item.swallowed = swallowed_lines(item.lines);
+    item.classes = class_lines(item.lines, item.comments);
     item.functions = finder.find(file.facts.language, item.lines);
   });
   const auto& security = context.config.security;
@@ -134,10 +137,12 @@ code_index::code_index(const step_context& context, const survey& all, const rul
 
 void code_index::note_functions(std::size_t c) {
   const bool python = family(c) == "Python";
+  std::uint32_t reached = 0; // by the functions so far
   for (std::size_t i = 0; i < code_[c].functions.size(); ++i) {
     const auto& item = code_[c].functions[i];
     by_name_[item.name].push_back({c, i});
-    if (python && is_inner(code_[c].functions, i))
+    const bool is_inner = item.first <= std::exchange(reached, std::max(reached, item.last));
+    if (python && is_inner)
       continue; // Nobody outside means it, and what is around it has its lines.
     functions_[item.name].push_back(
         {c, first_decorator(c, item.first), std::min(item.last, item.first + longest_function)});
@@ -163,7 +168,7 @@ void code_index::note_classes(std::size_t c) {
       ++last;
     if (braces && last < lines.size())
       ++last; // the brace
-    classes_[name].push_back({c, first_decorator(c, line), last});
+    classes_[name].push_back({c, first_decorator(c, line), std::min(last, line + longest_class)});
   }
 }
 
@@ -332,13 +337,16 @@ std::vector<region> code_index::closure(std::vector<region> parts, bool past_rou
       "\\b(?:Depends|Security|add_middleware)\\(|"
       "\\bpermission_classes\\b|Middleware[\"']|^\\w+\\s*=\\s*[A-Z]\\w*\\(|\\bUseGuards\\(|"
       "\\buse(?:Class|Existing|GlobalGuards)\\b|\\bclass\\s");
-  std::set<std::pair<std::size_t, std::uint32_t>> seen;
+  std::set<std::tuple<std::size_t, std::uint32_t, std::uint32_t>> seen;
   const auto enter = [&](const std::vector<region>& found) {
     for (const auto& part : found) {
-      if ((!past_routes || !registers(part)) && seen.emplace(part.code, part.first).second)
+      if ((!past_routes || !registers(part))
+          && seen.emplace(part.code, part.first, part.last).second)
         parts.push_back(part);
     }
   };
+  for (const auto& part : parts)
+    seen.emplace(part.code, part.first, part.last);
   std::size_t begin = 0;
   for (int depth = 0; depth < call_depth; ++depth) {
     const auto end = parts.size();
@@ -347,7 +355,7 @@ std::vector<region> code_index::closure(std::vector<region> parts, bool past_rou
       for (auto line = part.first; line <= part.last; ++line) {
         const auto& item = code_[part.code];
         if (item.comments[line - 1] || item.texts[line - 1] || item.swallowed[line - 1])
-          continue; // what is only said names what it does not call
+          continue; // it calls nothing, or whatever that throws stops nobody
         const auto text = without_texts(text_of(part, line));
         const bool classes = re2::RE2::PartialMatch(text, names_classes)
                              || (family(part.code) == "Rust" && is_extracted(text));

@@ -21,6 +21,7 @@ struct code_file {
   std::vector<bool> comments;          ///< Which lines are such, parallel to `lines`.
   std::vector<bool> texts;             ///< Which begin inside a text over several lines, likewise.
   std::vector<bool> swallowed; ///< Which stand in a `try` after which it goes on all the same.
+  std::vector<std::uint32_t> classes; ///< The nearest class above each, see `class_lines`.
   std::vector<function_extent> functions;
 };
 

@@ -41,7 +41,12 @@ bool begins_body(std::string_view line) {
 }
 
 /// A text over several lines is so long at most.
-constexpr std::ptrdiff_t longest_text = 400;
+constexpr std::size_t longest_text = 400;
+
+/// Where the last comment of several lines may end; npos: none does.
+std::size_t last_close_of(std::string_view text, const language& lang) {
+  return lang.block_close.empty() ? text.npos : text.rfind(lang.block_close);
+}
 
 /// Behind what is quoted at `at`, on one line; its end if nothing closes it there.
 std::size_t after_quoted(std::string_view text, std::size_t at) {
@@ -66,23 +71,27 @@ std::string_view long_quotes(std::string_view text, std::size_t at, const langua
 
 /// Behind the text that `quotes` open at `at`; npos if nothing closes it soon enough.
 std::size_t after_long_text(std::string_view text, std::size_t at, std::string_view quotes) {
-  for (auto end = at + quotes.size(); end < text.size(); ++end) {
+  std::size_t lines = 0;
+  for (auto end = at + quotes.size(); end < text.size() && lines <= longest_text; ++end) {
     if (text[end] == '\\')
       ++end;
+    else if (text[end] == '\n')
+      ++lines;
     else if (text.substr(end).starts_with(quotes))
-      return std::count(text.data() + at, text.data() + end, '\n') > longest_text
-                 ? text.npos
-                 : end + quotes.size();
+      return end + quotes.size();
   }
   return text.npos;
 }
 
-/// Behind the comment that begins at `at`; `at` if none does.
-std::size_t after_comment(std::string_view text, std::size_t at, const language& lang) {
+/// Behind the comment that begins at `at`; `at` if none does. `last_close`: where the last comment
+/// of several lines ends.
+std::size_t after_comment(std::string_view text, std::size_t at, std::size_t last_close,
+                          const language& lang) {
   const auto rest = text.substr(at);
   if (!lang.block_open.empty() && rest.starts_with(lang.block_open)) {
-    const auto close = text.find(lang.block_close, at + lang.block_open.size());
-    return close == text.npos ? at : close + lang.block_close.size();
+    if (last_close == text.npos || at + lang.block_open.size() > last_close)
+      return at;
+    return text.find(lang.block_close, at + lang.block_open.size()) + lang.block_close.size();
   }
   const auto begins = [&](std::string_view mark) {
     return !mark.empty() && rest.starts_with(mark);
@@ -97,6 +106,7 @@ std::size_t after_comment(std::string_view text, std::size_t at, const language&
 std::vector<bool> lines_in_texts(std::string_view text, const language* lang) {
   const auto& rules = or_plain(lang);
   std::vector<bool> result{false};
+  const auto last_close = last_close_of(text, rules);
   const auto pass = [&](std::size_t from, std::size_t to, bool quoted) {
     result.insert(result.end(), std::count(text.data() + from, text.data() + to, '\n'), quoted);
     return to;
@@ -106,8 +116,10 @@ std::vector<bool> lines_in_texts(std::string_view text, const language* lang) {
     const auto end = quotes.empty() ? text.npos : after_long_text(text, at, quotes);
     if (end != text.npos)
       at = pass(at, end, true);
-    else if (const auto behind = after_comment(text, at, rules); behind != at)
+    else if (const auto behind = after_comment(text, at, last_close, rules); behind != at)
       at = pass(at, behind, false);
+    else if (text[at] == '\\')
+      at = pass(at, std::min(at + 2, text.size()), false);
     else if ((text[at] == '"' || text[at] == '\'')
              && rules.quotes.find(text[at]) != rules.quotes.npos)
       at = pass(at, after_quoted(text, at), false);
@@ -119,6 +131,7 @@ std::vector<bool> lines_in_texts(std::string_view text, const language* lang) {
 
 std::vector<bool> comment_lines(std::string_view text, const language* lang) {
   const auto& rules = or_plain(lang);
+  const auto last_close = last_close_of(text, rules);
   std::vector<bool> result;
   bool may_document = true;
   for (std::size_t at = 0; at < text.size();) {
@@ -126,7 +139,8 @@ std::vector<bool> comment_lines(std::string_view text, const language* lang) {
     const auto trimmed = trim(line);
     const auto block = opened_by(trimmed, rules, may_document);
     auto close = text.npos;
-    if (!block.open.empty()) {
+    const bool by_brackets = block.open == rules.block_open;
+    if (!block.open.empty() && (!by_brackets || (last_close != text.npos && last_close > at))) {
       const auto indent = static_cast<std::size_t>(trimmed.data() - line.data());
       close = text.find(block.close, at + indent + block.open.size());
     }

@@ -78,11 +78,16 @@ two_copies copies_of(std::string_view text, const language& lang) {
   return {std::move(code), std::move(bare)};
 }
 
+/// A file written by a person has so many settings, and a variable so many values, at most.
+constexpr std::size_t most_settings = 200;
+constexpr std::size_t most_values = 20;
+
 /// The end of the value that begins at `at`: its line's, unless a bracket is open.
 std::size_t value_end(std::string_view bare, std::size_t at) {
   int depth = 0;
   const auto first = std::min(bare.find_first_not_of(" \t\r\n", at), bare.size());
-  for (auto i = first; i < bare.size(); ++i) {
+  const auto last = std::min(bare.size(), first + options_reach);
+  for (auto i = first; i < last; ++i) {
     const char c = bare[i];
     if (c == '(' || c == '[' || c == '{')
       ++depth;
@@ -91,7 +96,7 @@ std::size_t value_end(std::string_view bare, std::size_t at) {
     else if (depth == 0 && (c == ',' || c == ';' || c == '\n'))
       return i;
   }
-  return bare.size();
+  return last;
 }
 
 /// The bracket that is open at `at`; `nowhere`: none within reach.
@@ -122,7 +127,7 @@ std::size_t options_begin(std::string_view bare, std::size_t at) {
     const auto outer = open_bracket(bare, begin);
     const bool body = outer != nowhere && bare[outer] == '{'
                       && (before(bare, outer) == ')' || before(bare, outer) == '>');
-    if (outer == nowhere || body)
+    if (outer == nowhere || body || at - outer > options_reach)
       break;
     begin = outer;
   }
@@ -164,6 +169,9 @@ std::string in_one_line(std::string_view text) {
 
 class reader {
 public:
+  reader(const reader&) = delete;
+  reader& operator=(const reader&) = delete;
+
   reader(std::string_view text, const language& lang)
       : language_(lang.name), copies_(copies_of(text, lang)), code_(copies_.code) {}
 
@@ -181,8 +189,9 @@ private:
         "\\b(allow_origins|allow_origin_regex|origins?|CORS_(?:ORIGIN_ALLOW_ALL|ALLOW_ALL_ORIGINS)|"
         "Allow(?:ed)?Origins|AllowAllOrigins)([\"']?\\s*(?::=|[:=]|[,}]))");
     std::array<re2::StringPiece, 3> match;
-    for (std::size_t at = 0; key.Match(piece(code_), at, code_.size(), re2::RE2::UNANCHORED,
-                                       match.data(), match.size());) {
+    for (std::size_t at = 0; found.size() < most_settings
+                             && key.Match(piece(code_), at, code_.size(), re2::RE2::UNANCHORED,
+                                          match.data(), match.size());) {
       const auto begin = static_cast<std::size_t>(match[1].data() - code_.data());
       at = begin + match[0].size();
       add({match[1].data(), match[1].size()}, {match[2].data(), match[2].size()}, found);
@@ -244,7 +253,7 @@ private:
       const re2::RE2 assigned("(?m)^[ \\t]*(?:export\\s+)?(?:(?:const|let|var)\\s+)?" + name
                               + "\\s*(?::[^=\\n]*)?=[^=>]");
       auto rest = piece(code_);
-      while (re2::RE2::FindAndConsume(&rest, assigned)) {
+      while (setting.values.size() < most_values && re2::RE2::FindAndConsume(&rest, assigned)) {
         const auto at = static_cast<std::size_t>(rest.data() - code_.data()) - 1;
         setting.values.push_back({head + open + in_one_line(value_at(at)) + close, line_of(at)});
       }

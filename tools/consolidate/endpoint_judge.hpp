@@ -9,7 +9,7 @@
 namespace aeo::consolidate {
 
 /// Tells what guards the endpoints of one repository, once `find_endpoints` has found them all.
-/// What it is made with has to outlive it.
+/// What it is made with has to outlive it. Not to be shared between threads.
 class endpoint_judge {
 public:
   endpoint_judge(const security_rules& rules, const code_index& code, const guard_rules& guards,

@@ -87,8 +87,9 @@ private:
       if (annotates_class(item.lines, hit.line))
         return;
       const auto& lang = or_plain(language_by_name(code_.facts(c).language));
-      found.route = prefixed_route(class_prefix(item.lines, item.comments, lang, hit.line, *prefix),
-                                   found.route);
+      found.route = prefixed_route(
+          class_prefix(item.lines, item.comments, lang, item.classes[hit.line - 1], *prefix),
+          found.route);
     }
     found.rule = checker_.route(hit.rule).id;
     found.line = hit.line;

@@ -6,7 +6,7 @@
 
 namespace aeo::consolidate {
 
-/// Whether GitHub reads a file at that path of a repository, and at none that is called otherwise.
+/// Whether GitHub reads a file at that path of a repository because of its path.
 bool github_reads(std::string_view path);
 
 /// What GitHub reads in a source and not in the merged tree, as decisions (`what`, `reason`): it is

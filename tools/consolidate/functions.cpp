@@ -1,6 +1,7 @@
 #include "tools/consolidate/functions.hpp"
 
 #include "tools/consolidate/line_engine.hpp"
+#include "tools/consolidate/paths.hpp"
 
 #include <algorithm>
 #include <set>
@@ -24,31 +25,50 @@ bool begins_class(std::string_view line) {
   return text.starts_with("class ") || text.starts_with("export class ");
 }
 
-/// The line with the brace that closes what the line opens; the last line of all: not known.
+/// The line with the brace that closes what the line opens, or before the next statement beside it.
 std::uint32_t closing_brace(const std::vector<std::string_view>& lines, std::uint32_t line) {
   const auto head = lines[line - 1];
   const auto opened = std::count(head.begin(), head.end(), '{');
-  if (opened > 0 && opened == std::count(head.begin(), head.end(), '}'))
+  const auto end = trim(head);
+  if (opened > 0 && opened == std::count(head.begin(), head.end(), '}')
+      && (end.ends_with('}') || end.ends_with(';')))
     return line;
   const auto own = indent_of(head);
   for (auto down = line + 1; down <= lines.size(); ++down) {
     const auto text = lines[down - 1];
-    if (indent_of(text) == own && text.substr(own).starts_with('}'))
+    const auto indent = indent_of(text);
+    if (indent == own && text.substr(own).starts_with('}'))
       return down;
+    const bool is_head = indent < text.size() && (text[indent] == '{' || text[indent] == ')');
+    if (indent <= own && indent < text.size() && !is_head)
+      return down - 1; // Something else begins.
   }
   return static_cast<std::uint32_t>(lines.size());
+}
+
+std::size_t count_of(std::string_view text, std::string_view part) {
+  std::size_t count = 0;
+  for (auto at = text.find(part); at != text.npos; at = text.find(part, at + part.size()))
+    ++count;
+  return count;
 }
 
 /// The last line of a block by its indentation; a bracket may close the head of it.
 std::uint32_t last_indented(const std::vector<std::string_view>& lines, std::uint32_t line) {
   const auto own = indent_of(lines[line - 1]);
   auto last = line;
+  bool quoted = false; // in a text in triple quotes
   for (auto down = line + 1; down <= lines.size(); ++down) {
-    const auto text = lines[down - 1];
-    const auto indent = indent_of(text);
-    if (indent == text.size())
+    const auto text = trim(lines[down - 1]);
+    const auto indent = indent_of(lines[down - 1]);
+    const bool in_text = quoted;
+    const auto quotes = count_of(text, "\"\"\"") + count_of(text, "'''");
+    quoted = quoted != (quotes % 2 == 1);
+    if (text.empty() || in_text) {
+      last = in_text ? down : last;
       continue;
-    if (indent <= own && text[indent] != ')' && text[indent] != ']' && text[indent] != '#')
+    }
+    if (indent <= own && text[0] != ')' && text[0] != ']' && text[0] != '#')
       break;
     last = down;
   }

@@ -13,6 +13,8 @@ namespace {
 
 /// So far below a decorator its function begins.
 constexpr std::uint32_t decorator_lines = 40;
+/// A method has so many annotations at most.
+constexpr std::uint32_t annotations_above = 20;
 constexpr int group_depth = 4;
 
 const language& language_of(const code_index& code, std::size_t c) {
@@ -41,13 +43,17 @@ std::vector<region> handler_lines::of(std::size_t c, std::uint32_t line, bool ar
 /// The next line that registers, beside this one or outside.
 std::uint32_t handler_lines::next_route(std::size_t c, std::uint32_t line) const {
   const auto& lines = code_[c].lines;
-  auto next = static_cast<std::uint32_t>(lines.size()) + 1;
-  for (const auto& hit : code_.facts(c).checks) {
-    if (hit.rule >= checker_.first_route() && hit.line > line && hit.line <= lines.size()
-        && indent_of(lines[hit.line - 1]) <= indent_of(lines[line - 1]))
-      next = std::min(next, hit.line);
-  }
-  return next;
+  const auto& hits = code_.facts(c).checks; // in order of their lines
+  const auto own = indent_of(lines[line - 1]);
+  const auto below = std::find_if(
+      std::upper_bound(hits.begin(), hits.end(), line,
+                       [](std::uint32_t at, const check_hit& hit) { return at < hit.line; }),
+      hits.end(), [&](const check_hit& hit) {
+        return hit.line > lines.size()
+               || (hit.rule >= checker_.first_route() && indent_of(lines[hit.line - 1]) <= own);
+      });
+  const auto none = static_cast<std::uint32_t>(lines.size()) + 1;
+  return below == hits.end() ? none : std::min(below->line, none);
 }
 
 std::vector<region> handler_lines::decorated(std::size_t c, std::uint32_t line) const {
@@ -61,12 +67,13 @@ std::vector<region> handler_lines::decorated(std::size_t c, std::uint32_t line) 
 std::vector<region> handler_lines::annotated(std::size_t c, std::uint32_t line) const {
   const auto& item = code_[c];
   auto first = line;
-  while (first > 1 && trim(item.lines[first - 2]).starts_with('@'))
+  while (first > 1 && line - first < annotations_above
+         && trim(item.lines[first - 2]).starts_with('@'))
     --first;
   const auto end = statement_end(item.lines, line, language_of(code_, c), true);
   std::vector<region> parts{{c, first, std::max(line, std::min(end, next_route(c, line) - 1))}};
-  if (const auto [head, last] = class_head(item.lines, item.comments, first); head != 0)
-    parts.push_back({c, head, last});
+  if (const auto last = item.classes[first - 1]; last != 0)
+    parts.push_back({c, class_head(item.lines, last), last});
   return parts;
 }
 

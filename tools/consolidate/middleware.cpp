@@ -127,7 +127,7 @@ std::vector<mounting> script_mountings(std::string_view line) {
   } else if (re2::RE2::PartialMatch(piece(line), use, &one.parent, &arguments)) {
     const std::string_view inner(arguments.data(), arguments.size());
     const auto texts = texts_in(inner);
-    if (trim(inner).starts_with('"') || trim(inner).starts_with('\''))
+    if (!texts.empty() && (trim(inner).starts_with('"') || trim(inner).starts_with('\'')))
       one.path = texts.front();
     while (re2::RE2::FindAndConsume(&arguments, required, &file))
       one.files.push_back(file);
@@ -160,6 +160,8 @@ std::uint32_t closing_line(const std::vector<std::string_view>& lines, std::uint
   const auto end = std::min<std::size_t>(lines.size(), line + statement_lines);
   for (auto down = line + 1; down <= end; ++down) {
     const auto inner = trim(lines[down - 1]);
+    if (indent_of(lines[down - 1]) > indent_of(lines[line - 1]))
+      continue;
     if (inner.starts_with(']') || inner.starts_with(')') || inner.starts_with('}'))
       return down;
   }

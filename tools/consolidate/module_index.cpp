@@ -28,7 +28,10 @@ std::vector<std::pair<std::string, std::string>> listed_names(std::string_view l
 module_index::module_index(const std::vector<module_source>& sources) : tables_(sources.size()) {
   for (std::size_t c = 0; c < sources.size(); ++c) {
     const auto& path = paths_.emplace_back(sources[c].path);
-    stems_[path.substr(0, path.rfind('.'))] = c;
+    families_.push_back(sources[c].family);
+    const auto stem = path.substr(0, path.rfind('.'));
+    stems_[stem].push_back(c);
+    names_[std::string(base_name(stem))].push_back(c);
   }
   for (std::size_t c = 0; c < sources.size(); ++c) {
     if (sources[c].family == "JavaScript")
@@ -55,7 +58,7 @@ void module_index::read_script(std::size_t c, std::string_view text) {
       "\\bimport\\s+(?:type\\s+)?([\\w\\s,{}*$:]*?)\\s*\\bfrom\\s*[\"']([^\"']+)[\"']");
   static const re2::RE2 require("\\b(?:const|let|var)\\s+(\\w+|\\{[^{}]*\\})\\s*=\\s*(?:await\\s+)?"
                                 "(?:require|import)\\(\\s*[\"']([^\"']+)[\"']\\s*\\)");
-  static const re2::RE2 bare("\\brequire\\(\\s*[\"'](\\.[^\"']+)[\"']\\s*\\)");
+  static const re2::RE2 bare("(?:\\brequire\\(|\\bfrom\\b|\\bimport\\b)\\s*[\"'](\\.[^\"']*)[\"']");
   re2::StringPiece clause;
   re2::StringPiece from;
   for (const auto* form : {&import, &require}) {
@@ -71,7 +74,7 @@ void module_index::read_script(std::size_t c, std::string_view text) {
 /// `a, {b, c as d}` or `* as e` of a script's import.
 void module_index::add_clause(std::size_t c, std::string_view clause, std::string_view from) {
   static const re2::RE2 whole("^\\s*(?:\\*\\s*as\\s+)?(\\w+)");
-  const auto file = from.starts_with('.') ? script_of(c, from) : std::nullopt;
+  const auto file = script_of(c, from);
   const auto open = clause.find('{');
   std::string name;
   if (re2::RE2::PartialMatch(piece(clause.substr(0, open)), whole, &name))
@@ -91,6 +94,7 @@ void module_index::read_python(std::size_t c, std::string_view text) {
   re2::StringPiece list;
   auto rest = piece(text);
   while (re2::RE2::FindAndConsume(&rest, from_import, &module, &list)) {
+    add(c, {}, {module_of(c, module), {}});
     for (const auto& [there, name] : listed_names({list.data(), list.size()}))
       add(c, name, {module_of(c, module + (module.ends_with('.') ? "" : ".") + there), there});
   }
@@ -99,36 +103,77 @@ void module_index::read_python(std::size_t c, std::string_view text) {
     add(c, here.empty() ? module.substr(0, module.find('.')) : here, {module_of(c, module), {}});
 }
 
+std::optional<std::size_t> module_index::find_stem(std::size_t c, const std::string& stem) const {
+  const auto found = stems_.find(stem);
+  if (found == stems_.end())
+    return std::nullopt;
+  const auto same = std::find_if(found->second.begin(), found->second.end(),
+                                 [&](std::size_t file) { return families_[file] == families_[c]; });
+  return same == found->second.end() ? std::nullopt : std::optional(*same);
+}
+
+/// The one file whose path without extension ends so.
+std::optional<std::size_t> module_index::find_end(std::size_t c, std::string_view end) const {
+  const auto named = names_.find(std::string(base_name(end)));
+  std::optional<std::size_t> found;
+  if (named == names_.end())
+    return found;
+  for (const auto file : named->second) {
+    const auto stem = std::string_view(paths_[file]).substr(0, paths_[file].rfind('.'));
+    if (families_[file] != families_[c]
+        || !("/" + std::string(stem)).ends_with("/" + std::string(end)))
+      continue;
+    if (found)
+      return std::nullopt;
+    found = file;
+  }
+  return found;
+}
+
 std::optional<std::size_t> module_index::script_of(std::size_t c, std::string_view name) const {
   static const re2::RE2 extension("\\.(?:[cm]?[jt]s|[jt]sx|vue|svelte)$");
-  auto stem = (std::filesystem::path(dir_name(paths_[c])) / name).lexically_normal().string();
+  static const re2::RE2 alias("^(?:[@~]/|#|src/)(.+)$");
+  std::string end;
+  const bool is_alias = re2::RE2::FullMatch(piece(name), alias, &end);
+  if (!name.starts_with('.') && !is_alias)
+    return std::nullopt; // of another package
+  auto stem = is_alias
+                  ? end
+                  : (std::filesystem::path(dir_name(paths_[c])) / name).lexically_normal().string();
   re2::RE2::Replace(&stem, extension, "");
-  for (const auto* index : {"", "/index"}) {
-    if (const auto found = stems_.find(stem + index); found != stems_.end())
-      return found->second;
+  while (stem.ends_with('/') || stem == ".")
+    stem.pop_back();
+  for (const auto& one : {stem, join_path(stem, "index")}) {
+    if (const auto found = is_alias ? find_end(c, one) : find_stem(c, one))
+      return found;
   }
   return std::nullopt;
 }
 
 std::optional<std::size_t> module_index::module_of(std::size_t c, std::string name) const {
   auto directory = dir_name(paths_[c]);
-  if (const auto dots = name.find_first_not_of('.'); dots != 0 && dots != name.npos) {
-    for (std::size_t up = 1; up < dots; ++up)
-      directory = dir_name(directory);
-    name.erase(0, dots);
-  }
+  const auto dots = std::min(name.find_first_not_of('.'), name.size());
+  for (std::size_t up = 1; up < dots; ++up)
+    directory = dir_name(directory);
+  name.erase(0, dots);
   std::replace(name.begin(), name.end(), '.', '/');
+  const std::string outer(dir_name(name));
   for (;; directory = dir_name(directory)) {
-    for (const auto& inner : {name, std::string(dir_name(name))}) {
+    for (const auto& inner : {name, outer}) {
       for (const auto* package : {"", "/__init__"}) {
-        const auto found = stems_.find(join_path(directory, inner + package));
-        if (!inner.empty() && found != stems_.end())
-          return found->second;
+        const auto found =
+            inner.empty() ? std::nullopt : find_stem(c, join_path(directory, inner + package));
+        if (found)
+          return found;
       }
     }
-    if (directory.empty())
-      return std::nullopt;
+    if (dots > 0 || directory.empty())
+      break;
   }
+  // Where the path of modules is set elsewhere.
+  if (dots == 0 && outer.find('/') != outer.npos)
+    return find_end(c, outer);
+  return dots == 0 && name.find('/') != name.npos ? find_end(c, name) : std::nullopt;
 }
 
 } // namespace aeo::consolidate

@@ -13,6 +13,7 @@ namespace {
 
 /// Mountings are followed so far.
 constexpr int mount_depth = 4;
+constexpr int most_look_ups = 500;
 
 } // namespace
 
@@ -129,6 +130,8 @@ bool mounted_guards::takes(const attachment& item, const registration& what) con
 std::vector<const mounted_guards::attachment*>
 mounted_guards::attachments_of(const registration& what) const {
   std::vector<const attachment*> found;
+  if (++looked_up_ > most_look_ups)
+    return found; // Nobody mounts that often.
   for (const auto& item : attachments_) {
     if (takes(item, what))
       found.push_back(&item);
@@ -172,6 +175,7 @@ bool mounted_guards::takes_over(const shared_guard& guard, const registration& w
 cover mounted_guards::covers(const shared_guard& guard, const endpoint& item, std::size_t c) const {
   if (code_.family(guard.code) != code_.family(c))
     return cover::no;
+  looked_up_ = 0;
   const bool here = guard.code == c;
   const registration what{c, item.line, item.receiver, item.route};
   switch (guard.reach) {

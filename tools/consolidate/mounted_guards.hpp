@@ -68,6 +68,7 @@ private:
   const code_index& code_;
   std::vector<shared_guard> guards_;
   std::vector<attachment> attachments_;
+  mutable int looked_up_ = 0; ///< Mountings, for one question.
   mutable std::map<std::pair<std::size_t, std::string>, bool> exports_; ///< Once asked for.
 };
 

@@ -319,12 +319,20 @@ private:
 };
 
 /// Directories that a person may miss in the monorepo; that of the configuration is none.
+bool is_worktree(const std::vector<source>& sources, const std::string& entry) {
+  return std::any_of(sources.begin(), sources.end(), [&](const source& from) {
+    return std::any_of(from.skipped.begin(), from.skipped.end(),
+                       [&](const source_note& note) { return note.path == "../" + entry; });
+  });
+}
+
 std::string left_text(const step_context& context, const std::vector<source>& sources) {
   constexpr std::size_t most = 5;
   auto left = uncovered_entries(context, sources);
   std::erase_if(left, [&](const auto& entry) {
     const auto path = context.workspace + "/" + entry;
-    return !fs::is_directory(fs::symlink_status(path)) || is_below(context.config.file, path);
+    return !fs::is_directory(fs::symlink_status(path)) || is_below(context.config.file, path)
+           || is_worktree(sources, entry);
   });
   std::string text;
   for (std::size_t i = 0; i < std::min(most, left.size()); ++i)

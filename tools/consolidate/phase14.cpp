@@ -64,6 +64,8 @@ std::string missing_of(const phase_record& phase, const backup_set& set) {
 coverage phases_in(const execution_record& run, const backup_set& set) {
   coverage result;
   for (const auto& phase : run.phases) {
+    if (phase.status == "skipped")
+      continue; // It has no outputs and will have none.
     const auto missing = missing_of(phase, set);
     if (missing.empty())
       result.covered.push_back(phase.id);

@@ -22,10 +22,8 @@ constexpr std::uint64_t largest_settings = 256U << 10;
 struct open_places {
   std::set<std::pair<std::uint32_t, std::uint32_t>> rules; ///< line and rule
   std::set<std::uint32_t> with_credentials;                ///< lines
-
-  void drop(std::uint32_t line) {
-    std::erase_if(rules, [line](const auto& place) { return place.first == line; });
-  }
+  std::set<std::pair<std::uint32_t, std::uint32_t>>
+      values; ///< Those that count where they are used.
 };
 
 bool is_cors(const line_checker& checker, const check_hit& hit) {
@@ -40,7 +38,7 @@ void add_setting(const origin_setting& setting, std::string_view path, std::stri
       if (!is_cors(checker, hit))
         continue;
       if (value.line != setting.line)
-        places.drop(value.line);
+        places.values.emplace(value.line, hit.rule);
       places.rules.emplace(setting.line, hit.rule);
       if (setting.credentials)
         places.with_credentials.insert(setting.line);
@@ -61,6 +59,8 @@ open_places places_of(const survey& all, const scanned_file& file, const line_ch
   const auto text = read_content(all, file);
   for (const auto& setting : origin_settings(text, or_plain(language_by_name(language))))
     add_setting(setting, all.tracked(file).path, language, checker, places);
+  for (const auto& place : places.values)
+    places.rules.erase(place);
   return places;
 }
 

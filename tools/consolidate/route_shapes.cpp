@@ -104,6 +104,8 @@ bool is_prose(std::string_view text) {
   return re2::RE2::PartialMatch(piece(text), words) && !re2::RE2::PartialMatch(piece(text), kept);
 }
 
+/// So many calls are chained at most.
+constexpr std::size_t longest_chain = 50;
 /// A statement is so long at most.
 constexpr std::uint32_t longest_statement = 200;
 
@@ -125,30 +127,35 @@ std::uint32_t statement_end(const std::vector<std::string_view>& lines, std::uin
   return line;
 }
 
-std::pair<std::uint32_t, std::uint32_t> class_head(const std::vector<std::string_view>& lines,
-                                                   const std::vector<bool>& comments,
-                                                   std::uint32_t line) {
-  while (line > 1 && (comments[line - 2] || !begins_class(lines[line - 2])))
-    --line;
-  if (line == 1)
-    return {};
-  const auto last = line - 1;
-  auto first = last;
-  for (auto up = last - 1; up > 0 && up + annotation_lines > last; --up) {
+std::vector<std::uint32_t> class_lines(const std::vector<std::string_view>& lines,
+                                       const std::vector<bool>& comments) {
+  std::vector<std::uint32_t> found(lines.size());
+  std::uint32_t nearest = 0;
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    found[i] = nearest;
+    if (!comments[i] && begins_class(lines[i]))
+      nearest = static_cast<std::uint32_t>(i + 1);
+  }
+  return found;
+}
+
+std::uint32_t class_head(const std::vector<std::string_view>& lines, std::uint32_t line) {
+  auto first = line;
+  for (auto up = line - 1; up > 0 && up + annotation_lines > line; --up) {
     const auto text = trim(lines[up - 1]);
     if (text.ends_with('}') || text.ends_with(';') || text.empty())
       break;
     if (text.starts_with('@'))
       first = up;
   }
-  return {first, last};
+  return first;
 }
 
 std::vector<chained_call> chained_calls(std::string_view text, std::size_t at,
                                         const re2::RE2& call) {
   std::vector<chained_call> calls;
   std::string method;
-  while (at < text.size()) {
+  while (at < text.size() && calls.size() < longest_chain) {
     const auto begin = std::min(text.find_first_not_of(" \t\r\n", at), text.size());
     auto rest = piece(text.substr(begin));
     if (!re2::RE2::Consume(&rest, call, &method))
@@ -174,8 +181,7 @@ bool annotates_class(const std::vector<std::string_view>& lines, std::uint32_t l
 std::string class_prefix(const std::vector<std::string_view>& lines,
                          const std::vector<bool>& comments, const language& lang,
                          std::uint32_t line, const re2::RE2& prefix) {
-  while (line > 1 && (comments[line - 2] || !begins_class(lines[line - 2])))
-    --line;
+  ++line;            // so that the class is the line above
   std::string above; // the class
   for (std::uint32_t up = 0; up < annotation_lines && line > 2; ++up, --line) {
     const auto text = comments[line - 3] ? std::string() : effective_text(lines[line - 3], lang);

@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace aeo::consolidate {
@@ -29,17 +28,20 @@ std::vector<chained_call> chained_calls(std::string_view text, std::size_t at,
 std::uint32_t statement_end(const std::vector<std::string_view>& lines, std::uint32_t line,
                             const language& lang, bool annotated);
 
-/// First and last line of the head of the class that the line stands in, annotations above it
-/// included; {0, 0}: it stands in none.
-std::pair<std::uint32_t, std::uint32_t> class_head(const std::vector<std::string_view>& lines,
-                                                   const std::vector<bool>& comments,
-                                                   std::uint32_t line);
+/// For each line, the nearest one (from 1) above it that begins a class; 0: none does. What
+/// `comments`, parallel to `lines`, says is one does not count.
+std::vector<std::uint32_t> class_lines(const std::vector<std::string_view>& lines,
+                                       const std::vector<bool>& comments);
+
+/// The first of the annotations above the class that begins on that line; the line itself if it has
+/// none.
+std::uint32_t class_head(const std::vector<std::string_view>& lines, std::uint32_t line);
 
 /// True if the annotation on that line (from 1) belongs to a class, not to what is in it.
 bool annotates_class(const std::vector<std::string_view>& lines, std::uint32_t line);
 
-/// Group 1 of `prefix`, the nearest above the class that the line (from 1) stands in; empty: it has
-/// none. What `comments`, parallel to `lines`, says is one does not count.
+/// Group 1 of `prefix`, the nearest above the class that begins on that line (from 1; 0: there is
+/// none); empty: it has none. What `comments`, parallel to `lines`, says is one does not count.
 std::string class_prefix(const std::vector<std::string_view>& lines,
                          const std::vector<bool>& comments, const language& lang,
                          std::uint32_t line, const re2::RE2& prefix);

@@ -754,15 +754,40 @@ TEST_CASE("the front page is public, a part's first page is not") {
 
 TEST_CASE("what axum takes from a request guards, unless it may be missing") {
   const auto guarded = [](const std::string& parameter) {
-    return guarded_in("a.rs",
-                      "impl<S> FromRequestParts<S> for Caller {\n"
-                      "    async fn from_request_parts(p: &mut Parts) -> Result<Self, E> {\n"
-                      "        p.headers.get(\"x\").ok_or(StatusCode::UNAUTHORIZED)?;\n"
-                      "    }\n}\n\nasync fn show(c: "
-                          + parameter
-                          + ") -> Result<String, E> {\n    Ok(c.name())\n}\n\n"
-                            "fn app() -> Router {\n    Router::new().route(\"/x\", get(show))\n}\n");
+    return guarded_in(
+        "a.rs", "impl<S> FromRequestParts<S> for Caller {\n"
+                "    async fn from_request_parts(p: &mut Parts) -> Result<Self, E> {\n"
+                "        p.headers.get(\"x\").ok_or(StatusCode::UNAUTHORIZED)?;\n"
+                "    }\n}\n\nasync fn show(c: "
+                    + parameter
+                    + ") -> Result<String, E> {\n    Ok(c.name())\n}\n\n"
+                      "fn app() -> Router {\n    Router::new().route(\"/x\", get(show))\n}\n");
   };
   CHECK(guarded("Caller") == 1);
   CHECK(guarded("Option<Caller>") == 0);
+}
+
+TEST_CASE("guards are found in files as people leave them") {
+  CHECK(guarded_in("a.py",
+                   "@app.get('/x')\r\ndef x():\r\n    a = 1\r\n\r\n"
+                   "    if 'user' not in session:\r\n        abort(401)\r\n    return a\r\n")
+        == 1);
+  CHECK(guarded_in("a.py", "@app.get('/x')\ndef x():\n    q = \"\"\"\nselect 1\n\"\"\"\n"
+                           "    if 'user' not in session:\n        abort(401)\n    return q\n")
+        == 1);
+  CHECK(guarded_in("a.js", "app.use('/api)\napp.get('/x', f);\n") == 0); // A text without its end.
+  CHECK_FALSE(routes_in({{"a.js", "const isAdmin = (u) => u.role === 'admin';\n"
+                                  "app.get('/y', (req, res) => {\n"
+                                  "  if (!req.user) return res.sendStatus(401);\n});\n"
+                                  "app.get('/x', (req, res) => res.send(isAdmin(req.body)));\n"}})
+                  .at("/x"));
+  CHECK_FALSE(routes_in({{"src/lib/auth.ts",
+                          "export function requireAuth(req, res, next) {\n  next();\n}\n"},
+                         {"src/a.ts", "import { requireAuth } from '@/lib/auth';\n"
+                                      "app.get('/x', requireAuth, f);\n"}})
+                  .at("/x"));
+  CHECK(guards_express("  if (req.query.a && req.query.b) count();\n"
+                       "  if (!req.user) return res.sendStatus(401);\n"));
+  CHECK(guards_express("  const s = req.body.text.replace(/\\`/g, '');\n"
+                       "  if (!req.user) return res.sendStatus(401);\n  done(`${s}`);\n"));
 }
