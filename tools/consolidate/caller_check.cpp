@@ -224,7 +224,8 @@ std::uint32_t caller_check::refusing_line(const region& part, bool before_others
     if (decided != 0 && role.answers && line > decided && (role.asks || asked > decided))
       return role.asks ? line : asked;
     partial = role.partial ? line : role.tests ? 0 : partial;
-    if (is_near(relayed) || (!before_others && is_near(partial))
+    if (is_near(relayed) || (role.refuses() && goes_on(part, line))
+        || (!before_others && is_near(partial))
         || (!before_others && role.refuses() && is_in_branch(part, line)))
       continue;
     if (role.asks_in || (role.forbids && asked != 0))
@@ -235,6 +236,37 @@ std::uint32_t caller_check::refusing_line(const region& part, bool before_others
       return tested;
   }
   return 0;
+}
+
+/// Whether an answer was only written, and what follows it runs all the same: in Go and JavaScript,
+/// where nothing leaves the function in its block and something stands behind that.
+bool caller_check::goes_on(const region& part, std::uint32_t line) const {
+  static const re2::RE2 leaves(
+      "(?i)\\b(?:return|throw|panic|exit)\\b|abort|=>|\\bnext\\(\\s*[^)\\s]");
+  static const re2::RE2 alone("^\\s*(?:else\\s+)?if\\b.*;\\s*$"); // all in one line
+  static const re2::RE2 otherwise("^\\s*\\}\\s*else\\b");
+  const auto language = code_.family(part.code);
+  const auto& lines = code_[part.code].lines;
+  if ((language != "Go" && language != "JavaScript") || part.end != 0)
+    return false;
+  if (re2::RE2::PartialMatch(piece(lines[line - 1]), leaves))
+    return false;
+  const auto own = indent_of(lines[line - 1]);
+  bool in_block = !re2::RE2::PartialMatch(piece(lines[line - 1]), alone);
+  for (auto below = line + 1; below <= part.last; ++below) {
+    const auto text = trim(lines[below - 1]);
+    if (text.empty() || code_[part.code].comments[below - 1])
+      continue;
+    if (re2::RE2::PartialMatch(piece(lines[below - 1]), otherwise))
+      return false;
+    const bool closes = text.starts_with('}') || text.starts_with(')');
+    in_block = in_block && indent_of(lines[below - 1]) >= own && !closes;
+    if (in_block && re2::RE2::PartialMatch(piece(text), leaves))
+      return false;
+    if (!in_block && !closes)
+      return true;
+  }
+  return false;
 }
 
 /// Whether a condition on something else than the caller or the path is around the one that leads

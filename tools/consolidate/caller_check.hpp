@@ -62,6 +62,7 @@ private:
   bool is_named_guard(std::size_t c, std::uint32_t line, std::string_view text) const;
   bool is_foreign_guard(std::size_t c, std::string_view name) const;
   std::uint32_t refusing_line(const region& part, bool before_others) const;
+  bool goes_on(const region& part, std::uint32_t line) const;
   bool is_in_branch(const region& part, std::uint32_t line) const;
 
   const code_index& code_;

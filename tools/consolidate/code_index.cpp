@@ -23,6 +23,7 @@ constexpr int call_depth = 3;
 constexpr std::size_t few = 3;
 constexpr std::uint32_t longest_function = 200; ///< lines
 constexpr std::uint32_t longest_class = 2000;   ///< lines
+constexpr std::uint32_t head_lines = 10;        ///< of a class, before its brace
 constexpr std::uint64_t largest_code = 1U << 20;
 
 /// A function of Rust that takes what it needs to have: not `Option<Claims>`.
@@ -163,6 +164,9 @@ void code_index::note_classes(std::size_t c) {
       continue;
     const auto own = lines[line - 1].find_first_not_of(" \t");
     auto last = line;
+    while (braces && last < lines.size() && last < line + head_lines
+           && lines[last - 1].find('{') == std::string_view::npos)
+      ++last;
     while (last < lines.size()
            && (trim(lines[last]).empty() || lines[last].find_first_not_of(" \t") > own))
       ++last;
@@ -311,6 +315,34 @@ std::vector<region> code_index::value_of(const std::string& name, std::size_t c)
   return found;
 }
 
+/// What a name means that is looked up `in` another one. Where that tells no file, only one
+/// definition tells anything, and what servers and clients are asked for (`get`) nothing.
+std::vector<region> code_index::meant(const table& from, std::string_view in,
+                                      const std::string& name, std::size_t c) const {
+  static const re2::RE2 own("self|cls|this|super|static|parent");
+  static const re2::RE2 common(
+      "(?i)get|post|put|delete|patch|head|options|all|use|route|handle\\w*|query|run|json|send");
+  if (in.empty() || re2::RE2::FullMatch(piece(in), own))
+    return resolved(from, name, c);
+  const auto at = from.find(name);
+  if (at == from.end())
+    return {};
+  auto found = at->second;
+  std::erase_if(found, [&](const region& part) { return family(part.code) != family(c); });
+  if (const auto* import = modules_->find(c, std::string(in))) {
+    std::erase_if(found, [&](const region& part) { return import->file != part.code; });
+    return found.size() > few ? std::vector<region>{} : found;
+  }
+  if (re2::RE2::FullMatch(name, common))
+    return {};
+  auto packaged = found; // Go names packages by their folders.
+  std::erase_if(packaged,
+                [&](const region& part) { return base_name(dir_name(path_of(part.code))) != in; });
+  if (family(c) == "Go" && !packaged.empty())
+    found = std::move(packaged);
+  return found.size() > 1 ? std::vector<region>{} : found;
+}
+
 /// What a script imports as a whole under that name.
 std::vector<region> code_index::exported_to(const std::string& name, std::size_t c) const {
   const auto* import = family(c) == "JavaScript" ? modules_->find(c, name) : nullptr;
@@ -361,15 +393,17 @@ std::vector<region> code_index::closure(std::vector<region> parts, bool past_rou
                              || (family(part.code) == "Rust" && is_extracted(text));
         std::string own; // what the line itself begins
         re2::RE2::PartialMatch(text, declared, &own);
-        each_identifier(text, [&](std::string_view identifier) {
+        each_qualified(text, [&](std::string_view in, std::string_view identifier) {
           const std::string name(identifier);
           if (name == own)
             return;
-          enter(resolved(functions_, name, part.code));
-          enter(value_of(name, part.code));
-          enter(exported_to(name, part.code));
+          enter(meant(functions_, in, name, part.code));
+          if (in.empty()) {
+            enter(value_of(name, part.code));
+            enter(exported_to(name, part.code));
+          }
           if (classes)
-            enter(resolved(classes_, name, part.code));
+            enter(meant(classes_, in, name, part.code));
         });
       }
     }

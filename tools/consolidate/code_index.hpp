@@ -92,6 +92,8 @@ private:
   void note_exports(std::size_t c);
   using table = std::unordered_map<std::string, std::vector<region>>;
   std::vector<region> resolved(const table& from, const std::string& name, std::size_t c) const;
+  std::vector<region> meant(const table& from, std::string_view in, const std::string& name,
+                            std::size_t c) const;
   std::vector<region> value_of(const std::string& name, std::size_t c) const;
   std::vector<region> exported_to(const std::string& name, std::size_t c) const;
   std::uint32_t first_decorator(std::size_t c, std::uint32_t line) const;

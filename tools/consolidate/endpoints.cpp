@@ -113,12 +113,29 @@ private:
                    out);
   }
 
+  /// `[Orders::class, 'show']` of Laravel.
+  void add_action(std::size_t c, std::string_view line, std::vector<region>& parts) const {
+    static const re2::RE2 action("\\[\\s*\\\\?(?:\\w+\\\\)*(\\w+)::class\\s*,\\s*[\"'](\\w+)[\"']");
+    std::string type;
+    std::string name;
+    if (code_.family(c) != "PHP" || !re2::RE2::PartialMatch(piece(line), action, &type, &name))
+      return;
+    for (const auto& of : code_.definitions(type, c)) {
+      for (const auto& id : code_.functions_named(name)) {
+        const auto& method = code_.function(id);
+        if (id.code == of.code && of.first <= method.first && method.last <= of.last)
+          parts.push_back({id.code, method.first, method.last});
+      }
+    }
+  }
+
   /// `views.Orders.as_view()`, `register("orders", Orders)` run a class.
   std::vector<region> with_classes(std::vector<region> parts) const {
     static const re2::RE2 view(
         "\\b(\\w+)\\.as_view\\(|\\b(\\w+ViewSet)\\b|\\.add_resource\\(\\s*(?:\\w+\\.)*(\\w+)");
     const auto own = parts.front();
     for (auto line = own.first; line <= own.last; ++line) {
+      add_action(own.code, code_[own.code].lines[line - 1], parts);
       auto rest = piece(code_[own.code].lines[line - 1]);
       std::array<std::string, 3> names;
       while (re2::RE2::FindAndConsume(&rest, view, &names[0], &names[1], &names[2])) {

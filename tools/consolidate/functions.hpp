@@ -42,20 +42,43 @@ private:
   std::vector<idiom> idioms_;
 };
 
+inline bool is_identifier(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
 /// Calls `visit` with every identifier of two or more characters in `text`.
 template <class Visit>
 void each_identifier(std::string_view text, Visit visit) {
   std::size_t begin = 0;
-  const auto part = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-  };
   for (std::size_t i = 0; i <= text.size(); ++i) {
-    if (i < text.size() && part(text[i]))
+    if (i < text.size() && is_identifier(text[i]))
       continue;
     if (i > begin + 1 && (text[begin] < '0' || text[begin] > '9'))
       visit(text.substr(begin, i - begin));
     begin = i + 1;
   }
+}
+
+/// Calls `visit` with every identifier of two or more characters in `text`, and with what it is
+/// looked up in: `views` of `views.show`; empty: nothing.
+template <class Visit>
+void each_qualified(std::string_view text, Visit visit) {
+  each_identifier(text, [&](std::string_view name) {
+    const auto at = static_cast<std::size_t>(name.data() - text.data());
+    auto end = at;
+    if (end > 0 && text[end - 1] == '.')
+      --end;
+    else if (end > 1 && (text.substr(end - 2, 2) == "::" || text.substr(end - 2, 2) == "->"))
+      end -= 2;
+    auto begin = end;
+    while (end != at && begin > 0 && is_identifier(text[begin - 1]))
+      --begin;
+    // What is called before the point has no name: `f().g`.
+    visit(end == at      ? std::string_view{}
+          : begin == end ? std::string_view{"()"}
+                         : text.substr(begin, end - begin),
+          name);
+  });
 }
 
 } // namespace aeo::consolidate

@@ -3,6 +3,7 @@
 #include "tools/consolidate/piece.hpp"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <vector>
 
@@ -62,35 +63,36 @@ bool is_for(std::string_view arguments, const std::string& method) {
 
 } // namespace
 
+/// As Spring does: the first rule that matches decides.
 bool spring_chain_guards(std::string_view text, const std::string& method, std::string_view route) {
-  static const re2::RE2 rest("\\banyRequest(?:\\(\\)\\s*\\.|\\s*,)\\s*(?:fullyAuthenticated|"
-                             "authenticated|hasRole|hasAuthority|hasAny|denyAll)");
-  static const re2::RE2 permitted("\\w*[mM]atchers?\\(([^()]*)\\)\\s*\\.\\s*permitAll|"
-                                  "\\bauthorize\\(([^()]*),\\s*permitAll\\s*\\)");
-  static const re2::RE2 each("permitAll");
+  static const re2::RE2 rule(
+      "(?:\\w*[mM]atchers?\\(((?:[^()]|\\([^()]*\\))*)\\)|(anyRequest)\\(\\))\\s*\\.\\s*(\\w+)|"
+      "\\bauthorize\\(\\s*(?:(anyRequest)\\s*,|((?:[^(),]|,\\s*\"|,\\s*HttpMethod)*),)\\s*(\\w+)");
+  static const re2::RE2 refuses("(?:fullyA|a)uthenticated|has\\w+|denyAll|rememberMe");
   static const re2::RE2 only("\\bsecurityMatchers?\\(");
-  if (!re2::RE2::PartialMatch(piece(text), rest) || re2::RE2::PartialMatch(piece(text), only))
+  if (re2::RE2::PartialMatch(piece(text), only))
     return false;
+  std::array<re2::StringPiece, 2> paths;
+  std::array<std::string, 2> rest;
+  std::array<std::string, 2> decision;
   auto left = piece(text);
-  int permissions = 0;
-  while (re2::RE2::FindAndConsume(&left, each))
-    ++permissions;
-  left = piece(text);
-  re2::StringPiece java;
-  re2::StringPiece kotlin;
-  while (re2::RE2::FindAndConsume(&left, permitted, &java, &kotlin)) {
-    const auto& given = java.data() == nullptr ? kotlin : java;
+  while (re2::RE2::FindAndConsume(&left, rule, &paths[0], &rest[0], &decision[0], &rest[1],
+                                  &paths[1], &decision[1])) {
+    const bool is_kotlin = decision[0].empty();
+    const auto& given = paths[is_kotlin ? 1 : 0];
     const std::string_view arguments(given.data(), given.size());
-    --permissions;
-    if (!is_for(arguments, method))
-      continue;
-    const auto patterns = paths_in(arguments, text);
-    if (!patterns || std::any_of(patterns->begin(), patterns->end(), [&](const auto& pattern) {
-          return matches(pattern, route);
-        }))
-      return false;
+    bool applies = !rest[is_kotlin ? 1 : 0].empty();
+    if (!applies && is_for(arguments, method)) {
+      const auto patterns = paths_in(arguments, text);
+      if (!patterns)
+        return false; // Nobody can tell.
+      applies = std::any_of(patterns->begin(), patterns->end(),
+                            [&](const auto& pattern) { return matches(pattern, route); });
+    }
+    if (applies)
+      return re2::RE2::FullMatch(decision[is_kotlin ? 1 : 0], refuses);
   }
-  return permissions == 0;
+  return false;
 }
 
 } // namespace aeo::consolidate

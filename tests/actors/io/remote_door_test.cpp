@@ -186,7 +186,7 @@ public:
   std::optional<Answer> ask(const Ts&... xs) {
     std::optional<Answer> result;
     caf::scoped_actor self{system};
-    self->request(gateway, door_patience, xs...)
+    self->request(gateway, answer_patience, xs...)
         .receive([&](Answer& x) { result = std::move(x); },
                  [&](const caf::error& err) { error = err; });
     return result;
@@ -197,6 +197,7 @@ public:
 
   door_config config;
   caf::actor_system system{config};
+  milliseconds answer_patience = door_patience;
   std::unique_ptr<io::remote_link> link;
   gateway_actor gateway;
   caf::error error;
@@ -809,6 +810,7 @@ TEST_CASE("who is not admitted is told so by TLS, and who is not any more is cut
     REQUIRE(alice.connect(port));
     CHECK(alice.is_served());
     welcome = false;
+    alice.answer_patience = milliseconds{2000}; // None comes.
     CHECK_FALSE(alice.is_served());
   }
   const auto own = io::tls_context::of_credential(door_credential());

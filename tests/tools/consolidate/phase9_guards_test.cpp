@@ -791,3 +791,67 @@ TEST_CASE("guards are found in files as people leave them") {
   CHECK(guards_express("  const s = req.body.text.replace(/\\`/g, '');\n"
                        "  if (!req.user) return res.sendStatus(401);\n  done(`${s}`);\n"));
 }
+
+TEST_CASE("a name that is looked up in another one means what that has") {
+  CHECK_FALSE(routes_in({{"hooks.py", "@bp.post('/x')\ndef hook():\n    return save()\n"},
+                         {"views.py", "class V(MethodView):\n    @jwt_required()\n"
+                                      "    def post(self):\n        return 1\n"}})
+                  .at("/x"));
+  const std::string refuses = "exports.list = (req, res) => {\n"
+                              "  if (!req.user) return res.sendStatus(401);\n  res.json([]);\n};\n";
+  const auto scripts = routes_in({{"users.js", refuses},
+                                  {"pages.js", "exports.list = (req, res) => res.json([]);\n"},
+                                  {"app.js", "const users = require('./users');\n"
+                                             "const pages = require('./pages');\n"
+                                             "app.get('/users', users.list);\n"
+                                             "app.get('/pages', pages.list);\n"}});
+  CHECK(scripts.at("/users"));
+  CHECK_FALSE(scripts.at("/pages"));
+  const auto handler = [](const std::string& package, const std::string& body) {
+    return "package " + package + "\n\nfunc Show(w http.ResponseWriter, r *http.Request) {\n" + body
+           + "\tw.Write(nil)\n}\n";
+  };
+  const auto packages = routes_in(
+      {{"users/u.go", handler("users", "\tif r.Header.Get(\"X-Key\") != k {\n"
+                                       "\t\thttp.Error(w, \"no\", 401)\n\t\treturn\n"
+                                       "\t}\n")},
+       {"pages/p.go", handler("pages", "")},
+       {"main.go", "package main\n\nfunc f() {\n\tmux.HandleFunc(\"/users\", users.Show)\n"
+                   "\tmux.HandleFunc(\"/pages\", pages.Show)\n}\n"}});
+  CHECK(packages.at("/users"));
+  CHECK_FALSE(packages.at("/pages"));
+  CHECK(routes_in({{"web.php", "Route::post('/x', [\\App\\PostController::class, 'store']);\n"},
+                   {"PostController.php", "class PostController\n{\n    public function store()\n"
+                                          "    {\n        abort_unless(ok(), 401);\n    }\n}\n"}})
+            .at("/x"));
+}
+
+TEST_CASE("an answer that is written and does not end the handler refuses nobody") {
+  CHECK_FALSE(guards_express("  if (!req.headers.authorization) res.status(401);\n"));
+  CHECK_FALSE(
+      guards_express("  if (!req.user) {\n    res.status(401).json({});\n  }\n  count(req);\n"));
+  CHECK(guards_express("  if (!req.user) {\n    res.status(401).json({});\n    return;\n  }\n"));
+  CHECK(guarded_in("a.js", "app.get('/x', (req, res) => {\n  if (!req.user) {\n"
+                           "    res.status(401).end();\n  } else {\n    done(res);\n  }\n});\n")
+        == 1);
+  CHECK_FALSE(guards_express("", "authenticate({ optional: true }), "));
+  CHECK_FALSE(guarded_in("a.js", "app.get('/x', (req, res, next) => {\n"
+                                 "  passport.authenticate('jwt', (err, user) => {\n"
+                                 "    res.json(user || {});\n  })(req, res, next);\n});\n"));
+}
+
+TEST_CASE("the first rule of Spring that matches decides") {
+  const auto guarded = [](const std::string& rules) {
+    return routes_in({{"A.java", "@RestController\nclass A {\n  @GetMapping(\"/orders/a\")\n"
+                                 "  void a() {}\n}\n"},
+                      {"C.java", "class C {\n  SecurityFilterChain chain(HttpSecurity http) {\n"
+                                 "    http.authorizeHttpRequests(a -> a\n      "
+                                     + rules + ");\n    return http.build();\n  }\n}\n"}})
+        .at("/orders/a");
+  };
+  CHECK(guarded(".requestMatchers(\"/orders/**\").authenticated().anyRequest().permitAll()"));
+  CHECK_FALSE(guarded(".requestMatchers(\"/order/**\").authenticated().anyRequest().permitAll()"));
+  CHECK_FALSE(
+      guarded(".requestMatchers(\"/orders/a\").permitAll()\n"
+              "      .requestMatchers(\"/orders/**\").hasRole(\"X\").anyRequest().denyAll()"));
+}
