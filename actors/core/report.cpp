@@ -1,5 +1,6 @@
 #include "actors/core/report.hpp"
 
+#include "actors/core/event_data.hpp"
 #include "actors/core/lenient_json.hpp"
 
 #include <algorithm>

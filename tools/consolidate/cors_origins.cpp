@@ -91,9 +91,9 @@ std::size_t value_end(std::string_view bare, std::size_t at) {
     const char c = bare[i];
     if (c == '(' || c == '[' || c == '{')
       ++depth;
-    else if ((c == ')' || c == ']' || c == '}') && --depth < 0)
-      return i;
-    else if (depth == 0 && (c == ',' || c == ';' || c == '\n'))
+    else if (c == ')' || c == ']' || c == '}')
+      --depth;
+    if (depth < 0 || (depth == 0 && (c == ',' || c == ';' || c == '\n')))
       return i;
   }
   return last;

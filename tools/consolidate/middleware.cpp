@@ -94,6 +94,43 @@ void read_django(const std::vector<std::string_view>& lines, shared_guard& guard
   }
 }
 
+/// `mux.Handle("/admin/", requireAuth(admin))` guards what `admin` has; so does what a group is
+/// made with. False: neither.
+bool read_go(std::string_view line, shared_guard& guard) {
+  static const re2::RE2 group("\\b(\\w+)\\s*:?=\\s*[\\w.]*\\w\\.Group\\(\\s*\"[^\"]*\"\\s*,");
+  static const re2::RE2 handles("\\.Handle\\(");
+  static const re2::RE2 wrapped("\\.Handle\\(.*[(,]\\s*(\\w+)\\)\\)+\\s*$");
+  static const re2::RE2 chained("\\.Handle\\([^,]*,\\s*[\\w.]+\\(\\s*(\\w+)\\s*,.*\\)\\)\\s*$");
+  for (const auto* form : {&chained, &wrapped, &group}) {
+    if (re2::RE2::PartialMatch(piece(line), *form, &guard.receiver)) {
+      guard.reach = guard_reach::object;
+      return true;
+    }
+  }
+  if (!re2::RE2::PartialMatch(piece(line), handles))
+    return false;
+  guard.reach = guard_reach::nothing;
+  return true;
+}
+
+void read_python(const std::vector<std::string_view>& lines, shared_guard& guard) {
+  static const re2::RE2 added(
+      "([\\w.]*\\w)\\.(?:add_middleware\\b|before_request\\b|middleware\\()");
+  static const re2::RE2 everywhere("\\.before_app_request\\b");
+  static const re2::RE2 dependencies("\\bdependencies\\s*=\\s*\\[");
+  static const re2::RE2 settings(
+      "\\bMIDDLEWARE|LoginRequiredMiddleware|DEFAULT_PERMISSION_CLASSES");
+  const auto text = piece(lines[guard.first - 1]);
+  if (re2::RE2::PartialMatch(text, everywhere))
+    guard.reach = guard_reach::flask;
+  else if (re2::RE2::PartialMatch(text, added, &guard.receiver))
+    guard.reach = guard_reach::object;
+  else if (re2::RE2::PartialMatch(text, dependencies))
+    read_dependencies(lines, guard);
+  else if (re2::RE2::PartialMatch(text, settings))
+    read_django(lines, guard);
+}
+
 /// `register(r, store)`: functions that get an object.
 std::vector<mounting> hand_overs(std::string_view line) {
   static const re2::RE2 called("\\b(\\w+)\\(([^()]*)\\)");
@@ -170,40 +207,19 @@ std::uint32_t closing_line(const std::vector<std::string_view>& lines, std::uint
 
 shared_guard read_shared_guard(const std::vector<std::string_view>& lines, std::uint32_t line,
                                std::string_view family) {
-  static const re2::RE2 added(
-      "([\\w.]*\\w)\\.(?:add_middleware\\b|before_request\\b|middleware\\()");
-  static const re2::RE2 everywhere("\\.before_app_request\\b");
-  static const re2::RE2 group("\\b(\\w+)\\s*:?=\\s*[\\w.]*\\w\\.Group\\(\\s*\"[^\"]*\"\\s*,");
   static const re2::RE2 nest("\\bAPP_GUARD\\b|\\buseGlobalGuards\\(");
-  static const re2::RE2 dependencies("\\bdependencies\\s*=\\s*\\[");
-  static const re2::RE2 settings(
-      "\\bMIDDLEWARE|LoginRequiredMiddleware|DEFAULT_PERMISSION_CLASSES");
   static const re2::RE2 use("\\.(?:[uU]se|addHook)\\(|\\.all\\(\\s*[\"']/?\\*[\"']");
-  static const re2::RE2 handles("\\.Handle\\(");
-  static const re2::RE2 wrapped("\\.Handle\\(.*[(,]\\s*(\\w+)\\)\\)+\\s*$");
-  static const re2::RE2 chained("\\.Handle\\([^,]*,\\s*[\\w.]+\\(\\s*(\\w+)\\s*,.*\\)\\)\\s*$");
   const auto text = piece(lines[line - 1]);
   shared_guard guard;
   guard.first = guard.last = line;
-  if (family == "Go"
-      && (re2::RE2::PartialMatch(text, chained, &guard.receiver)
-          || re2::RE2::PartialMatch(text, wrapped, &guard.receiver)
-          || re2::RE2::PartialMatch(text, group, &guard.receiver)))
-    guard.reach = guard_reach::object; // `mux.Handle("/admin/", requireAuth(admin))`
-  else if (family == "Go" && re2::RE2::PartialMatch(text, handles))
-    guard.reach = guard_reach::nothing;
-  else if (family == "JavaScript" && re2::RE2::PartialMatch(text, nest))
+  if (family == "Go" && read_go(lines[line - 1], guard))
+    return guard;
+  if (family == "JavaScript" && re2::RE2::PartialMatch(text, nest))
     guard.reach = guard_reach::nest;
-  else if (family == "Python" && re2::RE2::PartialMatch(text, everywhere))
-    guard.reach = guard_reach::flask;
   else if (re2::RE2::PartialMatch(text, use))
     read_use(lines[line - 1], guard, family);
-  else if (family == "Python" && re2::RE2::PartialMatch(text, added, &guard.receiver))
-    guard.reach = guard_reach::object;
-  else if (family == "Python" && re2::RE2::PartialMatch(text, dependencies))
-    read_dependencies(lines, guard);
-  else if (family == "Python" && re2::RE2::PartialMatch(text, settings))
-    read_django(lines, guard);
+  else if (family == "Python")
+    read_python(lines, guard);
   else if (family == "Java")
     guard.reach = guard_reach::spring;
   return guard;

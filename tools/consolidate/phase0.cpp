@@ -13,6 +13,8 @@
 #include <map>
 #include <sstream>
 
+namespace fs = std::filesystem;
+
 namespace aeo::consolidate {
 
 namespace {

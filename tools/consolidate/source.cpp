@@ -208,6 +208,7 @@ std::vector<found_repository> repositories_below(const std::string& workspace) {
       found.worktrees.push_back(entry);
   }
   std::vector<found_repository> result;
+  result.reserve(by_directory.size());
   for (auto& [directory, found] : by_directory)
     result.push_back(std::move(found));
   std::ranges::sort(result, {}, &found_repository::entry);
