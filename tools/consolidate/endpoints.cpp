@@ -42,7 +42,7 @@ public:
 
   /// What an endpoint runs: its handler first, in its own file.
   const std::vector<region>& lines_of(const endpoint& item) const {
-    return regions_.at({item.file, item.line, item.method});
+    return regions_.at({item.file, item.line, item.method, item.route});
   }
 
   /// The code files that register endpoints.
@@ -62,15 +62,42 @@ private:
     }
   }
 
+  /// All that a line registers: often several on one.
   void add_route(std::size_t c, const check_hit& hit, std::vector<endpoint>& out) {
     const auto& item = code_[c];
     const auto& expression = checker_.expression(hit.rule);
     const auto line = continued_line(item.text, offset_of(c, hit.line));
+    const auto own = item.lines[hit.line - 1].size();
+    std::vector<std::vector<re2::StringPiece>> matches;
     std::vector<re2::StringPiece> groups(
         static_cast<std::size_t>(expression.NumberOfCapturingGroups()) + 1);
-    if (!expression.Match(piece(line), 0, line.size(), re2::RE2::UNANCHORED, groups.data(),
-                          static_cast<int>(groups.size())))
-      return;
+    std::size_t at = 0;
+    while (at < own
+           && expression.Match(piece(line), at, line.size(), re2::RE2::UNANCHORED, groups.data(),
+                               static_cast<int>(groups.size()))
+           && (matches.empty() || groups[0].data() < line.data() + own)) {
+      matches.push_back(groups);
+      at = static_cast<std::size_t>(groups[0].end() - line.data());
+      at = std::max(at, static_cast<std::size_t>(groups[0].data() - line.data()) + 1);
+    }
+    for (std::size_t i = 0; i < matches.size(); ++i) {
+      const auto begin = static_cast<std::size_t>(matches[i][0].data() - item.text.data());
+      const auto end = i + 1 < matches.size()
+                           ? static_cast<std::size_t>(matches[i + 1][0].data() - item.text.data())
+                           : offset_of(c, hit.line) + own;
+      const region part = matches.size() == 1 ? region{c, hit.line, hit.line}
+                                              : region{c, hit.line, hit.line, begin, end};
+      add_match(part, hit, matches[i], line, out);
+    }
+  }
+
+  /// `part`: what of the line is its own.
+  void add_match(const region& part, const check_hit& hit,
+                 const std::vector<re2::StringPiece>& groups, std::string_view line,
+                 std::vector<endpoint>& out) {
+    const auto c = part.code;
+    const auto& item = code_[c];
+    const auto& expression = checker_.expression(hit.rule);
     const auto group = [&](const char* name) {
       const int number = group_number(expression, name);
       return number < 0 ? std::string_view{}
@@ -78,7 +105,7 @@ private:
                                            groups[static_cast<std::size_t>(number)].size());
     };
     static const re2::RE2 includes("\\binclude\\(");
-    const auto own = trim(item.lines[hit.line - 1]);
+    const auto own = trim(code_.text_of(part, hit.line));
     if (checker_.route(hit.rule).id == "django" && has(includes, own.ends_with('(') ? line : own))
       return; // other routes are mounted there
     endpoint found;
@@ -101,16 +128,26 @@ private:
     const auto end = static_cast<std::size_t>(groups[0].end() - item.text.data());
     const auto calls =
         chain == nullptr ? std::vector<chained_call>{} : chained_calls(item.text, end, *chain);
-    auto around = calls.empty() ? std::vector<region>{}
-                                : handlers_.of(c, hit.line, checker_.route(hit.rule).enclosing);
+    auto around = calls.empty() ? std::vector<region>{} : handlers(part, hit);
     if (!around.empty())
       around.erase(around.begin()); // Each call has its own part of the statement.
     for (const auto& call : calls)
       add_chained(c, call, found, around, out);
     if (calls.empty())
-      add_endpoint(c, found,
-                   with_classes(handlers_.of(c, hit.line, checker_.route(hit.rule).enclosing)),
-                   out);
+      add_endpoint(c, found, with_classes(handlers(part, hit)), out);
+  }
+
+  /// Of one of several on a line, only what is its own there.
+  std::vector<region> handlers(const region& part, const check_hit& hit) const {
+    auto parts = handlers_.of(part.code, hit.line, checker_.route(hit.rule).enclosing);
+    if (part.end == 0)
+      return parts;
+    const auto all = std::exchange(parts.front(), part);
+    const auto& lines = code_[part.code].lines;
+    const bool is_last = part.end >= offset_of(part.code, hit.line) + lines[hit.line - 1].size();
+    if (is_last && all.last > hit.line)
+      parts.push_back({part.code, hit.line + 1, all.last});
+    return parts;
   }
 
   /// `[Orders::class, 'show']` of Laravel.
@@ -135,8 +172,8 @@ private:
         "\\b(\\w+)\\.as_view\\(|\\b(\\w+ViewSet)\\b|\\.add_resource\\(\\s*(?:\\w+\\.)*(\\w+)");
     const auto own = parts.front();
     for (auto line = own.first; line <= own.last; ++line) {
-      add_action(own.code, code_[own.code].lines[line - 1], parts);
-      auto rest = piece(code_[own.code].lines[line - 1]);
+      add_action(own.code, code_.text_of(own, line), parts);
+      auto rest = piece(code_.text_of(own, line));
       std::array<std::string, 3> names;
       while (re2::RE2::FindAndConsume(&rest, view, &names[0], &names[1], &names[2])) {
         for (const auto& name : names) {
@@ -170,7 +207,7 @@ private:
     found.file = code_[c].file;
     found.is_public = has(guards_.public_routes, found.route) && !is_part(found);
     found.webhook = webhook_of(found, c);
-    regions_[{found.file, found.line, found.method}] = std::move(lines);
+    regions_[{found.file, found.line, found.method, found.route}] = std::move(lines);
     out.push_back(std::move(found));
   }
 
@@ -249,7 +286,8 @@ private:
   const code_index& code_;
   guard_search search_;
   handler_lines handlers_;
-  std::map<std::tuple<std::size_t, std::uint32_t, std::string>, std::vector<region>> regions_;
+  std::map<std::tuple<std::size_t, std::uint32_t, std::string, std::string>, std::vector<region>>
+      regions_;
 };
 
 /// Adds the endpoints of one repository.

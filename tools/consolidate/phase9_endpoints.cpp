@@ -269,7 +269,7 @@ step_result auth_implementation(const step_context& context) {
   add_reach(document, guarded, shared, possible, "guarded");
   findings.write(document);
   return {document, std::to_string(guarded) + " of " + counted(list.size(), "endpoint")
-                        + (guarded == 1 ? " asks" : " ask") + " who calls"
+                        + (guarded == 1 ? " asks" : " ask") + " who calls, by what the code says"
                         + by_middleware_text(shared) + ", "
                         + counted(open, "more needs", "more need") + " to"};
 }

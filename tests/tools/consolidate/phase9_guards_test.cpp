@@ -855,3 +855,18 @@ TEST_CASE("the first rule of Spring that matches decides") {
       guarded(".requestMatchers(\"/orders/a\").permitAll()\n"
               "      .requestMatchers(\"/orders/**\").hasRole(\"X\").anyRequest().denyAll()"));
 }
+
+TEST_CASE("several routes on one line are several, each with its own guard") {
+  CHECK(endpoints_in("urls.py", "urlpatterns = [path('a', views.a), path('b', views.b)]\n")
+        == "any a@1 any b@1");
+  const auto routes = routes_in(
+      {{"a.js", "app.get('/open', f); app.get('/in', requireAuth, f);\n"},
+       {"b.rs", "fn app() -> Router {\n    Router::new().route(\"/free\", get(one))"
+                ".route(\"/too\", get(two).post(one))\n}\n\nfn two(h: HeaderMap) -> Response {\n"
+                "    if h.get(\"x-api-key\") != Some(K) {\n"
+                "        return StatusCode::UNAUTHORIZED.into_response();\n    }\n}\n"}});
+  CHECK(routes.size() == 4);
+  CHECK_FALSE(routes.at("/open"));
+  CHECK(routes.at("/in"));
+  CHECK_FALSE(routes.at("/free"));
+}

@@ -60,7 +60,7 @@ TEST_CASE("summaries say nothing of what there is none of, and agree with one") 
   ws.commit("app", "first");
   CHECK(summary(ws, "cors-config", "security/cors_config.json") == "1 place lets any origin in");
   CHECK(summary(ws, "auth-implementation", "security/auth_implementation.json")
-            .starts_with("1 of 1 endpoint asks who calls"));
+            .starts_with("1 of 1 endpoint asks who calls, by what the code says, 0 more need to"));
   ws.merge();
   CHECK(ordered::parse(
             ws.read("consolidation/repository_consolidation/merge_strategy.json"))["summary"]
