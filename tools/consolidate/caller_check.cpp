@@ -182,17 +182,13 @@ guard_place caller_check::find(const std::vector<region>& parts, bool before_oth
 }
 
 guard_place caller_check::find_read(const std::vector<region>& parts) const {
-  guard_place place;
   for (const auto& part : parts) {
-    for (auto line = part.first; line <= part.last && !place.only_read; ++line) {
-      if (role_in(part, line).names) {
-        place.file = code_[part.code].file;
-        place.line = line;
-        place.only_read = true;
-      }
+    for (auto line = part.first; line <= part.last; ++line) {
+      if (role_in(part, line).names)
+        return {code_[part.code].file, line, false, false, false, true};
     }
   }
-  return place;
+  return {};
 }
 
 caller_check::line_role caller_check::role_in(const region& part, std::uint32_t line) const {
@@ -308,7 +304,7 @@ caller_check::line_role caller_check::role_of(std::size_t c, std::uint32_t line,
   const auto& item = code_[c];
   if (item.comments[line - 1] || item.texts[line - 1] || trim(code).empty())
     return role;
-  const auto text = effective_text(code, or_plain(language_by_name(code_.facts(c).language)));
+  const auto text = effective_text(code, code_.language_of(c));
   role.relays = relays(text);
   const bool stops_nobody = item.swallowed[line - 1] && throws(text);
   if (!role.relays && !stops_nobody && !has(guards_.not_refusals, text)) {

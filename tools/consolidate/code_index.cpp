@@ -117,7 +117,8 @@ code_index::code_index(const step_context& context, const survey& all, const rul
     item.texts = lines_in_texts(item.text, lang);
     item.texts.resize(item.lines.size());
     item.swallowed = swallowed_lines(item.lines);
-    item.classes = class_lines(item.lines, item.comments);
+    if (registers(region{c, 1, static_cast<std::uint32_t>(item.lines.size())}))
+      item.classes = class_lines(item.lines, item.comments);
     item.functions = finder.find(file.facts.language, item.lines);
   });
   const auto& security = context.config.security;
@@ -154,13 +155,13 @@ void code_index::note_classes(std::size_t c) {
   static const re2::RE2 head(
       "^\\s*(?:(?:export|default|public|final|abstract|open)\\s+)*class\\s+(\\w+)");
   const auto& lines = code_[c].lines;
-  const bool braces = family(c) != "Python";
   static const re2::RE2 extractor("^impl\\b.*\\bFromRequest(?:Parts)?\\b.*\\bfor\\s+(\\w+)");
+  const bool braces = family(c) != "Python";
+  const auto& begins = family(c) == "Rust" ? extractor : head;
   std::string name;
   for (std::uint32_t line = 1; line <= lines.size(); ++line) {
     if (code_[c].comments[line - 1]
-        || (!re2::RE2::PartialMatch(piece(lines[line - 1]), head, &name)
-            && !re2::RE2::PartialMatch(piece(lines[line - 1]), extractor, &name)))
+        || !re2::RE2::PartialMatch(piece(lines[line - 1]), begins, &name))
       continue;
     const auto own = lines[line - 1].find_first_not_of(" \t");
     auto last = line;
@@ -183,7 +184,7 @@ void code_index::note_exports(std::size_t c) {
       "(?:async\\s*)?(?:function\\b|\\(|\\w+\\s*=>|\\w+\\.\\w+\\()");
   static const re2::RE2 named("^(?:module\\.exports\\s*=|export\\s+default)\\s*(\\w+)\\s*;?\\s*$");
   const auto& item = code_[c];
-  const auto& lang = or_plain(language_by_name(facts(c).language));
+  const auto& lang = language_of(c);
   std::string name;
   for (std::uint32_t line = 1; line <= item.lines.size(); ++line) {
     const auto text = piece(item.lines[line - 1]);

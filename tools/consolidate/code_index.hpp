@@ -1,6 +1,7 @@
 #pragma once
 
 #include "tools/consolidate/functions.hpp"
+#include "tools/consolidate/language.hpp"
 #include "tools/consolidate/module_index.hpp"
 #include "tools/consolidate/scan.hpp"
 
@@ -21,7 +22,7 @@ struct code_file {
   std::vector<bool> comments;          ///< Which lines are such, parallel to `lines`.
   std::vector<bool> texts;             ///< Which begin inside a text over several lines, likewise.
   std::vector<bool> swallowed; ///< Which stand in a `try` after which it goes on all the same.
-  std::vector<std::uint32_t> classes; ///< The nearest class above each, see `class_lines`.
+  std::vector<std::uint32_t> classes; ///< See `class_lines`; of files that register endpoints.
   std::vector<function_extent> functions;
 };
 
@@ -59,6 +60,13 @@ public:
     const auto& item = code_[part.code];
     return part.end == 0 ? item.lines[line - 1]
                          : std::string_view(item.text).substr(part.begin, part.end - part.begin);
+  }
+  /// Where a line begins in the text of its file.
+  std::size_t offset_of(std::size_t c, std::uint32_t line) const {
+    return static_cast<std::size_t>(code_[c].lines[line - 1].data() - code_[c].text.data());
+  }
+  const language& language_of(std::size_t c) const {
+    return or_plain(language_by_name(facts(c).language));
   }
   const file_facts& facts(std::size_t c) const { return all_.files[code_[c].file].facts; }
   const std::string& path_of(std::size_t c) const;

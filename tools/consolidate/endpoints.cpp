@@ -66,7 +66,7 @@ private:
   void add_route(std::size_t c, const check_hit& hit, std::vector<endpoint>& out) {
     const auto& item = code_[c];
     const auto& expression = checker_.expression(hit.rule);
-    const auto line = continued_line(item.text, offset_of(c, hit.line));
+    const auto line = continued_line(item.text, code_.offset_of(c, hit.line));
     const auto own = item.lines[hit.line - 1].size();
     std::vector<std::vector<re2::StringPiece>> matches;
     std::vector<re2::StringPiece> groups(
@@ -84,7 +84,7 @@ private:
       const auto begin = static_cast<std::size_t>(matches[i][0].data() - item.text.data());
       const auto end = i + 1 < matches.size()
                            ? static_cast<std::size_t>(matches[i + 1][0].data() - item.text.data())
-                           : offset_of(c, hit.line) + own;
+                           : code_.offset_of(c, hit.line) + own;
       const region part = matches.size() == 1 ? region{c, hit.line, hit.line}
                                               : region{c, hit.line, hit.line, begin, end};
       add_match(part, hit, matches[i], line, out);
@@ -113,7 +113,7 @@ private:
     if (const auto* prefix = checker_.prefix(hit.rule)) {
       if (annotates_class(item.lines, hit.line))
         return;
-      const auto& lang = or_plain(language_by_name(code_.facts(c).language));
+      const auto& lang = code_.language_of(c);
       found.route = prefixed_route(
           class_prefix(item.lines, item.comments, lang, item.classes[hit.line - 1], *prefix),
           found.route);
@@ -144,7 +144,8 @@ private:
       return parts;
     const auto all = std::exchange(parts.front(), part);
     const auto& lines = code_[part.code].lines;
-    const bool is_last = part.end >= offset_of(part.code, hit.line) + lines[hit.line - 1].size();
+    const bool is_last =
+        part.end >= code_.offset_of(part.code, hit.line) + lines[hit.line - 1].size();
     if (is_last && all.last > hit.line)
       parts.push_back({part.code, hit.line + 1, all.last});
     return parts;
@@ -216,10 +217,6 @@ private:
     static const re2::RE2 front("^(?:app|api|server|fastify|mux|http|r|e|\\w*App)?$");
     return (item.route.empty() || item.route == "/")
            && ((!item.method.empty() && item.method != "GET") || !has(front, item.receiver));
-  }
-
-  std::size_t offset_of(std::size_t c, std::uint32_t line) const {
-    return static_cast<std::size_t>(code_[c].lines[line - 1].data() - code_[c].text.data());
   }
 
   std::uint32_t line_at(std::size_t c, std::size_t offset) const {

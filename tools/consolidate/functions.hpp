@@ -15,9 +15,9 @@ namespace aeo::consolidate {
 /// Blanks and tabs before the text; of an empty line all there are.
 std::size_t indent_of(std::string_view line);
 
-/// A function as its first line shows it: it reaches to the line before the next one that is
-/// indented no deeper, or a class, and before what is written above that one: decorators,
-/// annotations.
+/// A function as its first line shows it: it reaches to the brace that closes it, in Python to its
+/// last indented line, and never beyond the next one that is indented no deeper, a class, or what
+/// is written above those: decorators, annotations.
 struct function_extent {
   std::string name;
   std::uint32_t first = 0; ///< line, from 1

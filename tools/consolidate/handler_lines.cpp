@@ -17,10 +17,6 @@ constexpr std::uint32_t decorator_lines = 40;
 constexpr std::uint32_t annotations_above = 20;
 constexpr int group_depth = 4;
 
-const language& language_of(const code_index& code, std::size_t c) {
-  return or_plain(language_by_name(code.facts(c).language));
-}
-
 } // namespace
 
 std::vector<region> handler_lines::of(std::size_t c, std::uint32_t line, bool around) const {
@@ -31,7 +27,7 @@ std::vector<region> handler_lines::of(std::size_t c, std::uint32_t line, bool ar
   }
   if (trim(item.lines[line - 1]).starts_with('@'))
     return code_.family(c) == "Python" ? decorated(c, line) : annotated(c, line);
-  const auto end = statement_end(item.lines, line, language_of(code_, c), false);
+  const auto end = statement_end(item.lines, line, code_.language_of(c), false);
   std::vector<region> parts{{c, line, std::max(line, std::min(end, next_route(c, line) - 1))}};
   if (code_.family(c) == "PHP")
     add_groups(c, line, parts);
@@ -61,7 +57,7 @@ std::vector<region> handler_lines::decorated(std::size_t c, std::uint32_t line) 
     if (function.first > line && function.first <= line + decorator_lines)
       return {{c, line, std::min(function.last, function.first + 200)}};
   }
-  return {{c, line, statement_end(code_[c].lines, line, language_of(code_, c), false)}};
+  return {{c, line, statement_end(code_[c].lines, line, code_.language_of(c), false)}};
 }
 
 std::vector<region> handler_lines::annotated(std::size_t c, std::uint32_t line) const {
@@ -70,7 +66,7 @@ std::vector<region> handler_lines::annotated(std::size_t c, std::uint32_t line) 
   while (first > 1 && line - first < annotations_above
          && trim(item.lines[first - 2]).starts_with('@'))
     --first;
-  const auto end = statement_end(item.lines, line, language_of(code_, c), true);
+  const auto end = statement_end(item.lines, line, code_.language_of(c), true);
   std::vector<region> parts{{c, first, std::max(line, std::min(end, next_route(c, line) - 1))}};
   if (const auto last = item.classes[first - 1]; last != 0)
     parts.push_back({c, class_head(item.lines, last), last});
@@ -98,10 +94,10 @@ void handler_lines::add_layers(std::size_t c, std::uint32_t line,
                                std::vector<region>& parts) const {
   static const re2::RE2 layer("^\\s*\\.(?:route_)?layer\\(");
   const auto& lines = code_[c].lines;
-  const auto end = statement_end(lines, line, language_of(code_, c), false);
+  const auto end = statement_end(lines, line, code_.language_of(c), false);
   for (auto below = line + 1; below <= end; ++below) {
     if (re2::RE2::PartialMatch(piece(lines[below - 1]), layer))
-      parts.push_back({c, below, statement_end(lines, below, language_of(code_, c), false)});
+      parts.push_back({c, below, statement_end(lines, below, code_.language_of(c), false)});
   }
 }
 

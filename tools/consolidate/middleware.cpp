@@ -13,21 +13,6 @@ namespace {
 /// A statement or a list of settings has so many lines at most.
 constexpr std::uint32_t statement_lines = 40;
 
-bool is_word(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-}
-
-/// The texts in `[...]`, or the one text.
-std::vector<std::string> texts_in(std::string_view argument) {
-  static const re2::RE2 next("[\"'`]([^\"'`]*)[\"'`]");
-  std::vector<std::string> found;
-  auto rest = piece(argument);
-  std::string text;
-  while (re2::RE2::FindAndConsume(&rest, next, &text))
-    found.push_back(text);
-  return found;
-}
-
 std::vector<std::string> names_in(std::string_view text) {
   static const re2::RE2 next("\\b([A-Za-z_][\\w.]*)");
   std::vector<std::string> found;
@@ -177,6 +162,16 @@ std::vector<mounting> script_mountings(std::string_view line) {
 
 } // namespace
 
+std::vector<std::string> texts_in(std::string_view argument) {
+  static const re2::RE2 next("[\"'`]([^\"'`]*)[\"'`]");
+  std::vector<std::string> found;
+  auto rest = piece(argument);
+  std::string text;
+  while (re2::RE2::FindAndConsume(&rest, next, &text))
+    found.push_back(text);
+  return found;
+}
+
 std::uint32_t opening_line(const std::vector<std::string_view>& lines, std::uint32_t line) {
   const auto own = indent_of(lines[line - 1]);
   const auto end = line > statement_lines ? line - statement_lines : 0;
@@ -265,7 +260,7 @@ std::string receiver_of(std::string_view text, std::size_t route) {
   };
   const auto skip_words = [&](bool dots) {
     const auto end = at;
-    while (at > 0 && (is_word(text[at - 1]) || (dots && text[at - 1] == '.')))
+    while (at > 0 && (is_identifier(text[at - 1]) || (dots && text[at - 1] == '.')))
       --at;
     return std::string(text.substr(at, end - at));
   };

@@ -39,6 +39,9 @@ std::uint32_t opening_line(const std::vector<std::string_view>& lines, std::uint
 /// The line that closes the brackets which `line` opens at its end; `line` itself if it opens none.
 std::uint32_t closing_line(const std::vector<std::string_view>& lines, std::uint32_t line);
 
+/// The texts in `[...]`, or the one text.
+std::vector<std::string> texts_in(std::string_view argument);
+
 /// The guard that `line` (from 1) puts before others, as far as the lines around it tell.
 shared_guard read_shared_guard(const std::vector<std::string_view>& lines, std::uint32_t line,
                                std::string_view family);

@@ -39,8 +39,7 @@ mounted_guards::mounted_guards(const code_index& code, const guard_rules& guards
 std::uint32_t mounted_guards::last_line(std::size_t c, std::uint32_t line) const {
   const auto& item = code_[c];
   if (code_.family(c) == "JavaScript" || code_.family(c) == "Go")
-    return statement_end(item.lines, line, or_plain(language_by_name(code_.facts(c).language)),
-                         false);
+    return statement_end(item.lines, line, code_.language_of(c), false);
   if (code_.family(c) == "Python" && trim(item.lines[line - 1]).starts_with('@')) {
     for (const auto& function : item.functions) {
       if (function.first > line)
@@ -54,9 +53,8 @@ void mounted_guards::note_attachments(std::size_t c) {
   for (std::uint32_t line = 1; line <= code_[c].lines.size(); ++line) {
     if (code_[c].comments[line - 1])
       continue;
-    const auto& text = code_[c].text;
-    const auto begin = static_cast<std::size_t>(code_[c].lines[line - 1].data() - text.data());
-    for (const auto& item : read_mountings(continued_line(text, begin), code_.family(c)))
+    const auto text = continued_line(code_[c].text, code_.offset_of(c, line));
+    for (const auto& item : read_mountings(text, code_.family(c)))
       attach(c, line, item);
   }
 }

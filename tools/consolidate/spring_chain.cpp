@@ -1,5 +1,6 @@
 #include "tools/consolidate/spring_chain.hpp"
 
+#include "tools/consolidate/middleware.hpp"
 #include "tools/consolidate/piece.hpp"
 
 #include <algorithm>
@@ -11,21 +12,12 @@ namespace aeo::consolidate {
 
 namespace {
 
-std::vector<std::string> texts_of(std::string_view list) {
-  static const re2::RE2 next("\"([^\"]*)\"");
-  std::vector<std::string> found;
-  auto rest = piece(list);
-  for (std::string text; re2::RE2::FindAndConsume(&rest, next, &text);)
-    found.push_back(text);
-  return found;
-}
-
 /// The paths that matchers are given, in place or by constants of the same file; nothing if one of
 /// those is not there.
 std::optional<std::vector<std::string>> paths_in(std::string_view arguments,
                                                  std::string_view text) {
   static const re2::RE2 constant("\\b([A-Z][A-Z0-9_]{2,})\\b");
-  auto found = texts_of(arguments);
+  auto found = texts_in(arguments);
   auto rest = piece(arguments);
   for (std::string name; re2::RE2::FindAndConsume(&rest, constant, &name);) {
     if (arguments.find("HttpMethod." + name) != arguments.npos)
@@ -34,7 +26,7 @@ std::optional<std::vector<std::string>> paths_in(std::string_view arguments,
                            + "\\b\\s*(?::[^=\\n]*)?=\\s*([^;]*?)(?:;|\\n\\s*\\n|\\)\\s*\\n|$)");
     re2::StringPiece value;
     const bool known = re2::RE2::PartialMatch(piece(text), defined, &value);
-    const auto paths = known ? texts_of({value.data(), value.size()}) : std::vector<std::string>{};
+    const auto paths = known ? texts_in({value.data(), value.size()}) : std::vector<std::string>{};
     if (paths.empty())
       return std::nullopt;
     found.insert(found.end(), paths.begin(), paths.end());
