@@ -226,6 +226,10 @@ public:
     return send_each<wire::cancel>(keys);
   }
 
+  caf::error withdraw(const std::vector<task_key>& keys) override {
+    return send_each<wire::withdraw>(keys);
+  }
+
   caf::error acknowledge(const std::vector<task_key>& keys) override {
     return send_each<wire::acknowledge>(keys);
   }
@@ -290,7 +294,7 @@ public:
 
   caf::expected<std::optional<launcher_link>> run() {
     wire::packer packer{channel_.limit()};
-    packer.add(wire::hello{wire::protocol_version, options_.execution});
+    packer.add(wire::hello{wire::protocol_version, options_.execution, options_.slots});
     channel_.send(packer.take()); // If that fails nothing is answered.
     const auto deadline = clock::now() + answer_patience;
     while (!complete_) {

@@ -7,6 +7,7 @@
 
 #include <caf/expected.hpp>
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -27,10 +28,14 @@ struct launcher_callbacks {
 class launcher {
 public:
   virtual ~launcher() = default;
-  /// Starts processes. Outcomes, a failed spawn included, come through the callbacks.
+  /// Starts processes, in this order and as slots become free. Outcomes, a failed spawn included,
+  /// come through the callbacks. What still waits for a slot when the link ends is forgotten.
   virtual caf::error start(const std::vector<task_spec>&) = 0;
-  /// SIGTERM to the group, grace, SIGKILL; the exit comes when the whole group is gone.
+  /// SIGTERM to the group, grace, SIGKILL; the exit comes when the whole group is gone. That of a
+  /// task that was not started yet comes at once, as cancelled and with pid 0.
   virtual caf::error cancel(const std::vector<task_key>&) = 0;
+  /// Cancels those that were not started yet; nothing happens to the others.
+  virtual caf::error withdraw(const std::vector<task_key>&) = 0;
   /// These exits are durable with the node: the launcher may forget them.
   virtual caf::error acknowledge(const std::vector<task_key>&) = 0;
   /// Nothing more to come: closes the link. A launcher without tasks then ends by itself; one with
@@ -43,6 +48,7 @@ struct launcher_options {
   std::filesystem::path workspace; ///< Absolute.
   std::string execution;           ///< UUID; a launcher of another execution is refused.
   std::vector<std::string> env;    ///< Base environment of all tasks, "NAME=value".
+  std::uint32_t slots = 0;         ///< Tasks that may run at once; 0: any number.
 };
 
 struct launcher_link {

@@ -12,7 +12,7 @@
 //                            <-   started* exited* inventory_end   what runs, what is not
 //                            acknowledged
 //   environment* environment_end  ->                 before the first start
-//   (start | cancel | acknowledge)*  ->
+//   (start | cancel | withdraw | acknowledge)*  ->
 //                            <-   (started | exited)*
 //
 // Any datagram that does not fit this grammar ends the connection, and only that.
@@ -28,18 +28,20 @@
 
 namespace aeo::io::wire {
 
-inline constexpr std::uint32_t protocol_version = 2;
+inline constexpr std::uint32_t protocol_version = 3;
 inline constexpr std::size_t max_datagram = 256 * 1024;
 
 /// The node's first word. A launcher of another version reads no further than the version.
 struct hello {
   std::uint32_t version = protocol_version;
   std::string execution;
+  std::uint32_t slots = 0; ///< Tasks that may run at once, those of before included; 0: any number.
   bool operator==(const hello&) const = default;
 };
 template <class Inspector>
 bool inspect(Inspector& f, hello& x) {
-  return f.object(x).fields(f.field("version", x.version), f.field("execution", x.execution));
+  return f.object(x).fields(f.field("version", x.version), f.field("execution", x.execution),
+                            f.field("slots", x.slots));
 }
 
 /// The launcher's answer to a node that it serves.
@@ -114,6 +116,16 @@ bool inspect(Inspector& f, cancel& x) {
   return f.object(x).fields(f.field("key", x.key));
 }
 
+/// As cancel, and nothing happens to a task that was started.
+struct withdraw {
+  task_key key;
+  bool operator==(const withdraw&) const = default;
+};
+template <class Inspector>
+bool inspect(Inspector& f, withdraw& x) {
+  return f.object(x).fields(f.field("key", x.key));
+}
+
 struct acknowledge {
   task_key key;
   bool operator==(const acknowledge&) const = default;
@@ -126,7 +138,7 @@ bool inspect(Inspector& f, acknowledge& x) {
 /// A message's type on the wire is its place here: append, never reorder. task_spec is "start",
 /// task_start is "started", task_exit is "exited".
 using message = std::variant<hello, welcome, refused, environment, environment_end, inventory_end,
-                             task_spec, cancel, acknowledge, task_start, task_exit>;
+                             task_spec, cancel, acknowledge, task_start, task_exit, withdraw>;
 
 void append(std::string& datagram, const message&);
 

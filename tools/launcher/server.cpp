@@ -62,7 +62,8 @@ server::server(premises own, std::string workspace, std::string execution, launc
                                            if (x.detail.size() > longest_detail)
                                              x.detail.resize(longest_detail);
                                            own_.records->ended(x);
-                                           say(std::move(x), true);
+                                           // While others wait the node has no slot to fill.
+                                           say(std::move(x), slots_ == 0 || queue_.size() < slots_);
                                          },
                                          [this](const std::string& text) { log_.note(text); }}} {
   watch(own_.listener.get(), EPOLLIN, listener_tag);
@@ -88,6 +89,7 @@ void server::run() {
       handle(events[static_cast<std::size_t>(i)].data.u64);
     const auto now = now_ms();
     look_at_time(now);
+    start_queued();
     settle();
     if (may_end(now))
       break;
@@ -122,6 +124,8 @@ void server::handle_signals() {
     log_.note(why + ": it ends " + std::to_string(tasks_.size()) + " tasks");
     ending_ = true;
     tasks_.end_all(why);
+    for (const auto& spec : std::exchange(queue_, {}))
+      end_unstarted(spec, "the launcher is ending");
   }
   tasks_.reap();
 }
@@ -182,6 +186,10 @@ void server::drop(int fd) {
   node_ = nullptr;
   say_by_ms_ = 0;
   say_now_ = false;
+  if (!queue_.empty())
+    log_.note("the node went while " + std::to_string(queue_.size())
+              + " tasks waited for a slot: they were not started");
+  queue_.clear();
   if (next_ != nullptr)
     serve(*std::exchange(next_, nullptr));
 }
@@ -196,20 +204,6 @@ void server::dispatch(link& from, message_list& messages) {
     }
     return greet(from, *hello);
   }
-  // Intents first, in one write: see launcher_records.hpp.
-  bool starts = false;
-  for (const auto& msg : messages)
-    if (const auto* spec = std::get_if<task_spec>(&msg)) {
-      if (!has_environment_ || spec->key.phase.size() + spec->key.task.size() > longest_name) {
-        log_.note("hung up on pid " + std::to_string(from.peer())
-                  + ": a start came before the environment, or with too long a name");
-        return drop(fd);
-      }
-      own_.records->intend(spec->key);
-      starts = true;
-    }
-  if (starts)
-    keep_records(false);
   for (auto& msg : messages)
     if (&from == node_) // Else it was dropped by the message before.
       dispatch_linked(from, msg);
@@ -217,9 +211,16 @@ void server::dispatch(link& from, message_list& messages) {
 
 void server::dispatch_linked(link& from, wire::message& msg) {
   if (auto* spec = std::get_if<task_spec>(&msg)) {
-    start(std::move(*spec));
+    if (has_environment_ && spec->key.phase.size() + spec->key.task.size() <= longest_name)
+      return start(std::move(*spec));
+    log_.note("hung up on pid " + std::to_string(from.peer())
+              + ": a start came before the environment, or with too long a name");
+    drop(from.fd());
   } else if (const auto* stop = std::get_if<wire::cancel>(&msg)) {
-    tasks_.cancel(stop->key);
+    if (!take_from_queue(stop->key))
+      tasks_.cancel(stop->key);
+  } else if (const auto* unwanted = std::get_if<wire::withdraw>(&msg)) {
+    take_from_queue(unwanted->key);
   } else if (const auto* ack = std::get_if<wire::acknowledge>(&msg)) {
     own_.records->acknowledged(ack->key);
     soon();
@@ -239,13 +240,51 @@ void server::start(task_spec&& spec) {
   const auto& ended = own_.records->state().ended;
   if (const auto known = ended.find(spec.key); known != ended.end())
     return own_.records->ended(known->second), say(known->second, true);
-  if (!ending_)
-    return tasks_.start(std::move(spec));
+  if (ending_)
+    return end_unstarted(spec, "the launcher is ending");
+  if (tasks_.contains(spec.key))
+    return tasks_.start(std::move(spec)); // Says its start again.
+  if (std::ranges::find(queue_, spec.key, &task_spec::key) == queue_.end())
+    queue_.push_back(std::move(spec));
+}
+
+/// What waits is started as far as there are slots.
+void server::start_queued() {
+  std::vector<task_spec> batch;
+  while (!queue_.empty() && (slots_ == 0 || tasks_.size() < slots_)) {
+    const auto room = slots_ == 0 ? queue_.size() : slots_ - tasks_.size();
+    batch.clear();
+    for (; !queue_.empty() && batch.size() < room; queue_.pop_front()) {
+      own_.records->intend(queue_.front().key);
+      batch.push_back(std::move(queue_.front()));
+    }
+    keep_records(false); // Intents first, in one write: see launcher_records.hpp.
+    for (auto& spec : batch)
+      tasks_.start(std::move(spec));
+  }
+}
+
+/// Ends a task that waits for a slot. False: it does not.
+bool server::take_from_queue(const task_key& key) {
+  const auto at = std::ranges::find(queue_, key, &task_spec::key);
+  if (at == queue_.end())
+    return false;
+  task_exit x;
+  x.key = key;
+  x.kind = exit_kind::cancelled;
+  x.detail = "cancelled before it was started";
+  x.started_us = x.ended_us = now_us();
+  queue_.erase(at);
+  say(x, true); // Not recorded: if the node goes without having heard it, it starts the task anew.
+  return true;
+}
+
+void server::end_unstarted(const task_spec& spec, const std::string& why) {
   task_exit x;
   x.key = spec.key;
   x.kind = exit_kind::not_started;
   x.code = ECANCELED;
-  x.detail = "the launcher is ending";
+  x.detail = why;
   x.started_us = x.ended_us = now_us();
   own_.records->ended(x);
   say(x, true);
@@ -259,6 +298,7 @@ void server::refuse(link& to, wire::refusal code, std::string reason) {
 
 void server::greet(link& from, const wire::hello& hello) {
   from.greet_by_ms = 0;
+  from.slots = hello.slots;
   const auto self = "the launcher (pid " + std::to_string(::getpid()) + ") ";
   if (hello.version != wire::protocol_version)
     return refuse(from, wire::refusal::other_version,
@@ -287,6 +327,7 @@ void server::greet(link& from, const wire::hello& hello) {
 
 void server::serve(link& to) {
   node_ = &to;
+  slots_ = to.slots;
   has_environment_ = false;
   environment_.clear();
   to.say(wire::welcome{wire::protocol_version, ::getpid(), std::exchange(own_.notes, {})});

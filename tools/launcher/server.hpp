@@ -5,6 +5,7 @@
 #include "tools/launcher/task_table.hpp"
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -37,6 +38,9 @@ private:
   void refuse(link&, io::wire::refusal, std::string reason);
   void drop(int fd);
   void start(task_spec&&);
+  void start_queued();
+  bool take_from_queue(const task_key&);
+  void end_unstarted(const task_spec&, const std::string& why);
 
   void settle();
   void keep_records(bool sync);
@@ -58,6 +62,8 @@ private:
   link* node_ = nullptr; ///< The one that is served.
   link* next_ = nullptr; ///< Waits for node_ to be gone.
   std::int64_t next_until_ms_ = 0;
+  std::size_t slots_ = 0;       ///< Of node_: tasks that may run at once; 0: any number.
+  std::deque<task_spec> queue_; ///< From node_, wait for a slot; each once, and none that runs.
   bool has_environment_ = false;
   std::vector<std::string> environment_;
 

@@ -61,6 +61,7 @@ public:
   /// Milliseconds until something is due; -1: nothing ever.
   int due_in(std::int64_t now_ms) const;
 
+  bool contains(const task_key& key) const { return by_key_.contains(key); }
   bool empty() const { return tasks_.empty(); }
   std::size_t size() const { return tasks_.size(); }
   std::vector<task_start> running() const;

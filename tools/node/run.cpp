@@ -95,7 +95,7 @@ core::mask_function mask_of(const configuration& c) {
   return [mask = c.mask](std::string_view text) { return mask.mask(text); };
 }
 
-std::size_t slots_of(const options& o, const plan& p) {
+std::uint32_t slots_of(const options& o, const plan& p) {
   if (o.max_parallel > 0)
     return o.max_parallel;
   if (p.options.max_parallel > 0)
@@ -121,7 +121,8 @@ std::shared_ptr<supervisor_deps> make_deps(const options& o, const configuration
   deps->connect_launcher = make_launcher_factory({.program = program_folder() / "aeo-launcher",
                                                   .workspace = o.workspace,
                                                   .execution = s.context->execution,
-                                                  .env = launcher_environment(c, s)});
+                                                  .env = launcher_environment(c, s),
+                                                  .slots = slots_of(o, p)});
   deps->save = [file, shared = c.the_plan](const core::execution_state& state) {
     return io::write_state_file(file, *shared, state);
   };

@@ -43,7 +43,7 @@ task_exit full_exit() {
 }
 
 std::vector<wire::message> every_message() {
-  return {wire::hello{wire::protocol_version, "e"},
+  return {wire::hello{wire::protocol_version, "e", 3},
           wire::welcome{wire::protocol_version, 7, {"a", "b"}},
           wire::refused{wire::refusal::other_node, "why"},
           wire::environment{{"A=1", "B="}},
@@ -53,7 +53,8 @@ std::vector<wire::message> every_message() {
           wire::cancel{{"0", "T", 2}},
           wire::acknowledge{{"1", "U", 3}},
           task_start{{"2", "V", 4}, 99, std::numeric_limits<std::uint64_t>::max(), 5},
-          full_exit()};
+          full_exit(),
+          wire::withdraw{{"3", "W", 5}}};
 }
 
 std::string datagram_of(const std::vector<wire::message>& all) {

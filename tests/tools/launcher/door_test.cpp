@@ -102,7 +102,7 @@ TEST_CASE("a node of another version is told which version the launcher speaks")
   REQUIRE(answer.size() == 1);
   const auto& refused = std::get<wire::refused>(answer.front());
   CHECK(refused.code == wire::refusal::other_version);
-  CHECK(refused.reason.find("speaks protocol 2, the node 3") != std::string::npos);
+  CHECK(refused.reason.find("speaks protocol 3, the node 4") != std::string::npos);
   CHECK(node.hung_up());
 }
 
