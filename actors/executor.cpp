@@ -50,23 +50,26 @@ caf::result<launcher_inventory> executor_state::connect() {
   return std::move(link->inventory);
 }
 
-void executor_state::run(task_spec spec, task_listener_actor listener) {
+void executor_state::run(task_spec spec, task_listener_actor listener, bool staged) {
   auto key = spec.key;
   auto& task = tasks[key];
   if (task.disowned) {
-    task.next.emplace(std::move(spec), std::move(listener));
+    task.next = entry::request{std::move(spec), std::move(listener), staged};
     return;
   }
   task.listener = std::move(listener);
   task.spec = std::move(spec);
+  task.staged = staged;
   queue.push_back(std::move(key));
   start_queued();
 }
 
 void executor_state::start_queued() {
   std::vector<task_spec> batch;
-  while (sent < slots && !queue.empty()) {
+  while (!queue.empty()) {
     auto& task = tasks.at(queue.front());
+    if (sent >= slots && !task.staged)
+      break;
     batch.push_back(std::move(task.spec));
     task.started = true;
     ++sent;
@@ -114,16 +117,31 @@ void executor_state::cancel(const task_key& key) {
   if (found == tasks.end())
     return;
   if (!found->second.started) {
-    std::erase(queue, key);
-    end_task(found, make_exit(key, exit_kind::cancelled, "cancelled before it was started"));
+    end_queued(found);
     return;
   }
   // What is to follow a task that is being ended is not to follow any more.
   if (auto next = std::exchange(found->second.next, {}))
-    self->send(next->second,
+    self->send(next->listener,
                make_exit(key, exit_kind::cancelled, "cancelled before it was started"));
   if (client)
     std::ignore = client->cancel({key});
+}
+
+void executor_state::withdraw(const task_key& key) {
+  auto found = tasks.find(key);
+  if (found == tasks.end())
+    return;
+  if (!found->second.started)
+    end_queued(found);
+  else if (client)
+    std::ignore = client->withdraw({key});
+}
+
+void executor_state::end_queued(std::map<task_key, entry>::iterator task) {
+  const auto key = task->first;
+  std::erase(queue, key);
+  end_task(task, make_exit(key, exit_kind::cancelled, "cancelled before it was started"));
 }
 
 caf::result<void> executor_state::stop() {
@@ -203,7 +221,7 @@ void executor_state::forget(std::map<task_key, entry>::iterator task) {
   auto next = std::move(task->second.next);
   tasks.erase(task);
   if (next)
-    run(std::move(next->first), std::move(next->second));
+    run(std::move(next->spec), std::move(next->listener), next->staged);
   answer_if_idle();
 }
 
@@ -274,11 +292,15 @@ executor_actor::behavior_type executor(executor_actor::stateful_pointer<executor
       [self](atom::run, task_spec& spec, const task_listener_actor& listener) {
         self->state.run(std::move(spec), listener);
       },
+      [self](atom::stage, task_spec& spec, const task_listener_actor& listener) {
+        self->state.run(std::move(spec), listener, true);
+      },
       [self](atom::adopt, const task_key& key, const task_listener_actor& listener) {
         self->state.adopt(key, listener);
       },
       [self](atom::disown, const task_keys& keys) { self->state.disown(keys); },
       [self](atom::cancel, const task_key& key) { self->state.cancel(key); },
+      [self](atom::withdraw, const task_key& key) { self->state.withdraw(key); },
       [self](atom::stop) { return self->state.stop(); },
       [self](atom::finish) { return self->state.wait_until_idle(); },
       [self](atom::detach) { self->state.detach(); },

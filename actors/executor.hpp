@@ -17,18 +17,25 @@ namespace aeo {
 /// old launcher left running is ended first. Blocking.
 using launcher_factory = std::function<caf::expected<io::launcher_link>(const executor_actor&)>;
 
-/// Runs processes through the launcher, at most `slots` at once; the others queue in order.
+/// Runs processes through the launcher, which has `slots`; what may not wait for one there queues
+/// here, and what came later behind it.
 struct executor_state {
   static inline const char* name = "executor";
 
   struct entry {
-    task_listener_actor listener; ///< Null: from before, and nobody has adopted it yet.
-    task_spec spec;               ///< Until it is started.
-    bool started = false;
+    task_listener_actor listener;  ///< Null: from before, and nobody has adopted it yet.
+    task_spec spec;                ///< Until it is started.
+    bool started = false;          ///< With the launcher.
+    bool staged = false;           ///< May wait there for a slot.
     bool disowned = false;         ///< Nobody ever will.
     std::optional<task_exit> exit; ///< It ended before it was adopted.
     /// The same task asked for again while the disowned one is still being ended.
-    std::optional<std::pair<task_spec, task_listener_actor>> next;
+    struct request {
+      task_spec spec;
+      task_listener_actor listener;
+      bool staged = false;
+    };
+    std::optional<request> next;
   };
 
   executor_actor::pointer self = nullptr;
@@ -44,10 +51,11 @@ struct executor_state {
   std::deque<task_key> told_order;
 
   caf::result<launcher_inventory> connect();
-  void run(task_spec spec, task_listener_actor listener);
+  void run(task_spec spec, task_listener_actor listener, bool staged = false);
   void adopt(const task_key& key, task_listener_actor listener);
   void disown(const task_keys& keys);
   void cancel(const task_key& key);
+  void withdraw(const task_key& key);
   caf::result<void> stop();
   caf::result<void> wait_until_idle();
   void detach();
@@ -59,6 +67,7 @@ struct executor_state {
 private:
   caf::expected<io::launcher_link> link_up() const;
   void start_queued();
+  void end_queued(std::map<task_key, entry>::iterator);
   void settle(const task_exit&);
   void note_told(const task_exit&);
   bool is_told(const task_exit&) const;

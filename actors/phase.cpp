@@ -63,9 +63,7 @@ void phase_actor_state::fail_on_error(const caf::error& err) {
 }
 
 bool phase_actor_state::is_strict() const {
-  return std::ranges::any_of(def().tasks, [](const task_def& t) {
-    return t.on_crash == crash_policy::ask || t.on_crash == crash_policy::fail;
-  });
+  return std::ranges::any_of(def().tasks, core::is_strict);
 }
 
 std::size_t phase_actor_state::count(stage wanted) const {
@@ -82,13 +80,17 @@ void phase_actor_state::start() {
   ++attempt;
   ended = false;
   failure.reset();
-  attempt_start_us = deps->context->steady_us();
-  if (!first_start_us)
-    first_start_us = attempt_start_us;
   stages.assign(def().tasks.size(), stage::waiting);
+  begun = false;
+  if (core::begins_with_its_task(def())) {
+    before.clear();
+    stages.front() = stage::running;
+    self->send(deps->executor, atom::stage_v, make_spec(0),
+               caf::actor_cast<task_listener_actor>(self));
+    return;
+  }
   before = core::take_fingerprints(def(), *deps->files);
-  auto e = make_event(event_kind::phase_started, {},
-                      before.empty() ? std::string{} : core::to_json(before));
+  auto e = begin(deps->context->now_us());
   if (!is_strict() && before.empty()) {
     // Should the node die first, the launcher's word on the task tells of this start.
     record(std::move(e));
@@ -100,6 +102,37 @@ void phase_actor_state::start() {
   batch.push_back(std::move(e));
   self->request(deps->store, caf::infinite, atom::record_v, std::move(batch))
       .then([this] { run_ready_tasks(); }, [this](const caf::error& err) { fail_on_error(err); });
+}
+
+/// The attempt began at that time of day, just now.
+event phase_actor_state::begin(std::int64_t started_us) {
+  begun = true;
+  attempt_start_us = deps->context->steady_us();
+  if (!first_start_us)
+    first_start_us = attempt_start_us;
+  auto e = make_event(event_kind::phase_started, {},
+                      before.empty() ? std::string{} : core::to_json(before));
+  e.time_us = started_us;
+  return e;
+}
+
+void phase_actor_state::withdraw() {
+  if (!begun && !cancelled)
+    self->send(deps->executor, atom::withdraw_v,
+               task_key{def().id, def().tasks.front().id, attempt});
+}
+
+/// The attempt has not begun: all is as before its slot was granted.
+void phase_actor_state::give_back() {
+  begun = true;
+  --attempt;
+  stages.clear();
+  if (cancelled) {
+    self->send(trigger, atom::release_v, index);
+    finish_cancelled();
+  } else {
+    self->send(trigger, atom::withdraw_v, index);
+  }
 }
 
 void phase_actor_state::run_ready_tasks() {
@@ -136,17 +169,25 @@ task_spec phase_actor_state::make_spec(task_index i) const {
 std::int64_t phase_actor_state::timeout_ms(const task_def& task) const {
   auto now = deps->context->steady_us();
   auto passed_ms = [now](std::int64_t since_us) { return (now - since_us) / us_per_ms; };
-  auto left = count_ms(deps->context->the_plan->timeout_of(def())) - passed_ms(attempt_start_us);
+  auto left = count_ms(deps->context->the_plan->timeout_of(def()));
+  if (begun)
+    left -= passed_ms(attempt_start_us);
   if (task.timeout.count() > 0)
     left = std::min(left, count_ms(task.timeout));
   if (def().total_timeout.count() > 0)
-    left = std::min(left, count_ms(def().total_timeout) - passed_ms(*first_start_us));
+    left = std::min(left, count_ms(def().total_timeout)
+                              - (first_start_us ? passed_ms(*first_start_us) : 0));
   return std::max<std::int64_t>(left, 1);
 }
 
 void phase_actor_state::heard_start(const task_start& start) {
-  if (start.key.attempt == attempt)
-    record(make_event(event_kind::task_started, start.key.task, core::started_data(start)));
+  if (start.key.attempt != attempt)
+    return;
+  event_batch batch;
+  if (!begun)
+    batch.push_back(begin(start.started_us));
+  batch.push_back(make_event(event_kind::task_started, start.key.task, core::started_data(start)));
+  self->send(deps->store, atom::record_v, std::move(batch));
 }
 
 void phase_actor_state::heard_exit(const task_exit& exit) {
@@ -154,8 +195,14 @@ void phase_actor_state::heard_exit(const task_exit& exit) {
   auto found = std::ranges::find(tasks, exit.key.task, &task_def::id);
   if (found == tasks.end() || exit.key.attempt != attempt || ended)
     return;
+  if (!begun && exit.kind == exit_kind::cancelled) {
+    give_back();
+    return;
+  }
   auto i = static_cast<task_index>(found - tasks.begin());
   event_batch batch;
+  if (!begun) // Its process could not be started, or nobody knows whether it was.
+    batch.push_back(begin(exit.started_us != 0 ? exit.started_us : deps->context->now_us()));
   batch.push_back(make_event(event_kind::task_finished, found->id, core::finished_data(exit)));
   // What nobody here has cancelled a node before us has, which did not come to its end: the task
   // did not fail.
@@ -471,6 +518,7 @@ phase_actor::behavior_type phase(phase_actor::stateful_pointer<phase_actor_state
       [self](const task_start& start) { self->state.heard_start(start); },
       [self](const task_exit& exit) { self->state.heard_exit(exit); },
       [self](atom::start) { self->state.start(); },
+      [self](atom::withdraw) { self->state.withdraw(); },
       [self](atom::cancel, const std::string& reason) { self->state.cancel(reason); },
       [self](atom::cancel, const operator_decision& decision) { self->state.cancel(decision); },
   };

@@ -51,6 +51,8 @@ struct phase_actor_state {
   std::uint32_t losses = 0;                   ///< Retries that did not count.
   std::optional<std::int64_t> first_start_us; ///< Of the attempts that count; steady, as the next.
   std::int64_t attempt_start_us = 0;
+  /// Of the attempt: it is recorded. Else its only task waits for a slot with the launcher.
+  bool begun = true;
   core::fingerprints before;
   event_batch held;                 ///< Recorded together with the verdict.
   std::vector<stage> stages;        ///< By task_index.
@@ -62,6 +64,7 @@ struct phase_actor_state {
   bool ended = false; ///< The attempt has ended; late answers change nothing.
 
   void start();
+  void withdraw();
   void heard_start(const task_start&);
   void heard_exit(const task_exit&);
   void cancel(const std::string& reason);
@@ -72,6 +75,8 @@ private:
   const phase_def& def() const { return deps->context->phase(index); }
   void run_ready_tasks();
   void run_task(task_index);
+  event begin(std::int64_t started_us);
+  void give_back();
   task_spec make_spec(task_index) const;
   std::int64_t timeout_ms(const task_def&) const;
   std::size_t count(stage) const;

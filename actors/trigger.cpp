@@ -1,5 +1,6 @@
 #include "actors/trigger.hpp"
 
+#include "actors/core/criteria.hpp"
 #include "actors/core/decisions.hpp"
 #include "actors/core/event_data.hpp"
 #include "actors/core/execution_state.hpp"
@@ -19,6 +20,13 @@ bool is_under_way(phase_status s) {
   return s == phase_status::in_progress || s == phase_status::completed
          || s == phase_status::waiting_approval || s == phase_status::retry_wait;
 }
+
+/// What ended within this time is about what will end within the next: so many slots are granted
+/// ahead where that is more than one turn of all slots.
+constexpr std::int64_t look_ahead_us = 10'000;
+constexpr std::size_t most_ahead = 64;
+/// Phases that were granted a slot ahead wait at most that long without any that ends.
+constexpr auto staged_patience = std::chrono::milliseconds{100};
 
 bool is_configuration_error(const event& e) {
   return e.data.starts_with(R"({"class":"configuration")");
@@ -71,7 +79,7 @@ phase_actor& trigger_state::phase(phase_index i) {
 }
 
 void trigger_state::proceed() {
-  while (may_start() && running.size() < slots && !ready.empty()) {
+  while (may_start() && !ready.empty() && has_slot_for(ready.front())) {
     auto next = ready.front();
     ready.pop_front();
     queued[next] = false;
@@ -79,12 +87,76 @@ void trigger_state::proceed() {
     reported = false;
     self->send(phase(next), atom::start_v);
   }
+  watch_staged();
   report_if_done();
 }
 
+bool trigger_state::has_slot_for(phase_index i) {
+  return running.size() < slots
+         || (running.size() < slots + slots_ahead()
+             && core::begins_with_its_task(context->phase(i)));
+}
+
+std::size_t trigger_state::slots_ahead() {
+  const auto since_us = context->steady_us() - look_ahead_us;
+  while (!releases.empty() && releases.front() < since_us)
+    releases.pop_front();
+  return releases.size() > slots ? std::min(releases.size(), most_ahead) : 0;
+}
+
+/// While there are more phases than slots.
+void trigger_state::watch_staged() {
+  if (watching || running.size() <= slots)
+    return;
+  watching = true;
+  const auto since_us = context->steady_us();
+  self->run_delayed(staged_patience, [this, since_us] {
+    watching = false;
+    if (running.size() > slots && last_release_us <= since_us)
+      recall_all();
+    watch_staged();
+  });
+}
+
+/// Its slot, if it has not begun.
+void trigger_state::recall(phase_index i) {
+  const auto begun = status[i] != phase_status::pending && status[i] != phase_status::retry_wait;
+  if (running.contains(i) && !begun)
+    self->send(phase(i), atom::withdraw_v);
+}
+
+void trigger_state::recall_all() {
+  for (auto i : running)
+    recall(i);
+}
+
+/// It comes first again.
+void trigger_state::take_back(phase_index i) {
+  running.erase(i);
+  const auto retries = status[i] == phase_status::retry_wait;
+  const auto wants = retries || (status[i] == phase_status::pending && graph->is_ready(i));
+  if (retries && deciding.contains(i)) {
+    due.insert(i);
+  } else if (wants && !deciding.contains(i) && !queued[i] && !stopping && !ending.contains(i)) {
+    queued[i] = true;
+    ready.push_front(i);
+  }
+  proceed();
+}
+
+void trigger_state::set_stalled(bool on) {
+  stalled = on;
+  if (on)
+    recall_all();
+  proceed();
+}
+
 void trigger_state::hear_of_run(const event& e) {
-  if (e.kind == event_kind::execution_paused || e.kind == event_kind::execution_continued)
-    paused = e.kind == event_kind::execution_paused;
+  if (e.kind != event_kind::execution_paused && e.kind != event_kind::execution_continued)
+    return;
+  paused = e.kind == event_kind::execution_paused;
+  if (paused)
+    recall_all();
 }
 
 void trigger_state::hear(const event& e) {
@@ -256,8 +328,10 @@ void trigger_state::opened(phase_index i) {
 void trigger_state::shut_again(phase_index i) {
   graph->shut(i);
   for (auto dependent : graph->dependents(i))
-    if (status[dependent] == phase_status::pending)
+    if (status[dependent] == phase_status::pending) {
       unqueue(dependent);
+      recall(dependent);
+    }
 }
 
 void trigger_state::enqueue(phase_index i) {
@@ -287,6 +361,8 @@ void trigger_state::shut(phase_index i, const event& e) {
   ended(i);
   if (e.kind == event_kind::phase_failed && is_configuration_error(e))
     configuration = true;
+  if (configuration)
+    recall_all();
   // What a dependency blocks was blocked as a whole; a phase that blocks itself names its task.
   if (e.kind != event_kind::phase_blocked || !e.task.empty())
     block_dependents(i);
@@ -313,6 +389,7 @@ void trigger_state::block_dependents(phase_index culprit) {
 /// Its actor has said the last word, or a person has, and whatever it still waits for is void.
 void trigger_state::ended(phase_index i) {
   running.erase(i);
+  ending.erase(i);
   if (auto found = live.find(i); found != live.end()) {
     self->unlink_from(found->second);
     self->send_exit(found->second, caf::exit_reason::user_shutdown);
@@ -329,7 +406,11 @@ void trigger_state::answer_cancel(phase_index i) {
 }
 
 void trigger_state::release(phase_index i) {
-  running.erase(i);
+  if (running.erase(i) > 0) {
+    last_release_us = context->steady_us();
+    releases.push_back(last_release_us);
+    slots_ahead();
+  }
   proceed();
 }
 
@@ -355,8 +436,8 @@ void trigger_state::stop(const std::string& reason) {
 }
 
 /// Phases that will still change by themselves. When stopping, a gate that is being judged is left
-/// as it is: the next node judges it again. After a configuration error no retry gets a slot: they
-/// are left to the next node too.
+/// as it is: the next node judges it again. After a configuration error nothing gets a slot:
+/// retries are left to the next node too.
 std::size_t trigger_state::under_way() const {
   if (!stopping && !configuration)
     return live.size() - waiting;
@@ -365,7 +446,8 @@ std::size_t trigger_state::under_way() const {
     if (stopping)
       return s != phase_status::waiting_approval && s != phase_status::completed;
     return s != phase_status::waiting_approval
-           && (s != phase_status::retry_wait || running.contains(entry.first));
+           && ((s != phase_status::retry_wait && s != phase_status::pending)
+               || running.contains(entry.first));
   }));
 }
 
@@ -599,6 +681,7 @@ caf::result<std::string> trigger_state::cancel(phase_index i, const operator_dec
   if (found != live.end() && (running.contains(i) || status[i] == phase_status::retry_wait)) {
     auto promise = self->make_response_promise<std::string>();
     cancelling.emplace(i, promise);
+    ending.insert(i);
     unqueue(i);
     self->send(found->second, atom::cancel_v, decision);
     event_batch batch;
@@ -620,15 +703,16 @@ caf::result<std::string> trigger_state::cancel(phase_index i, const operator_dec
 caf::result<std::string> trigger_state::cancel_all(const operator_decision& decision) {
   event_batch batch;
   std::vector<phase_index> about;
-  std::size_t ending = 0;
+  std::size_t ended = 0;
   if (!deciding.empty())
     return *why_undecided(*deciding.begin());
   for (phase_index i = 0; i < status.size(); ++i) {
     auto found = live.find(i);
     if (found != live.end() && (running.contains(i) || status[i] == phase_status::retry_wait)) {
       unqueue(i);
+      ending.insert(i);
       self->send(found->second, atom::cancel_v, decision);
-      ++ending;
+      ++ended;
     } else if (status[i] != phase_status::completed
                && core::can_transition(status[i], phase_status::cancelled)) {
       batch.push_back(
@@ -637,10 +721,10 @@ caf::result<std::string> trigger_state::cancel_all(const operator_decision& deci
     }
   }
   const auto others = batch.size();
-  if (ending + others == 0)
+  if (ended + others == 0)
     return caf::make_error(ec::wrong_state, "there is nothing left to cancel");
   return settle(std::move(batch), decision,
-                "the run is cancelled: " + std::to_string(ending) + " phases are being ended, "
+                "the run is cancelled: " + std::to_string(ended) + " phases are being ended, "
                     + std::to_string(others) + " will not start",
                 std::move(about));
 }
@@ -656,7 +740,7 @@ caf::result<std::string> trigger_state::pause(bool on, const operator_decision& 
                    .task = {},
                    .data = core::decided_data(decision)});
   return settle(std::move(batch), decision,
-                on ? "the run is paused: " + std::to_string(running.size())
+                on ? "the run is paused: " + std::to_string(std::min(running.size(), slots))
                          + " running phases go on, nothing more is started"
                    : std::string{"the run goes on"},
                 {});
@@ -681,11 +765,9 @@ trigger_actor::behavior_type trigger(trigger_actor::stateful_pointer<trigger_sta
       [self](atom::start) { self->state.start(); },
       [self](atom::release, std::uint32_t i) { self->state.release(i); },
       [self](atom::ready, std::uint32_t i) { self->state.want_slot(i); },
+      [self](atom::withdraw, std::uint32_t i) { self->state.take_back(i); },
       [self](atom::stop, const std::string& reason) { self->state.stop(reason); },
-      [self](atom::stalled, bool stalled) {
-        self->state.stalled = stalled;
-        self->state.proceed();
-      },
+      [self](atom::stalled, bool stalled) { self->state.set_stalled(stalled); },
       [self](atom::act, const operator_decision& decision) { return self->state.act(decision); },
       [self](atom::finish) { return self->state.close(); },
   };

@@ -20,9 +20,12 @@ namespace aeo {
 using phase_factory = std::function<phase_actor(trigger_actor, phase_index, std::uint32_t)>;
 
 /// The graph and the slots. A phase holds a slot from its start until its last process is gone;
-/// slots are the set `running`, never a count kept beside it. Phases become ready only through
-/// durable events. What is decided holds from the moment it is decided: until it is durable, and
-/// `status` shows it, the phase is in `deciding`, does not start and is not decided upon again.
+/// slots are the set `running`, never a count kept beside it. It may be larger than there are slots
+/// by as many phases as have ended just now: these wait with the launcher, so that the next process
+/// starts when one ends, and give the slot back when that takes long. Phases become ready only
+/// through durable events. What is decided holds from the moment it is decided: until it is
+/// durable, and `status` shows it, the phase is in `deciding`, does not start and is not decided
+/// upon again.
 struct trigger_state {
   static inline const char* name = "trigger";
 
@@ -42,6 +45,11 @@ struct trigger_state {
   std::vector<bool> queued;                          ///< By phase: is in `ready`.
   std::unordered_set<phase_index> deciding;          ///< Decided upon, not durable yet.
   std::unordered_set<phase_index> due;               ///< Of these: their retry's time has come.
+  std::unordered_set<phase_index> ending; ///< Told by a person to end: their actor has the last
+                                          ///< word.
+  std::deque<std::int64_t> releases;      ///< Of slots, just now: steady times.
+  std::int64_t last_release_us = 0;
+  bool watching = false;               ///< Whether what waits with the launcher moves on.
   std::size_t asked = 0;               ///< Decisions and proposals that are not answered yet.
   std::size_t waiting = 0;             ///< Of `live`: wait for a person.
   std::vector<std::uint32_t> attempts; ///< By phase, so far.
@@ -63,6 +71,8 @@ struct trigger_state {
   void start();
   void hear(const event&);
   void release(phase_index);
+  void take_back(phase_index);
+  void set_stalled(bool);
   void want_slot(phase_index);
   void stop(const std::string& reason);
   void proceed();
@@ -72,6 +82,11 @@ struct trigger_state {
 
 private:
   phase_actor& phase(phase_index);
+  bool has_slot_for(phase_index);
+  std::size_t slots_ahead();
+  void watch_staged();
+  void recall(phase_index);
+  void recall_all();
   void opened(phase_index);
   void shut_again(phase_index);
   void enqueue(phase_index);

@@ -44,6 +44,7 @@ using state_actor = caf::typed_actor<
     caf::result<void>(atom::save)>;
 
 /// Owns the dependency graph and the slots; spawns one phase actor per phase that became ready.
+/// While phases end one after the other it grants slots that are about to become free.
 using trigger_actor = event_listener_actor::extend<
     // Starts what is ready.
     caf::result<void>(atom::start),
@@ -51,6 +52,8 @@ using trigger_actor = event_listener_actor::extend<
     caf::result<void>(atom::release, std::uint32_t),
     // The phase's retry is due: it wants a slot.
     caf::result<void>(atom::ready, std::uint32_t),
+    // The phase has given its slot back, and its attempt has not begun: it wants one again.
+    caf::result<void>(atom::withdraw, std::uint32_t),
     // Starts nothing more; running phases are cancelled for the reason.
     caf::result<void>(atom::stop, std::string),
     // Storage fails (true) or works again (false): starts nothing meanwhile.
@@ -63,8 +66,11 @@ using trigger_actor = event_listener_actor::extend<
 
 /// One phase's attempts.
 using phase_actor = task_listener_actor::extend<
-    // A slot is granted: begins the next attempt.
+    // A slot is granted: begins the next attempt, at once or, when it can be given back, with its
+    // process.
     caf::result<void>(atom::start),
+    // The slot is not to be had so soon: what has not begun gives it back. Else nothing happens.
+    caf::result<void>(atom::withdraw),
     // Ends the attempt's processes; the phase goes back to pending for the reason.
     caf::result<void>(atom::cancel, std::string),
     // The same at a person's word: the phase becomes cancelled.
@@ -77,12 +83,17 @@ using executor_actor = event_listener_actor::extend<
     caf::result<launcher_inventory>(atom::connect),
     // Runs the task; the listener hears of it.
     caf::result<void>(atom::run, task_spec, task_listener_actor),
+    // The same, and the task may wait for its slot with the launcher, which starts it without
+    // asking. If the launcher is lost meanwhile, so is the task.
+    caf::result<void>(atom::stage, task_spec, task_listener_actor),
     // A task that ran before this executor connected: the listener hears its end.
     caf::result<void>(atom::adopt, task_key, task_listener_actor),
     // Tasks from before that nobody waits for: those that run are ended, the ended are forgotten.
     caf::result<void>(atom::disown, task_keys),
     // Ends the task (queued or running); its exit still comes.
     caf::result<void>(atom::cancel, task_key),
+    // The same if its process was not started yet; else nothing happens.
+    caf::result<void>(atom::withdraw, task_key),
     // Ends all that runs; answers when nothing does.
     caf::result<void>(atom::stop),
     // Answers when nothing runs.

@@ -330,6 +330,14 @@ bool has_empty_gate(const phase_def& phase) {
   return gate_outputs(phase).empty() && (!phase.criteria || phase.criteria->checks.empty());
 }
 
+bool is_strict(const task_def& task) {
+  return task.on_crash == crash_policy::ask || task.on_crash == crash_policy::fail;
+}
+
+bool begins_with_its_task(const phase_def& phase) {
+  return phase.tasks.size() == 1 && !is_strict(phase.tasks.front()) && gate_outputs(phase).empty();
+}
+
 fingerprints take_fingerprints(const phase_def& phase, file_access& files) {
   fingerprints taken;
   for (auto& [path, role] : gate_outputs(phase)) {

@@ -74,6 +74,13 @@ std::vector<gate_output> gate_outputs(const phase_def&);
 /// Nothing is to be read or run to judge the phase: no outputs, no checks.
 bool has_empty_gate(const phase_def&);
 
+/// It has to be known after any crash whether the task may have run.
+bool is_strict(const task_def&);
+
+/// The phase's attempt is its one process, and nothing has to be durable before that starts: no
+/// output as it was before, no question whether the task may run again after a crash.
+bool begins_with_its_task(const phase_def&);
+
 /// In the order of gate_outputs(). To be called before an attempt's first task starts, and kept
 /// (phase_started) until its gate. May wait some milliseconds (file_access::settle).
 fingerprints take_fingerprints(const phase_def&, file_access&);

@@ -53,6 +53,11 @@ struct executor_fixture : actor_fixture {
     spec.key = key_of(task, attempt);
     return say(atom::run_v, std::move(spec), listener);
   }
+  lines stage_task(const std::string& task) {
+    task_spec spec;
+    spec.key = key_of(task);
+    return say(atom::stage_v, std::move(spec), listener);
+  }
   lines end(const std::string& task, int code = 0) { return say(make_exit(key_of(task), code)); }
   lines hear_finished(const std::string& task) {
     auto e = make_event(event_kind::task_finished, "0");
@@ -99,6 +104,38 @@ TEST_CASE("at most `slots` tasks run at once, the others in the order they came"
   CHECK(f.run_task("c").empty());
   CHECK(f.end("b") == lines{"start d.1", "exited b.1"});
   CHECK(f.end("a") == lines{"start c.1", "exited a.1"});
+}
+
+TEST_CASE("what may wait with the launcher goes there at once") {
+  executor_fixture f{1};
+  f.connect();
+  CHECK(f.run_task("a") == lines{"start a.1"});
+  CHECK(f.stage_task("b") == lines{"start b.1"});
+  CHECK(f.stage_task("c") == lines{"start c.1"});
+  CHECK(f.end("a") == lines{"exited a.1"});
+}
+
+TEST_CASE("what may wait with the launcher does not pass what has to wait here") {
+  executor_fixture f{1};
+  f.connect();
+  f.run_task("a");
+  f.stage_task("b");
+  CHECK(f.run_task("c").empty());
+  CHECK(f.stage_task("d").empty());
+  CHECK(f.end("a") == lines{"exited a.1"});
+  CHECK(f.end("b") == lines{"start c.1", "start d.1", "exited b.1"});
+}
+
+TEST_CASE("a task that waits here is withdrawn here, another one with the launcher") {
+  executor_fixture f{1};
+  f.connect();
+  f.run_task("a");
+  f.stage_task("b");
+  f.run_task("c");
+  CHECK(f.say(atom::withdraw_v, key_of("c")) == lines{"cancelled c.1"});
+  CHECK(f.say(atom::withdraw_v, key_of("b")) == lines{"withdraw b.1"});
+  CHECK(f.say(make_exit(key_of("b"), exit_kind::cancelled)) == lines{"cancelled b.1"});
+  CHECK(f.say(atom::withdraw_v, key_of("b")).empty());
 }
 
 TEST_CASE("a listener hears the start and the end of its task, once") {

@@ -64,6 +64,7 @@ trigger_actor::behavior_type deciding_trigger(trigger_actor::pointer, transcript
       [](atom::start) {},
       [](atom::release, std::uint32_t) {},
       [](atom::ready, std::uint32_t) {},
+      [](atom::withdraw, std::uint32_t) {},
       [](atom::stop, const std::string&) {},
       [](atom::stalled, bool) {},
       [=](atom::act, const operator_decision& d) -> caf::result<std::string> {

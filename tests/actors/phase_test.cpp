@@ -21,6 +21,7 @@ trigger_actor::behavior_type trigger_mock(trigger_actor::pointer, transcript_ptr
       [](atom::start) { FAIL("a phase starts no trigger"); },
       [=](atom::release, std::uint32_t i) { log->add("release " + std::to_string(i)); },
       [=](atom::ready, std::uint32_t i) { log->add("ready " + std::to_string(i)); },
+      [=](atom::withdraw, std::uint32_t i) { log->add("withdraw " + std::to_string(i)); },
       [](atom::stop, const std::string&) { FAIL("a phase stops no trigger"); },
       [](atom::stalled, bool) { FAIL("a phase knows nothing of storage"); },
       [](atom::act, const operator_decision&) -> caf::result<std::string> {
@@ -145,7 +146,16 @@ struct phase_fixture : actor_fixture {
     now();
   }
 
-  lines start() { return say(atom::start_v); }
+  /// A slot is granted.
+  lines grant() { return say(atom::start_v); }
+  /// The same, and the launcher starts what is staged at once.
+  lines start() {
+    auto heard = grant();
+    if (!heard.empty() && heard.back().starts_with("stage "))
+      for (auto& line : say(task_start{processes->specs.back().key, 100, 7, now_us}))
+        heard.push_back(std::move(line));
+    return heard;
+  }
   lines begin() {
     spawn_phase();
     return start();
@@ -168,6 +178,11 @@ struct phase_fixture : actor_fixture {
   }
   bool ended() const { return has_ended(caf::actor_cast<caf::actor>(uut)); }
 };
+
+/// What is heard when a phase that begins with its task does.
+lines begun(const std::string& attempt) {
+  return {"stage T0.1." + attempt, "phase_started 0", "task_started T0.1"};
+}
 
 /// T0.1, T0.2, ... that need nothing.
 phase_def parallel(std::size_t tasks) {
@@ -211,8 +226,7 @@ phase_origin left_asking() {
 
 TEST_CASE("a phase starts, runs its task, is durable, is reviewed, is approved, and goes") {
   phase_fixture f{make_phase("0")};
-  CHECK(f.begin() == lines{"phase_started 0", "run T0.1.1"});
-  CHECK(f.say(task_start{{"0", "T0.1", 1}, 100, 7, 1}) == lines{"task_started T0.1"});
+  CHECK(f.begin() == begun("1"));
   CHECK(f.end("T0.1")
         == lines{"release 0", "task_finished T0.1", "phase_completed 0", "review 0.1"});
   f.approval->judge(verdict_kind::approved);
@@ -220,6 +234,126 @@ TEST_CASE("a phase starts, runs its task, is durable, is reviewed, is approved, 
   CHECK(f.ended());
   CHECK(f.store->last(event_kind::phase_approved).data == R"({"by":"criteria"})");
   CHECK(json::parse(f.store->last(event_kind::task_started).data)["pid"] == 100);
+}
+
+TEST_CASE("a phase that begins with its task has begun when the launcher says so") {
+  phase_fixture f{make_phase("0")};
+  f.spawn_phase();
+  CHECK(f.grant() == lines{"stage T0.1.1"});
+  CHECK(f.after(1s).empty());
+  const auto started_us = f.now_us - 3'000;
+  CHECK(f.say(task_start{{"0", "T0.1", 1}, 100, 7, started_us})
+        == lines{"phase_started 0", "task_started T0.1"});
+  const auto& e = f.store->last(event_kind::phase_started);
+  CHECK(e.time_us == started_us);
+  CHECK(e.attempt == 1);
+}
+
+TEST_CASE("a phase that has something to keep before its task begins at once") {
+  auto def = make_phase("0");
+  SECTION("that it may have run") {
+    def.tasks[0].on_crash = crash_policy::ask;
+  }
+  SECTION("an output as it was") {
+    def.tasks[0].outputs = {"out.json"};
+  }
+  SECTION("several tasks") {
+    def = make_phase("0", {}, 2);
+  }
+  phase_fixture f{std::move(def)};
+  CHECK(f.begin() == lines{"phase_started 0", "run T0.1.1"});
+  CHECK(f.say(atom::withdraw_v).empty());
+}
+
+TEST_CASE("a slot is given back by what has not begun, and nothing has happened") {
+  phase_fixture f{make_phase("0")};
+  f.spawn_phase();
+  f.grant();
+  CHECK(f.say(atom::withdraw_v) == lines{"withdraw T0.1.1"});
+  CHECK(f.end("T0.1", exit_kind::cancelled) == lines{"withdraw 0"});
+  CHECK(f.store->events.empty());
+  SECTION("and is granted again") {
+    CHECK(f.start() == begun("1"));
+  }
+  SECTION("and given up where the run stops") {
+    CHECK(f.say(atom::cancel_v, "SIGINT") == lines{"phase_reset 0"});
+    CHECK(f.ended());
+  }
+}
+
+TEST_CASE("a retry that gives its slot back is still the next attempt") {
+  phase_fixture f{make_phase("0")};
+  f.begin();
+  f.end("T0.1", 75);
+  f.retry->decide(again);
+  f.after(60s);
+  f.grant();
+  f.say(atom::withdraw_v);
+  CHECK(f.end("T0.1", exit_kind::cancelled, 2) == lines{"withdraw 0"});
+  CHECK(f.start() == begun("2"));
+}
+
+TEST_CASE("a slot is not given back by what has begun") {
+  phase_fixture f{make_phase("0")};
+  f.begin();
+  CHECK(f.say(atom::withdraw_v).empty());
+  CHECK(f.end("T0.1").front() == "release 0");
+  CHECK(f.say(atom::withdraw_v).empty());
+}
+
+TEST_CASE("a task that began before it could be withdrawn runs on") {
+  phase_fixture f{make_phase("0")};
+  f.spawn_phase();
+  f.grant();
+  CHECK(f.say(atom::withdraw_v) == lines{"withdraw T0.1.1"});
+  CHECK(f.say(task_start{{"0", "T0.1", 1}, 100, 7, f.now_us})
+        == lines{"phase_started 0", "task_started T0.1"});
+  CHECK(f.end("T0.1").front() == "release 0");
+}
+
+TEST_CASE("what is cancelled before it began never did") {
+  phase_fixture f{make_phase("0")};
+  f.spawn_phase();
+  f.grant();
+  SECTION("by the node") {
+    CHECK(f.say(atom::cancel_v, "SIGINT") == lines{"cancel T0.1.1"});
+    CHECK(f.end("T0.1", exit_kind::cancelled) == lines{"release 0", "phase_reset 0"});
+    CHECK(f.store->last(event_kind::phase_reset).attempt == 0);
+  }
+  SECTION("by a person, also while its slot is asked back") {
+    operator_decision decision;
+    decision.by = "alice";
+    f.say(atom::withdraw_v);
+    CHECK(f.say(atom::cancel_v, decision) == lines{"cancel T0.1.1"});
+    CHECK(f.end("T0.1", exit_kind::cancelled) == lines{"release 0", "phase_cancelled 0"});
+  }
+  CHECK(f.ended());
+}
+
+TEST_CASE("a task that could not be started has begun its phase") {
+  phase_fixture f{make_phase("0")};
+  f.spawn_phase();
+  f.grant();
+  CHECK(f.end("T0.1", exit_kind::not_started)
+        == lines{"phase_started 0", "task_finished T0.1", "release 0", "decide T0.1.1"});
+}
+
+TEST_CASE("the time for an attempt and for all begins when it does") {
+  auto def = make_phase("0");
+  def.timeout = 100s;
+  def.total_timeout = 150s;
+  phase_fixture f{std::move(def)};
+  f.spawn_phase();
+  f.grant();
+  CHECK(f.processes->specs.back().timeout_ms == 100'000);
+  f.after(40s);
+  f.say(task_start{{"0", "T0.1", 1}, 100, 7, f.now_us});
+  f.after(60s);
+  f.end("T0.1", 75);
+  f.retry->decide(again);
+  f.after(60s);
+  f.grant();
+  CHECK(f.processes->specs.back().timeout_ms == 30'000);
 }
 
 TEST_CASE("tasks run in the order of their needs") {
@@ -272,7 +406,7 @@ TEST_CASE("a retry waits, asks for a slot, and is the next attempt with its own 
   CHECK(data["counted"] == true);
   CHECK(f.after(59s).empty());
   CHECK(f.after(1s) == lines{"ready 0"});
-  CHECK(f.start() == lines{"phase_started 0", "run T0.1.2"});
+  CHECK(f.start() == begun("2"));
   const auto& spec = f.processes->specs.back();
   CHECK(spec.log == "/workspace/consolidation/logs/0/T0.1.2.log");
   CHECK(std::ranges::count(spec.env, std::pair<std::string, std::string>{"AEO_ATTEMPT", "2"}) == 1);
@@ -926,7 +1060,7 @@ TEST_CASE("after a restart, a retry comes at its time") {
   CHECK(f.spawn_phase(origin).empty());
   CHECK(f.after(29s).empty());
   CHECK(f.after(1s) == lines{"ready 0"});
-  CHECK(f.start() == lines{"phase_started 0", "run T0.1.3"});
+  CHECK(f.start() == begun("3"));
 }
 
 TEST_CASE("after a restart with the clock set back, a retry waits no longer than it would have") {
@@ -967,6 +1101,6 @@ TEST_CASE("a phase that is run again goes on counting attempts, its time begins 
   auto origin = left_running();
   origin.saved.status = phase_status::pending;
   CHECK(f.spawn_phase(origin).empty());
-  CHECK(f.start() == lines{"phase_started 0", "run T0.1.3"});
+  CHECK(f.start() == begun("3"));
   CHECK(f.processes->specs.back().timeout_ms == 150'000);
 }

@@ -18,6 +18,7 @@ phase_actor::behavior_type phase_mock(phase_actor::pointer, transcript_ptr log, 
       [](const task_start&) { FAIL("the trigger starts no tasks"); },
       [](const task_exit&) { FAIL("the trigger ends no tasks"); },
       [=](atom::start) { log->add("start " + id); },
+      [=](atom::withdraw) { log->add("withdraw " + id); },
       [=](atom::cancel, const std::string& reason) { log->add("cancel " + id + ": " + reason); },
       [=](atom::cancel, const operator_decision& d) { log->add("cancel " + id + " by " + d.by); },
   };
@@ -32,6 +33,7 @@ struct trigger_fixture : actor_fixture {
   std::shared_ptr<core::execution_state> initial = std::make_shared<core::execution_state>();
   std::map<std::string, caf::actor> phases;
   trigger_actor uut;
+  std::int64_t between_us = 1'000'000; ///< Passes before each message.
 
   explicit trigger_fixture(plan p) : context(make_context(std::move(p))) {
     store->log = log;
@@ -57,6 +59,7 @@ struct trigger_fixture : actor_fixture {
 
   template <class... Ts>
   lines say(Ts&&... xs) {
+    now_us += between_us;
     self->send(uut, std::forward<Ts>(xs)...);
     run();
     return log->take();
@@ -160,6 +163,136 @@ TEST_CASE("phases that are ready start together, in order, as far as there are s
   trigger_fixture f{roots()};
   CHECK(f.start(2) == lines{"spawn 0", "spawn 1", "start 0", "start 1"});
   CHECK(f.say(atom::release_v, 1u) == lines{"spawn 2", "start 2"});
+}
+
+TEST_CASE("while phases end one after the other, slots are granted ahead, as many as ended") {
+  plan p;
+  for (int i = 0; i < 12; ++i)
+    p.phases.push_back(make_phase(std::to_string(i)));
+  trigger_fixture f{std::move(p)};
+  f.start(2);
+  f.between_us = 1'000;
+  CHECK(f.say(atom::release_v, 0u) == lines{"spawn 2", "start 2"});
+  CHECK(f.say(atom::release_v, 1u) == lines{"spawn 3", "start 3"});
+  // More than one turn of both slots within 10 ms: three more.
+  CHECK(f.say(atom::release_v, 2u)
+        == lines{"spawn 4", "spawn 5", "spawn 6", "spawn 7", "start 4", "start 5", "start 6",
+                 "start 7"});
+  CHECK(f.say(atom::release_v, 2u).empty()); // That is no end.
+  f.between_us = 11'000;
+  CHECK(f.say(atom::release_v, 3u).empty()); // Four have a slot, and only one ended of late.
+  CHECK(f.say(atom::release_v, 4u).empty());
+  CHECK(f.say(atom::release_v, 5u).empty());
+  CHECK(f.say(atom::release_v, 6u) == lines{"spawn 8", "start 8"});
+}
+
+TEST_CASE("no slot is granted ahead to what does not begin with its task") {
+  auto two = make_phase("4", {}, 2);
+  trigger_fixture f{make_plan(make_phase("0"), make_phase("1"), make_phase("2"), make_phase("3"),
+                              std::move(two), make_phase("5"))};
+  f.between_us = 0;
+  f.start(1);
+  f.say(atom::release_v, 0u);
+  CHECK(f.say(atom::release_v, 1u) == lines{"spawn 2", "spawn 3", "start 2", "start 3"});
+  // 4 is next: it waits for a slot of its own, and 5 does not pass it.
+  CHECK(f.say(atom::release_v, 2u).empty());
+  CHECK(f.say(atom::release_v, 3u) == lines{"spawn 4", "spawn 5", "start 4", "start 5"});
+}
+
+namespace {
+
+/// One slot; 2 runs, 3 and 4 were granted it ahead.
+struct ahead_fixture : trigger_fixture {
+  explicit ahead_fixture(plan p) : trigger_fixture{std::move(p)} {
+    between_us = 0;
+    trigger_fixture::start(1);
+    run_tasks(0);
+    run_tasks(1);
+    hear(phase_started, "2");
+  }
+};
+
+plan six() {
+  return make_plan(make_phase("0"), make_phase("1"), make_phase("2"), make_phase("3"),
+                   make_phase("4"), make_phase("5", {4}));
+}
+
+} // namespace
+
+TEST_CASE("what was granted a slot ahead gives it back when nothing ends, and comes first again") {
+  ahead_fixture f{six()};
+  f.pass(std::chrono::milliseconds{100});
+  auto asked = f.log->take();
+  std::ranges::sort(asked);
+  CHECK(asked == lines{"withdraw 3", "withdraw 4"});
+  CHECK(f.say(atom::withdraw_v, 4u).empty());
+  CHECK(f.say(atom::withdraw_v, 3u).empty());
+  f.pass(std::chrono::milliseconds{100});
+  CHECK(f.log->take().empty());
+  CHECK(f.say(atom::release_v, 2u) == lines{"start 3"});
+}
+
+TEST_CASE("what was granted a slot ahead keeps it while others end") {
+  ahead_fixture f{six()};
+  f.pass(std::chrono::milliseconds{60});
+  f.say(atom::release_v, 2u);
+  f.pass(std::chrono::milliseconds{60});
+  CHECK(f.log->take().empty());
+}
+
+TEST_CASE("a pause takes back what was granted ahead, and later it goes on") {
+  ahead_fixture f{six()};
+  CHECK(f.decide(control_command::pause)
+        == "the run is paused: 1 running phases go on, nothing more is started");
+  f.say(atom::withdraw_v, 4u);
+  CHECK(f.say(atom::withdraw_v, 3u).empty());
+  f.between_us = 1'000'000;
+  CHECK(f.say(atom::release_v, 2u).empty());
+  f.decide(control_command::resume);
+  CHECK(f.log->take() == lines{"start 3"});
+  CHECK(f.say(atom::release_v, 3u) == lines{"start 4"});
+}
+
+TEST_CASE("a configuration error takes back what was granted ahead, and the run ends") {
+  ahead_fixture f{six()};
+  auto heard = f.hear(phase_failed, "2", configuration_error, "T2.1");
+  std::ranges::sort(heard);
+  CHECK(heard == lines{"withdraw 3", "withdraw 4"});
+  f.approve(0);
+  f.approve(1);
+  f.say(atom::withdraw_v, 3u);
+  CHECK(f.say(atom::withdraw_v, 4u) == lines{"done configuration"});
+}
+
+TEST_CASE("what was granted a slot ahead waits again when what it depends on is to run again") {
+  trigger_fixture f{
+      make_plan(make_phase("0"), make_phase("1"), make_phase("2"), make_phase("3", {0}))};
+  f.between_us = 0;
+  f.start(1);
+  f.approve(0);
+  CHECK(f.approve(1) == lines{"spawn 2", "spawn 3", "start 2", "start 3"});
+  f.hear(phase_started, "2");
+  f.store->at_once = false;
+  f.ask(control_command::retry, "0");
+  CHECK(f.log->take() == lines{"withdraw 3", "phase_reset 0", "audit 0"});
+  f.now_us += 1'000'000;
+  f.publish(0);
+  f.log->take();
+  CHECK(f.say(atom::withdraw_v, 3u).empty());
+  f.between_us = 1'000'000;
+  CHECK(f.approve(2) == lines{"spawn 0 after 1", "start 0"});
+  CHECK(f.approve(0) == lines{"start 3"});
+}
+
+TEST_CASE("who cancels what gives its slot back in the same moment is heard") {
+  ahead_fixture f{six()};
+  const auto answer = f.ask(control_command::cancel, "3");
+  CHECK(f.log->take() == lines{"cancel 3 by bob", "audit 3"});
+  // It gave the slot back before it heard of that.
+  CHECK(f.say(atom::withdraw_v, 3u).empty());
+  f.between_us = 1'000'000;
+  f.run_tasks(2);
+  CHECK(f.say(atom::release_v, 4u).empty());
 }
 
 TEST_CASE("a slot is free when the last process is gone, before the gate is judged") {
@@ -327,6 +460,7 @@ TEST_CASE("a question to a person about a lost outcome is not judged again") {
 TEST_CASE("while storage fails nothing is started, and afterwards it goes on") {
   trigger_fixture f{roots()};
   f.start(1);
+  f.hear(phase_started, "0");
   CHECK(f.say(atom::stalled_v, true).empty());
   CHECK(f.say(atom::release_v, 0u).empty());
   CHECK(f.say(atom::stalled_v, false) == lines{"spawn 1", "start 1"});
