@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
@@ -15,8 +16,7 @@ namespace aeo::io {
 namespace {
 
 /// The file's whole content; empty when it cannot be read.
-std::string slurp(const char* path) {
-  unique_fd fd{::open(path, O_RDONLY | O_CLOEXEC)};
+std::string slurp(const unique_fd& fd) {
   std::string text;
   if (!fd)
     return text;
@@ -24,11 +24,15 @@ std::string slurp(const char* path) {
   for (;;) {
     const auto size = text.size();
     text.resize(size + step);
-    const auto n = ::read(fd.get(), text.data() + size, step);
+    const auto n = ::pread(fd.get(), text.data() + size, step, static_cast<off_t>(size));
     text.resize(size + static_cast<std::size_t>(n > 0 ? n : 0));
     if (n <= 0)
       return text;
   }
+}
+
+std::string slurp(const char* path) {
+  return slurp(unique_fd{::open(path, O_RDONLY | O_CLOEXEC)});
 }
 
 std::string slurp(pid_t pid, const char* name) {
@@ -64,9 +68,11 @@ std::optional<process_info> find_process(pid_t pid) {
   return x;
 }
 
-std::vector<pid_t> own_children() {
+std::vector<pid_t> own_children::read() {
+  if (!file_)
+    file_.reset(::open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC));
   std::vector<pid_t> result;
-  const auto text = slurp("/proc/thread-self/children");
+  const auto text = slurp(file_);
   const char* at = text.data();
   for (pid_t pid = 0; at < text.data() + text.size();) {
     const auto [end, error] = std::from_chars(at, text.data() + text.size(), pid);

@@ -35,7 +35,13 @@ std::vector<process_info> all_processes();
 
 /// The living and the ended children of this process that nobody has waited for. Of one with a
 /// single thread; costs one small file.
-std::vector<pid_t> own_children();
+class own_children {
+public:
+  std::vector<pid_t> read();
+
+private:
+  unique_fd file_; ///< Of the first look: opening it is most of what one costs.
+};
 
 struct machine_load {
   std::uint64_t threads = 0; ///< Of all processes; 0 where the kernel does not say.

@@ -24,11 +24,20 @@ struct scheduling {
 constexpr std::uint64_t shortest_slice_ns = 100'000;
 constexpr std::uint64_t usual_slice = 0;
 
-void set_slice(std::uint64_t ns) {
+/// What is forked begins without a slice of its own, but also without a niceness below 0 and as an
+/// ordinary process.
+constexpr std::uint64_t reset_on_fork = 1;
+
+bool get(scheduling& to) {
+  return ::syscall(SYS_sched_getattr, 0, &to, sizeof to, 0) == 0;
+}
+
+void set_slice(std::uint64_t ns, std::uint64_t flags = 0) {
   scheduling wish; // What else is set stays so, the niceness first of all.
-  if (::syscall(SYS_sched_getattr, 0, &wish, sizeof wish, 0) != 0)
+  if (!get(wish))
     return;
   wish.runtime = ns;
+  wish.flags |= flags;
   ::syscall(SYS_sched_setattr, 0, &wish, 0);
 }
 
@@ -36,6 +45,17 @@ void set_slice(std::uint64_t ns) {
 
 void prefer_short_waits() {
   set_slice(shortest_slice_ns);
+}
+
+void prefer_short_waits_alone() {
+  scheduling now;
+  const auto nothing_to_lose = get(now) && now.policy == 0 && now.nice >= 0;
+  set_slice(shortest_slice_ns, nothing_to_lose ? reset_on_fork : 0);
+}
+
+bool hands_on_short_waits() {
+  scheduling now;
+  return !get(now) || (now.flags & reset_on_fork) == 0;
 }
 
 void prefer_usual_waits() {

@@ -8,6 +8,13 @@ namespace aeo::io {
 /// before 6.12 ignore it.
 void prefer_short_waits();
 
+/// The same for this process, and not for those that it forks from now on, as far as that can be
+/// had at once.
+void prefer_short_waits_alone();
+
+/// Whether what this process forks has to take its wish back.
+bool hands_on_short_waits();
+
 /// Takes the wish back. System calls only: may be called between vfork and exec.
 void prefer_usual_waits();
 

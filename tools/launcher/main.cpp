@@ -49,7 +49,7 @@ int main(int argc, char** argv) {
       log.note(problem.text);
     return problem.exit_code;
   }
-  aeo::io::prefer_short_waits();
+  aeo::io::prefer_short_waits_alone();
   server{std::move(own), workspace, execution, log}.run();
   return 0;
 }

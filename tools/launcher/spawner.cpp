@@ -55,12 +55,18 @@ std::string interpreter_of(const std::string& path) {
 }
 
 struct child_setup {
-  const char* program;
+  const char* const* programs; ///< To be tried in order, as execvp does; null at the end.
   const char* cwd;
   char* const* arguments;
   char* const* environment;
   int output;
+  bool resets_waits;
 };
+
+/// Another folder of the PATH may have the program.
+bool goes_on_after(int error) {
+  return error == ENOENT || error == ENOTDIR || error == EACCES;
+}
 
 /// What posix_spawn does, without what this process does not need: it has no signal handlers (so
 /// nothing of ours can run in the child), ignores just two signals, and lends the child its stack.
@@ -74,12 +80,17 @@ struct child_setup {
     // Only system calls from here on.
     sigset_t none;
     ::sigemptyset(&none);
-    io::prefer_usual_waits();
+    if (setup.resets_waits)
+      io::prefer_usual_waits();
     if (::setpgid(0, 0) == 0 && ::signal(SIGPIPE, SIG_DFL) != SIG_ERR
         && ::signal(SIGXFSZ, SIG_DFL) != SIG_ERR && ::chdir(setup.cwd) == 0
         && ::dup2(setup.output, STDOUT_FILENO) >= 0 && ::dup2(setup.output, STDERR_FILENO) >= 0
         && ::sigprocmask(SIG_SETMASK, &none, nullptr) == 0)
-      ::execve(setup.program, setup.arguments, setup.environment);
+      for (const auto* program = setup.programs; *program != nullptr; ++program) {
+        ::execve(*program, setup.arguments, setup.environment);
+        if (!goes_on_after(errno))
+          break;
+      }
     error = errno;
     ::_exit(127);
   }
@@ -119,7 +130,8 @@ std::int64_t now_us() {
   return nanoseconds(CLOCK_REALTIME) / 1000;
 }
 
-spawner::spawner(io::run_names run) : run_{std::move(run)} {}
+spawner::spawner(io::run_names run)
+    : run_{std::move(run)}, resets_waits_{io::hands_on_short_waits()} {}
 
 void spawner::set_environment(std::vector<std::string> base) {
   index_.clear();
@@ -175,26 +187,38 @@ std::string_view spawner::task_path() const {
   return default_path;
 }
 
-/// The file to execute; empty when no folder of the task's PATH has it. Not cached: a task may
-/// install what the next one calls, and the look costs a hundredth of the start.
-std::string spawner::find_program(const task_spec& spec) const {
+/// The files that the command may mean, by the task's PATH. Which of them is there is not kept: a
+/// task may install what the next one calls.
+void spawner::list_programs(const task_spec& spec) {
   const auto& name = spec.argv.front();
+  program_count_ = 0;
+  const auto add = [this, &spec](std::string_view folder, std::string_view file) {
+    if (program_count_ == programs_.size())
+      programs_.emplace_back();
+    auto& path = programs_[program_count_++];
+    path.clear();
+    if (!folder.starts_with('/') && !file.starts_with('/'))
+      path.append(spec.cwd).append(1, '/'); // Also the empty entry of a PATH, which is the cwd.
+    path.append(folder).append(folder.empty() ? 0 : 1, '/').append(file);
+  };
   if (name.find('/') != std::string::npos)
-    return name.starts_with('/') ? name : spec.cwd + '/' + name;
+    return add({}, name);
   auto path = task_path();
-  std::string candidate;
   for (bool more = true; more;) {
     const auto end = path.find(':');
-    const auto folder = path.substr(0, end);
+    add(path.substr(0, end), name);
     more = end != std::string_view::npos;
     path.remove_prefix(more ? end + 1 : path.size());
-    candidate.clear();
-    if (!folder.starts_with('/'))
-      candidate.append(spec.cwd).append(1, '/'); // Also the empty entry, which is the cwd.
-    candidate.append(folder).append(1, '/').append(name);
-    if (is_program(candidate))
-      return candidate;
   }
+}
+
+/// The file that was to be executed; empty when no folder of the task's PATH has it.
+std::string spawner::find_program(const task_spec& spec) const {
+  if (spec.argv.front().find('/') != std::string::npos)
+    return programs_.front();
+  for (std::size_t i = 0; i < program_count_; ++i)
+    if (is_program(programs_[i]))
+      return programs_[i];
   return {};
 }
 
@@ -238,20 +262,22 @@ spawned spawner::spawn(const task_spec& spec, int output) {
   for (const auto& argument : spec.argv)
     arguments_.push_back(const_cast<char*>(argument.c_str())); // posix_spawn does not write there.
   arguments_.push_back(nullptr);
-  const auto program = find_program(spec);
-  if (program.empty()) {
-    result.error = ENOENT;
-    result.detail = diagnose(spec, program, ENOENT);
-    return result;
-  }
+  list_programs(spec);
+  candidates_.clear();
+  for (std::size_t i = 0; i < program_count_; ++i)
+    candidates_.push_back(programs_[i].c_str());
+  candidates_.push_back(nullptr);
   result.started_us = now_us();
   result.boot_us = boot_us();
   const auto before = boot_ticks();
-  result.error = start_process(
-      {program.c_str(), spec.cwd.c_str(), arguments_.data(), environment_.data(), output},
-      result.pid);
+  result.error = start_process({candidates_.data(), spec.cwd.c_str(), arguments_.data(),
+                                environment_.data(), output, resets_waits_},
+                               result.pid);
   if (result.error != 0) {
+    const auto program = find_program(spec);
     result.detail = diagnose(spec, program, result.error);
+    if (program.empty())
+      result.error = ENOENT;
     return result;
   }
   result.start_ticks = boot_ticks();

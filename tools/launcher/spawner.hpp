@@ -43,17 +43,22 @@ public:
 private:
   void build_environment(const task_spec&);
   void set_variable(std::string_view name, std::string_view value);
+  void list_programs(const task_spec&);
   std::string find_program(const task_spec&) const;
   std::string diagnose(const task_spec&, const std::string& program, int error) const;
   std::string_view task_path() const;
 
   io::run_names run_;
+  bool resets_waits_; ///< Tasks have to take our wish of short waits back.
   std::vector<std::string> base_;
   std::unordered_map<std::string_view, std::size_t> index_; ///< Name to its place in base_.
   // Reused from task to task.
   std::vector<std::string> added_;
   std::vector<char*> environment_;
   std::vector<char*> arguments_;
+  std::vector<std::string> programs_; ///< The files to try, in order.
+  std::size_t program_count_ = 0;     ///< Of these, of this task.
+  std::vector<const char*> candidates_;
 };
 
 /// Microseconds since the epoch.

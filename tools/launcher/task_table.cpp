@@ -170,9 +170,9 @@ void task_table::reap() {
 /// Who gives up the names on purpose is left alone. Those whose parent lives are found when it does
 /// not: then they are ours.
 /// `unclear`: one shows no environment; it has none, or is about to execute a program.
-std::vector<pid_t> task_table::escaped(const task& t, bool* unclear) const {
+std::vector<pid_t> task_table::escaped(const task& t, bool* unclear) {
   std::vector<pid_t> result;
-  for (const auto pid : io::own_children()) {
+  for (const auto pid : children_.read()) {
     if (by_pid_.contains(pid))
       continue;
     const auto info = io::find_process(pid);

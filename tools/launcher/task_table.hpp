@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/io/process_table.hpp"
 #include "messages/task.hpp"
 #include "tools/launcher/log_pipe.hpp"
 #include "tools/launcher/process_census.hpp"
@@ -99,12 +100,13 @@ private:
   void set_due(std::uint64_t id, task&, std::int64_t at_ms);
   void signal_all(task&, int signal);
   void signal_escaped(task&, const std::vector<pid_t>&);
-  std::vector<pid_t> escaped(const task&, bool* unclear = nullptr) const;
+  std::vector<pid_t> escaped(const task&, bool* unclear = nullptr);
   std::string want_of_memory(std::int64_t peak_kb);
 
   int epoll_;
   io::run_names run_;
   spawner spawner_;
+  io::own_children children_;
   events events_;
   std::uint64_t next_id_ = 1;
   std::unordered_map<std::uint64_t, std::unique_ptr<task>> tasks_;
