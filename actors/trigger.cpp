@@ -527,7 +527,8 @@ std::optional<caf::error> trigger_state::why_undecided(phase_index i) const {
 /// for the phases that it is about.
 caf::result<std::string> trigger_state::settle(event_batch&& batch,
                                                const operator_decision& decision, std::string text,
-                                               std::vector<phase_index> about) {
+                                               std::vector<phase_index> about,
+                                               std::function<void()> then) {
   for (auto i : about) {
     deciding.insert(i);
     if (unqueue(i) && status[i] == phase_status::retry_wait)
@@ -538,8 +539,10 @@ caf::result<std::string> trigger_state::settle(event_batch&& batch,
   auto promise = self->make_response_promise<std::string>();
   self->request(store, caf::infinite, atom::record_v, std::move(batch))
       .then(
-          [this, promise, text, about]() mutable {
+          [this, promise, text, about, then = std::move(then)]() mutable {
             promise.deliver(text);
+            if (then)
+              then();
             settled(about, true);
           },
           [this, promise, about](const caf::error& err) mutable {
@@ -700,33 +703,44 @@ caf::result<std::string> trigger_state::cancel(phase_index i, const operator_dec
                 "phase " + id + " is cancelled; what depends on it is blocked", {i});
 }
 
+/// What is live and neither waits for its turn nor for a person ends by its own word. It may be
+/// about to say that it has ended well, so nothing is said here for it.
+bool trigger_state::ends_itself(phase_index i) const {
+  return live.contains(i) && status[i] != phase_status::waiting_approval
+         && !(status[i] == phase_status::pending && queued[i]);
+}
+
 caf::result<std::string> trigger_state::cancel_all(const operator_decision& decision) {
   event_batch batch;
   std::vector<phase_index> about;
-  std::size_t ended = 0;
+  std::size_t under_way = 0;
   if (!deciding.empty())
     return *why_undecided(*deciding.begin());
   for (phase_index i = 0; i < status.size(); ++i) {
-    auto found = live.find(i);
-    if (found != live.end() && (running.contains(i) || status[i] == phase_status::retry_wait)) {
-      unqueue(i);
-      ending.insert(i);
-      self->send(found->second, atom::cancel_v, decision);
-      ++ended;
-    } else if (status[i] != phase_status::completed
-               && core::can_transition(status[i], phase_status::cancelled)) {
+    if (ends_itself(i)) {
+      under_way += status[i] == phase_status::completed ? 0 : 1;
+    } else if (core::can_transition(status[i], phase_status::cancelled)) {
       batch.push_back(
           context->event_of(event_kind::phase_cancelled, i, core::decided_data(decision)));
       about.push_back(i);
     }
   }
   const auto others = batch.size();
-  if (ended + others == 0)
+  if (under_way + others == 0)
     return caf::make_error(ec::wrong_state, "there is nothing left to cancel");
   return settle(std::move(batch), decision,
-                "the run is cancelled: " + std::to_string(ended) + " phases are being ended, "
+                "the run is cancelled: " + std::to_string(under_way) + " phases are being ended, "
                     + std::to_string(others) + " will not start",
-                std::move(about));
+                std::move(about), [this, decision] { end_live(decision); });
+}
+
+void trigger_state::end_live(const operator_decision& decision) {
+  for (auto& [i, actor] : live)
+    if (ends_itself(i) && status[i] != phase_status::completed) {
+      unqueue(i);
+      ending.insert(i);
+      self->send(actor, atom::cancel_v, decision);
+    }
 }
 
 caf::result<std::string> trigger_state::pause(bool on, const operator_decision& decision) {

@@ -112,9 +112,11 @@ private:
   caf::result<std::string> skip(phase_index, const operator_decision&);
   caf::result<std::string> cancel(phase_index, const operator_decision&);
   caf::result<std::string> cancel_all(const operator_decision&);
+  bool ends_itself(phase_index) const;
+  void end_live(const operator_decision&);
   caf::result<std::string> pause(bool on, const operator_decision&);
   caf::result<std::string> settle(event_batch&&, const operator_decision&, std::string text,
-                                  std::vector<phase_index> about);
+                                  std::vector<phase_index> about, std::function<void()> then = {});
   void settled(const std::vector<phase_index>& about, bool durable);
   std::string state_of(phase_index) const;
   std::string activity_of(phase_index) const;

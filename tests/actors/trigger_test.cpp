@@ -713,6 +713,39 @@ TEST_CASE("a cancelled run ends what runs and starts nothing more") {
   CHECK(f.hear(phase_cancelled, "0") == lines{"done"});
 }
 
+TEST_CASE("a cancelled run ends what runs once the cancel is durable") {
+  trigger_fixture f{make_plan(make_phase("0"), make_phase("1"), make_phase("2", {0}))};
+  f.start(1);
+  f.hear(phase_started, "0");
+  f.store->at_once = false;
+  const auto answer = f.ask(control_command::cancel);
+  CHECK(f.log->take() == lines{"phase_cancelled 1", "phase_cancelled 2", "audit "});
+  SECTION("durable") {
+    f.publish(0);
+    CHECK(f.log->take() == lines{"cancel 0 by bob"});
+  }
+  SECTION("refused, and all goes on") {
+    f.store->refuse("phase 1 is approved");
+    f.run();
+    CHECK(f.log->take().empty());
+    CHECK(f.say(atom::release_v, 0u) == lines{"spawn 1", "start 1"});
+  }
+}
+
+TEST_CASE("a cancelled run says nothing for what ends in that moment") {
+  trigger_fixture f{make_plan(make_phase("0"), make_phase("1"), make_phase("2", {0}))};
+  f.start(2);
+  f.say(atom::release_v, 0u); // Its last word is not durable yet.
+  f.hear(phase_started, "1");
+  f.hear(phase_completed, "1");
+  CHECK(f.decide(control_command::cancel)
+        == "the run is cancelled: 1 phases are being ended, 1 will not start");
+  CHECK(f.log->take() == lines{"cancel 0 by alice"});
+  CHECK(kinds(f.store->events, "0").empty());
+  CHECK(kinds(f.store->events, "1").empty());
+  CHECK(kinds(f.store->events, "2") == std::vector{phase_cancelled});
+}
+
 TEST_CASE("while the run is paused nothing starts, and the end is not reported") {
   trigger_fixture f{chain()};
   f.start(1);

@@ -18,29 +18,39 @@ using namespace aeo::testing;
 
 namespace {
 
-constexpr int layers = 4;
-constexpr int width = 4;
-constexpr int kills = 50;
+/// Layers of phases, each of which needs two of the layer before.
+struct shape {
+  int layers = 0;
+  int width = 0;
+  bool quick = false; ///< One task a phase that takes some milliseconds: slots are granted ahead.
+  int longest_ms = 0; ///< Between two kills.
+};
+constexpr shape slow{4, 4, false, 250};
+constexpr shape quick{24, 10, true, 600};
 
 /// Each task notes its start and end; one that finds another copy of itself at work notes DOUBLE.
-std::string task_command(const std::string& id) {
+std::string task_command(const std::string& id, bool quick) {
+  const auto time =
+      quick ? "" : "sleep 0.0" + std::to_string(3 + std::hash<std::string>{}(id) % 7) + "; ";
   return "exec 9>>lock." + id + "; flock -n 9 || echo DOUBLE " + id + " >> ledger; echo start " + id
-         + " >> ledger; sleep 0.0" + std::to_string(3 + std::hash<std::string>{}(id) % 7)
-         + "; echo end " + id + " >> ledger";
+         + " >> ledger; " + time + "echo end " + id + " >> ledger";
 }
 
-std::string plan_text() {
+std::string plan_text(const shape& s) {
   std::ostringstream out;
   out << R"({"phases":{)";
-  for (int i = 0; i < layers * width; ++i) {
+  const auto width = s.width;
+  for (int i = 0; i < s.layers * width; ++i) {
     auto layer = i / width;
     auto id = "p" + std::to_string(i);
     out << (i > 0 ? "," : "") << '"' << id << R"(":{"dependencies":[)";
     if (layer > 0)
       out << "\"p" << (layer - 1) * width + i % width << "\",\"p"
           << (layer - 1) * width + (i + 1) % width << '"';
-    out << R"(],"tasks":[{"id":"a","command":")" << task_command(id + "a")
-        << R"("},{"id":"b","command":")" << task_command(id + "b") << R"("}]})";
+    out << R"(],"tasks":[{"id":"a","command":")" << task_command(id + "a", s.quick) << R"("})";
+    if (!s.quick)
+      out << R"(,{"id":"b","command":")" << task_command(id + "b", false) << R"("})";
+    out << "]}";
   }
   out << "}}";
   return out.str();
@@ -89,9 +99,13 @@ void let_run(std::mt19937& random, int most_ms) {
   nanosleep(&wait, nullptr);
 }
 
-} // namespace
+void write_plan_of(const temp_workspace& workspace, const shape& s) {
+  workspace.write("config/phase_config.json", plan_text(s));
+  workspace.write("config/orchestrator_config.json",
+                  R"({"max_parallel":3,"retry_delay":0.01,"kill_grace":0.2})");
+}
 
-TEST_CASE("killing node, launcher or both at 50 random moments loses and repeats nothing") {
+void kill_at_random(const shape& plan, int kills) {
   auto seed = std::random_device{}();
   if (const char* fixed = std::getenv("AEO_SEED"))
     seed = static_cast<unsigned>(std::strtoul(fixed, nullptr, 10));
@@ -100,9 +114,7 @@ TEST_CASE("killing node, launcher or both at 50 random moments loses and repeats
   int struck = 0;
   while (struck < kills) {
     temp_workspace workspace;
-    workspace.write("config/phase_config.json", plan_text());
-    workspace.write("config/orchestrator_config.json",
-                    R"({"max_parallel":3,"retry_delay":0.01,"kill_grace":0.2})");
+    write_plan_of(workspace, plan);
     bool first = true;
     program_result result;
     do {
@@ -113,7 +125,7 @@ TEST_CASE("killing node, launcher or both at 50 random moments loses and repeats
       first = false;
       program node{argv};
       if (struck < kills) {
-        let_run(random, 250);
+        let_run(random, plan.longest_ms);
         if (!node.has_ended()) {
           strike(static_cast<victim>(random() % 3), node, workspace);
           ++struck;
@@ -134,12 +146,54 @@ TEST_CASE("killing node, launcher or both at 50 random moments loses and repeats
     auto history = read_history(workspace);
     CHECK(history.chain_intact);
     CHECK(history.starts_after_approval.empty());
-    CHECK(history.approvals.size() == std::size_t{layers} * width);
+    CHECK(history.approvals.size() == static_cast<std::size_t>(plan.layers * plan.width));
     for (const auto& [phase, times] : history.approvals)
       CHECK(times == 1);
     if (auto launcher = launcher_pid(workspace); launcher > 0)
       wait_until_gone(launcher);
     CHECK(processes_of(workspace).empty());
+  }
+}
+
+} // namespace
+
+TEST_CASE("killing node, launcher or both at 50 random moments loses and repeats nothing") {
+  kill_at_random(slow, 50);
+}
+
+TEST_CASE("killing them while slots are granted ahead loses and repeats nothing") {
+  kill_at_random(quick, 25);
+}
+
+TEST_CASE("no more tasks run at once than may, also where slots are granted ahead") {
+  const temp_workspace workspace;
+  write_plan_of(workspace, quick);
+  const auto r =
+      run_program({"aeo-node", "--workspace", workspace.path().string(), "--quiet"}, 120);
+  INFO(r.output);
+  CHECK(r.exit_code == 0);
+  std::istringstream ledger{workspace.read("ledger")};
+  int now = 0;
+  int most = 0;
+  int started = 0;
+  for (std::string verb, id; ledger >> verb >> id;) {
+    started += verb == "start" ? 1 : 0;
+    now += verb == "start" ? 1 : -1;
+    most = std::max(most, now);
+  }
+  CHECK(started == quick.layers * quick.width);
+  CHECK(most <= 3);
+  // Each phase's times enclose its process's.
+  std::map<std::string, std::int64_t> began;
+  for (const auto& e : stored_events(workspace)) {
+    if (e.kind == event_kind::phase_started)
+      began[e.phase] = e.time_us;
+    if (e.kind != event_kind::task_finished)
+      continue;
+    const auto said = json::parse(e.data);
+    INFO(e.phase << ' ' << e.data);
+    CHECK(began.at(e.phase) <= said["started_us"]);
+    CHECK(e.time_us >= said["ended_us"]);
   }
 }
 
