@@ -44,7 +44,8 @@ caf::result<launcher_inventory> executor_state::connect() {
   client = std::move(link->client);
   // Its end may come before whoever adopts it has spoken.
   for (const auto& start : link->inventory.running) {
-    tasks[start.key].started = true;
+    auto& task = tasks[start.key];
+    task.started = task.told = true;
     ++sent;
   }
   return std::move(link->inventory);
@@ -132,7 +133,10 @@ void executor_state::withdraw(const task_key& key) {
   auto found = tasks.find(key);
   if (found == tasks.end())
     return;
-  if (!found->second.started)
+  if (auto next = std::exchange(found->second.next, {}))
+    self->send(next->listener,
+               make_exit(key, exit_kind::cancelled, "cancelled before it was started"));
+  else if (!found->second.started)
     end_queued(found);
   else if (client)
     std::ignore = client->withdraw({key});
@@ -167,7 +171,10 @@ void executor_state::detach() {
 }
 
 void executor_state::started(const task_start& start) {
-  if (auto found = tasks.find(start.key); found != tasks.end() && found->second.listener)
+  auto found = tasks.find(start.key);
+  if (found == tasks.end() || std::exchange(found->second.told, true))
+    return;
+  if (found->second.listener)
     self->send(found->second.listener, start);
 }
 
@@ -274,6 +281,8 @@ void executor_state::gone(const std::string& reason) {
         && std::ranges::count(link->inventory.running, key, &task_start::key) == 0
         && std::ranges::count(known, key, &task_exit::key) == 0)
       lost.push_back(make_exit(key, exit_kind::lost, "the launcher ended: " + reason));
+  for (const auto& start : link->inventory.running)
+    started(start); // If the old link broke before it was told.
   for (const auto* exits : {&known, &lost})
     for (const auto& exit : *exits)
       settle(exit);

@@ -27,6 +27,7 @@ struct executor_state {
     task_spec spec;                ///< Until it is started.
     bool started = false;          ///< With the launcher.
     bool staged = false;           ///< May wait there for a slot.
+    bool told = false;             ///< That its process runs.
     bool disowned = false;         ///< Nobody ever will.
     std::optional<task_exit> exit; ///< It ended before it was adopted.
     /// The same task asked for again while the disowned one is still being ended.

@@ -4,6 +4,7 @@
 #include "actors/core/retry_rules.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 namespace aeo {
@@ -15,6 +16,16 @@ constexpr std::int64_t us_per_ms = 1000;
 std::int64_t count_ms(duration d) {
   return d.count();
 }
+
+/// No process of it was seen. A launcher that is lost may have started one: a task that waits with
+/// it is one that may be run again.
+bool is_unstarted(const task_exit& exit) {
+  return exit.pid == 0
+         && (exit.kind == exit_kind::cancelled || exit.kind == exit_kind::lost
+             || (exit.kind == exit_kind::not_started && exit.code == ECANCELED));
+}
+constexpr const char* launcher_lost =
+    "the launcher was lost before it said whether it had started the task: it is started anew";
 
 } // namespace
 
@@ -195,13 +206,15 @@ void phase_actor_state::heard_exit(const task_exit& exit) {
   auto found = std::ranges::find(tasks, exit.key.task, &task_def::id);
   if (found == tasks.end() || exit.key.attempt != attempt || ended)
     return;
-  if (!begun && exit.kind == exit_kind::cancelled) {
+  if (!begun && is_unstarted(exit)) {
+    if (exit.kind == exit_kind::lost)
+      record(make_event(event_kind::note, found->id, core::warning_data(launcher_lost)));
     give_back();
     return;
   }
   auto i = static_cast<task_index>(found - tasks.begin());
   event_batch batch;
-  if (!begun) // Its process could not be started, or nobody knows whether it was.
+  if (!begun) // Its process could not be started, or its start was not heard.
     batch.push_back(begin(exit.started_us != 0 ? exit.started_us : deps->context->now_us()));
   batch.push_back(make_event(event_kind::task_finished, found->id, core::finished_data(exit)));
   // What nobody here has cancelled a node before us has, which did not come to its end: the task

@@ -104,9 +104,10 @@ std::size_t trigger_state::slots_ahead() {
   return releases.size() > slots ? std::min(releases.size(), most_ahead) : 0;
 }
 
-/// While there are more phases than slots.
+/// While what has a slot may wait for it.
 void trigger_state::watch_staged() {
-  if (watching || running.size() <= slots)
+  if (watching || running.size() <= slots
+      || std::ranges::none_of(running, [this](auto i) { return has_not_begun(i); }))
     return;
   watching = true;
   const auto since_us = context->steady_us();
@@ -118,28 +119,38 @@ void trigger_state::watch_staged() {
   });
 }
 
-/// Its slot, if it has not begun.
+/// Holds a slot, and that its attempt has begun is not durable.
+bool trigger_state::has_not_begun(phase_index i) const {
+  return running.contains(i)
+         && (status[i] == phase_status::pending || status[i] == phase_status::retry_wait);
+}
+
 void trigger_state::recall(phase_index i) {
-  const auto begun = status[i] != phase_status::pending && status[i] != phase_status::retry_wait;
-  if (running.contains(i) && !begun)
-    self->send(phase(i), atom::withdraw_v);
+  if (has_not_begun(i))
+    self->send(live.at(i), atom::withdraw_v);
 }
 
 void trigger_state::recall_all() {
-  for (auto i : running)
+  // The last one first: who gives a slot back comes first again.
+  std::vector<phase_index> all{running.begin(), running.end()};
+  std::ranges::sort(all, std::greater{});
+  for (auto i : all)
     recall(i);
 }
 
-/// It comes first again.
 void trigger_state::take_back(phase_index i) {
   running.erase(i);
-  const auto retries = status[i] == phase_status::retry_wait;
-  const auto wants = retries || (status[i] == phase_status::pending && graph->is_ready(i));
-  if (retries && deciding.contains(i)) {
-    due.insert(i);
-  } else if (wants && !deciding.contains(i) && !queued[i] && !stopping && !ending.contains(i)) {
+  // What was told to end will say so itself.
+  if (stopping || ending.contains(i))
+    return;
+  const auto retries = status[i] == phase_status::retry_wait; // Its actor knows of the attempts.
+  if (!retries)
+    ended(i);
+  if (retries || graph->is_ready(i)) {
     queued[i] = true;
     ready.push_front(i);
+  } else {
+    block_behind(i);
   }
   proceed();
 }
@@ -172,6 +183,8 @@ void trigger_state::hear(const event& e) {
   if (e.kind == event_kind::phase_unblocked && status[i] != phase_status::blocked)
     return; // Known already, and perhaps running.
   auto from = std::exchange(status[i], *to);
+  if (*to != phase_status::in_progress)
+    finishing.erase(i);
   if (from == phase_status::waiting_approval)
     --waiting;
   if (from == phase_status::waiting_approval || is_shut(from) || is_open(from))
@@ -336,7 +349,7 @@ void trigger_state::shut_again(phase_index i) {
 
 void trigger_state::enqueue(phase_index i) {
   auto chosen = selected.empty() || selected[i];
-  if (status[i] == phase_status::pending && chosen && !stopping && !running.contains(i)
+  if (status[i] == phase_status::pending && chosen && !stopping && !is_busy(i)
       && !deciding.contains(i))
     want(i);
 }
@@ -389,6 +402,7 @@ void trigger_state::block_dependents(phase_index culprit) {
 /// Its actor has said the last word, or a person has, and whatever it still waits for is void.
 void trigger_state::ended(phase_index i) {
   running.erase(i);
+  finishing.erase(i);
   ending.erase(i);
   if (auto found = live.find(i); found != live.end()) {
     self->unlink_from(found->second);
@@ -407,6 +421,7 @@ void trigger_state::answer_cancel(phase_index i) {
 
 void trigger_state::release(phase_index i) {
   if (running.erase(i) > 0) {
+    finishing.insert(i);
     last_release_us = context->steady_us();
     releases.push_back(last_release_us);
     slots_ahead();
@@ -436,8 +451,8 @@ void trigger_state::stop(const std::string& reason) {
 }
 
 /// Phases that will still change by themselves. When stopping, a gate that is being judged is left
-/// as it is: the next node judges it again. After a configuration error nothing gets a slot:
-/// retries are left to the next node too.
+/// as it is: the next node judges it again. After a configuration error no retry gets a slot: they
+/// are left to the next node too.
 std::size_t trigger_state::under_way() const {
   if (!stopping && !configuration)
     return live.size() - waiting;
@@ -446,8 +461,7 @@ std::size_t trigger_state::under_way() const {
     if (stopping)
       return s != phase_status::waiting_approval && s != phase_status::completed;
     return s != phase_status::waiting_approval
-           && ((s != phase_status::retry_wait && s != phase_status::pending)
-               || running.contains(entry.first));
+           && (s != phase_status::retry_wait || running.contains(entry.first));
   }));
 }
 
@@ -527,8 +541,7 @@ std::optional<caf::error> trigger_state::why_undecided(phase_index i) const {
 /// for the phases that it is about.
 caf::result<std::string> trigger_state::settle(event_batch&& batch,
                                                const operator_decision& decision, std::string text,
-                                               std::vector<phase_index> about,
-                                               std::function<void()> then) {
+                                               std::vector<phase_index> about) {
   for (auto i : about) {
     deciding.insert(i);
     if (unqueue(i) && status[i] == phase_status::retry_wait)
@@ -539,10 +552,8 @@ caf::result<std::string> trigger_state::settle(event_batch&& batch,
   auto promise = self->make_response_promise<std::string>();
   self->request(store, caf::infinite, atom::record_v, std::move(batch))
       .then(
-          [this, promise, text, about, then = std::move(then)]() mutable {
+          [this, promise, text, about]() mutable {
             promise.deliver(text);
-            if (then)
-              then();
             settled(about, true);
           },
           [this, promise, about](const caf::error& err) mutable {
@@ -587,7 +598,7 @@ caf::result<std::string> trigger_state::retry(phase_index i, const operator_deci
     const auto name = "phase " + context->phase(p).id;
     const auto s = status[p];
     const auto idle = is_shut(s) || is_open(s) || s == phase_status::waiting_approval;
-    if (running.contains(p) || (!idle && s != phase_status::pending))
+    if (is_busy(p) || (!idle && s != phase_status::pending))
       return caf::make_error(ec::wrong_state, name + " " + activity_of(p)
                                                   + ": wait for its end, or cancel it first");
     if (p == i && s == phase_status::approved && !decision.request.force)
@@ -662,6 +673,8 @@ caf::result<std::string> trigger_state::skip(phase_index i, const operator_decis
     return caf::make_error(ec::wrong_state, "skipping needs a reason");
   if (cancelling.contains(i))
     return caf::make_error(ec::wrong_state, "phase " + id + " is being cancelled: ask again");
+  if (finishing.contains(i))
+    return caf::make_error(ec::wrong_state, "phase " + id + " ends in this moment: ask again");
   if (running.contains(i) || !core::can_transition(status[i], phase_status::skipped)
       || status[i] == phase_status::completed)
     return caf::make_error(ec::wrong_state, "phase " + id + " is "
@@ -680,13 +693,10 @@ caf::result<std::string> trigger_state::skip(phase_index i, const operator_decis
 
 caf::result<std::string> trigger_state::cancel(phase_index i, const operator_decision& decision) {
   const auto& id = context->phase(i).id;
-  auto found = live.find(i);
-  if (found != live.end() && (running.contains(i) || status[i] == phase_status::retry_wait)) {
+  if (live.contains(i) && (is_busy(i) || status[i] == phase_status::retry_wait)) {
     auto promise = self->make_response_promise<std::string>();
     cancelling.emplace(i, promise);
-    ending.insert(i);
-    unqueue(i);
-    self->send(found->second, atom::cancel_v, decision);
+    end_by_itself(i, decision);
     event_batch batch;
     batch.push_back(
         core::make_audit(decision, true, "its processes are being ended", context->now_us()));
@@ -703,44 +713,53 @@ caf::result<std::string> trigger_state::cancel(phase_index i, const operator_dec
                 "phase " + id + " is cancelled; what depends on it is blocked", {i});
 }
 
-/// What is live and neither waits for its turn nor for a person ends by its own word. It may be
-/// about to say that it has ended well, so nothing is said here for it.
-bool trigger_state::ends_itself(phase_index i) const {
-  return live.contains(i) && status[i] != phase_status::waiting_approval
-         && !(status[i] == phase_status::pending && queued[i]);
-}
-
+/// What has just ended may be about to say that it ended well: nothing is said here for what an
+/// actor speaks for.
 caf::result<std::string> trigger_state::cancel_all(const operator_decision& decision) {
   event_batch batch;
   std::vector<phase_index> about;
-  std::size_t under_way = 0;
+  std::vector<phase_index> asking;
+  std::size_t ended = 0;
   if (!deciding.empty())
     return *why_undecided(*deciding.begin());
+  const auto data = core::decided_data(decision);
   for (phase_index i = 0; i < status.size(); ++i) {
-    if (ends_itself(i)) {
-      under_way += status[i] == phase_status::completed ? 0 : 1;
-    } else if (core::can_transition(status[i], phase_status::cancelled)) {
-      batch.push_back(
-          context->event_of(event_kind::phase_cancelled, i, core::decided_data(decision)));
+    if (status[i] == phase_status::waiting_approval) {
+      asking.push_back(i);
+    } else if (live.contains(i) && status[i] != phase_status::completed) {
+      end_by_itself(i, decision);
+      ++ended;
+    } else if (status[i] != phase_status::completed
+               && core::can_transition(status[i], phase_status::cancelled)) {
+      batch.push_back(context->event_of(event_kind::phase_cancelled, i, data));
       about.push_back(i);
     }
   }
-  const auto others = batch.size();
-  if (under_way + others == 0)
+  const auto others = about.size() + asking.size();
+  if (ended + others == 0)
     return caf::make_error(ec::wrong_state, "there is nothing left to cancel");
+  // Each by itself: a person may decide about one of them in this moment, and comes first.
+  for (auto i : asking)
+    propose({context->event_of(event_kind::phase_cancelled, i, data)}, {});
   return settle(std::move(batch), decision,
-                "the run is cancelled: " + std::to_string(under_way) + " phases are being ended, "
+                "the run is cancelled: " + std::to_string(ended) + " phases are being ended, "
                     + std::to_string(others) + " will not start",
-                std::move(about), [this, decision] { end_live(decision); });
+                std::move(about));
 }
 
-void trigger_state::end_live(const operator_decision& decision) {
-  for (auto& [i, actor] : live)
-    if (ends_itself(i) && status[i] != phase_status::completed) {
-      unqueue(i);
-      ending.insert(i);
-      self->send(actor, atom::cancel_v, decision);
-    }
+void trigger_state::end_by_itself(phase_index i, const operator_decision& decision) {
+  ending.insert(i);
+  unqueue(i);
+  self->send(live.at(i), atom::cancel_v, decision);
+}
+
+/// Phases with a process. What was granted a slot ahead has none.
+std::size_t trigger_state::count_going_on() const {
+  const auto begun =
+      running.size() - static_cast<std::size_t>(std::ranges::count_if(running, [this](auto i) {
+        return has_not_begun(i);
+      }));
+  return std::max(begun, std::min(running.size(), slots));
 }
 
 caf::result<std::string> trigger_state::pause(bool on, const operator_decision& decision) {
@@ -754,7 +773,7 @@ caf::result<std::string> trigger_state::pause(bool on, const operator_decision& 
                    .task = {},
                    .data = core::decided_data(decision)});
   return settle(std::move(batch), decision,
-                on ? "the run is paused: " + std::to_string(std::min(running.size(), slots))
+                on ? "the run is paused: " + std::to_string(count_going_on())
                          + " running phases go on, nothing more is started"
                    : std::string{"the run goes on"},
                 {});

@@ -41,13 +41,14 @@ struct trigger_state {
   std::vector<phase_status> status;                  ///< As of the last durable event.
   std::unordered_map<phase_index, phase_actor> live; ///< Not ended; waiting for a person included.
   std::unordered_set<phase_index> running;           ///< Hold a slot.
-  std::deque<phase_index> ready;                     ///< Want a slot, in order, each once.
-  std::vector<bool> queued;                          ///< By phase: is in `ready`.
-  std::unordered_set<phase_index> deciding;          ///< Decided upon, not durable yet.
-  std::unordered_set<phase_index> due;               ///< Of these: their retry's time has come.
-  std::unordered_set<phase_index> ending; ///< Told by a person to end: their actor has the last
-                                          ///< word.
-  std::deque<std::int64_t> releases;      ///< Of slots, just now: steady times.
+  std::unordered_set<phase_index> finishing; ///< Gave it up; how they ended is not durable yet.
+  std::deque<phase_index> ready;             ///< Want a slot, in order, each once.
+  std::vector<bool> queued;                  ///< By phase: is in `ready`.
+  std::unordered_set<phase_index> deciding;  ///< Decided upon, not durable yet.
+  std::unordered_set<phase_index> due;       ///< Of these: their retry's time has come.
+  std::unordered_set<phase_index> ending;    ///< Told by a person to end: their actor has the last
+                                             ///< word.
+  std::deque<std::int64_t> releases;         ///< Of slots, just now: steady times.
   std::int64_t last_release_us = 0;
   bool watching = false;               ///< Whether what waits with the launcher moves on.
   std::size_t asked = 0;               ///< Decisions and proposals that are not answered yet.
@@ -85,6 +86,9 @@ private:
   bool has_slot_for(phase_index);
   std::size_t slots_ahead();
   void watch_staged();
+  bool has_not_begun(phase_index) const;
+  bool is_busy(phase_index i) const { return running.contains(i) || finishing.contains(i); }
+  std::size_t count_going_on() const;
   void recall(phase_index);
   void recall_all();
   void opened(phase_index);
@@ -112,11 +116,10 @@ private:
   caf::result<std::string> skip(phase_index, const operator_decision&);
   caf::result<std::string> cancel(phase_index, const operator_decision&);
   caf::result<std::string> cancel_all(const operator_decision&);
-  bool ends_itself(phase_index) const;
-  void end_live(const operator_decision&);
+  void end_by_itself(phase_index, const operator_decision&);
   caf::result<std::string> pause(bool on, const operator_decision&);
   caf::result<std::string> settle(event_batch&&, const operator_decision&, std::string text,
-                                  std::vector<phase_index> about, std::function<void()> then = {});
+                                  std::vector<phase_index> about);
   void settled(const std::vector<phase_index>& about, bool durable);
   std::string state_of(phase_index) const;
   std::string activity_of(phase_index) const;

@@ -233,6 +233,30 @@ TEST_CASE("what was to run after a disowned task does not when it is cancelled")
   CHECK(f.end("a", 9) == lines{"acknowledge a.1"});
 }
 
+TEST_CASE("what was to run after a disowned task is withdrawn alone") {
+  executor_fixture f{1};
+  launcher_inventory inventory;
+  inventory.running = {{key_of("a"), 100, 7, 1}};
+  f.connect(inventory);
+  f.say(atom::disown_v, task_keys{key_of("a")});
+  f.stage_task("a");
+  CHECK(f.say(atom::withdraw_v, key_of("a")) == lines{"cancelled a.1"});
+  CHECK(f.end("a", 9) == lines{"acknowledge a.1"});
+}
+
+TEST_CASE("what a broken link did not tell of is told from the next one, once") {
+  executor_fixture f{1};
+  f.connect();
+  f.run_task("told");
+  f.say(task_start{key_of("told"), 100, 7, 1});
+  f.stage_task("untold");
+  f.stage_task("waits");
+  launcher_inventory inventory;
+  inventory.running = {{key_of("told"), 100, 7, 1}, {key_of("untold"), 101, 7, 1}};
+  f.world->inventories.push_back(inventory);
+  CHECK(f.say(atom::gone_v, "broken") == lines{"connect", "started untold.1", "lost waits.1"});
+}
+
 TEST_CASE("an exit that comes before its task is adopted is kept for the adopter") {
   executor_fixture f{1};
   launcher_inventory inventory;
@@ -258,8 +282,8 @@ TEST_CASE("after a lost launcher, recorded exits are told, others are lost, surv
   inventory.ended = {make_exit(key_of("recorded"), 5)};
   f.world->inventories.push_back(inventory);
   CHECK(f.say(atom::gone_v, "killed")
-        == lines{"connect", "start unknown.1", "start queued.1", "exited recorded.1",
-                 "lost adopted.1"});
+        == lines{"connect", "start unknown.1", "start queued.1", "started survivor.1",
+                 "exited recorded.1", "lost adopted.1"});
   CHECK(f.end("survivor") == lines{"exited survivor.1"});
   CHECK(f.end("queued") == lines{"exited queued.1"});
   CHECK(f.say(atom::adopt_v, key_of("late"), f.listener) == lines{"lost late.1"});
@@ -286,7 +310,7 @@ TEST_CASE("an old exit of a task that is queued again is not taken for the new o
   inventory.running = {{key_of("a"), 100, 7, 1}};
   inventory.ended = {make_exit(key_of("b"), exit_kind::cancelled)};
   f.world->inventories.push_back(inventory);
-  CHECK(f.say(atom::gone_v, "hung up") == lines{"connect"});
+  CHECK(f.say(atom::gone_v, "hung up") == lines{"connect", "started a.1"});
   CHECK(f.end("a") == lines{"start b.1", "exited a.1"});
 }
 

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <cerrno>
 
 using namespace aeo;
 using namespace aeo::testing;
@@ -167,6 +168,12 @@ struct phase_fixture : actor_fixture {
   lines end(const std::string& task, exit_kind kind, std::uint32_t attempt = 1) {
     return say(make_exit({"0", task, attempt}, kind));
   }
+  /// The launcher took it from its queue.
+  lines end_unstarted(const std::string& task, std::uint32_t attempt = 1) {
+    auto exit = make_exit({"0", task, attempt}, exit_kind::cancelled);
+    exit.pid = 0;
+    return say(exit);
+  }
   lines after(std::chrono::microseconds time) {
     pass(time);
     return log->take();
@@ -270,7 +277,7 @@ TEST_CASE("a slot is given back by what has not begun, and nothing has happened"
   f.spawn_phase();
   f.grant();
   CHECK(f.say(atom::withdraw_v) == lines{"withdraw T0.1.1"});
-  CHECK(f.end("T0.1", exit_kind::cancelled) == lines{"withdraw 0"});
+  CHECK(f.end_unstarted("T0.1") == lines{"withdraw 0"});
   CHECK(f.store->events.empty());
   SECTION("and is granted again") {
     CHECK(f.start() == begun("1"));
@@ -289,7 +296,7 @@ TEST_CASE("a retry that gives its slot back is still the next attempt") {
   f.after(60s);
   f.grant();
   f.say(atom::withdraw_v);
-  CHECK(f.end("T0.1", exit_kind::cancelled, 2) == lines{"withdraw 0"});
+  CHECK(f.end_unstarted("T0.1", 2) == lines{"withdraw 0"});
   CHECK(f.start() == begun("2"));
 }
 
@@ -317,7 +324,7 @@ TEST_CASE("what is cancelled before it began never did") {
   f.grant();
   SECTION("by the node") {
     CHECK(f.say(atom::cancel_v, "SIGINT") == lines{"cancel T0.1.1"});
-    CHECK(f.end("T0.1", exit_kind::cancelled) == lines{"release 0", "phase_reset 0"});
+    CHECK(f.end_unstarted("T0.1") == lines{"release 0", "phase_reset 0"});
     CHECK(f.store->last(event_kind::phase_reset).attempt == 0);
   }
   SECTION("by a person, also while its slot is asked back") {
@@ -325,9 +332,39 @@ TEST_CASE("what is cancelled before it began never did") {
     decision.by = "alice";
     f.say(atom::withdraw_v);
     CHECK(f.say(atom::cancel_v, decision) == lines{"cancel T0.1.1"});
-    CHECK(f.end("T0.1", exit_kind::cancelled) == lines{"release 0", "phase_cancelled 0"});
+    CHECK(f.end_unstarted("T0.1") == lines{"release 0", "phase_cancelled 0"});
   }
   CHECK(f.ended());
+}
+
+TEST_CASE("what waited with a launcher that is lost is tried with the next one") {
+  auto def = make_phase("0");
+  def.tasks[0].continue_on_error = true; // Which is about a task that ran.
+  phase_fixture f{std::move(def)};
+  f.spawn_phase();
+  f.grant();
+  auto exit = make_exit({"0", "T0.1", 1}, exit_kind::lost);
+  exit.pid = 0;
+  SECTION("and nobody knows more") {
+    CHECK(f.say(exit) == lines{"note T0.1", "withdraw 0"});
+    const auto& note = f.store->last(event_kind::note).data;
+    CHECK(note.find("before it said whether it had started the task") != std::string::npos);
+  }
+  SECTION("and that said it was not started") {
+    exit.kind = exit_kind::not_started;
+    exit.code = ECANCELED;
+    CHECK(f.say(exit) == lines{"withdraw 0"});
+  }
+  CHECK(f.start() == begun("1"));
+}
+
+TEST_CASE("what ran and was cancelled has begun, also where its start was not heard") {
+  phase_fixture f{make_phase("0")};
+  f.spawn_phase();
+  f.grant();
+  CHECK(f.say(atom::cancel_v, "SIGINT") == lines{"cancel T0.1.1"});
+  CHECK(f.say(make_exit({"0", "T0.1", 1}, exit_kind::cancelled, 15))
+        == lines{"phase_started 0", "task_finished T0.1", "phase_reset 0", "release 0"});
 }
 
 TEST_CASE("a task that could not be started has begun its phase") {

@@ -125,6 +125,7 @@ struct trigger_fixture : actor_fixture {
     run();
     return handle;
   }
+  bool ended() const { return has_ended(caf::actor_cast<caf::actor>(uut)); }
   bool close() {
     bool closed = false;
     auto handle = self->request(uut, caf::infinite, atom::finish_v);
@@ -206,8 +207,8 @@ struct ahead_fixture : trigger_fixture {
   explicit ahead_fixture(plan p) : trigger_fixture{std::move(p)} {
     between_us = 0;
     trigger_fixture::start(1);
-    run_tasks(0);
-    run_tasks(1);
+    approve(0);
+    approve(1);
     hear(phase_started, "2");
   }
 };
@@ -229,7 +230,7 @@ TEST_CASE("what was granted a slot ahead gives it back when nothing ends, and co
   CHECK(f.say(atom::withdraw_v, 3u).empty());
   f.pass(std::chrono::milliseconds{100});
   CHECK(f.log->take().empty());
-  CHECK(f.say(atom::release_v, 2u) == lines{"start 3"});
+  CHECK(f.say(atom::release_v, 2u) == lines{"spawn 3", "start 3"});
 }
 
 TEST_CASE("what was granted a slot ahead keeps it while others end") {
@@ -249,8 +250,8 @@ TEST_CASE("a pause takes back what was granted ahead, and later it goes on") {
   f.between_us = 1'000'000;
   CHECK(f.say(atom::release_v, 2u).empty());
   f.decide(control_command::resume);
-  CHECK(f.log->take() == lines{"start 3"});
-  CHECK(f.say(atom::release_v, 3u) == lines{"start 4"});
+  CHECK(f.log->take() == lines{"spawn 3", "start 3"});
+  CHECK(f.say(atom::release_v, 3u) == lines{"spawn 4", "start 4"});
 }
 
 TEST_CASE("a configuration error takes back what was granted ahead, and the run ends") {
@@ -262,6 +263,26 @@ TEST_CASE("a configuration error takes back what was granted ahead, and the run 
   f.approve(1);
   f.say(atom::withdraw_v, 3u);
   CHECK(f.say(atom::withdraw_v, 4u) == lines{"done configuration"});
+}
+
+TEST_CASE("after a configuration error what has ended just now is still heard") {
+  trigger_fixture f{make_plan(make_phase("0"), make_phase("1"), make_phase("2"))};
+  f.start(2);
+  f.say(atom::release_v, 0u); // Its last word is not durable yet.
+  f.hear(phase_started, "1");
+  f.hear(phase_failed, "1", configuration_error, "T1.1");
+  CHECK_FALSE(f.close());
+  f.say(atom::withdraw_v, 2u);
+  CHECK(f.approve(0) == lines{"done configuration"});
+}
+
+TEST_CASE("what has ended just now is not left out when what it depends on is tried again") {
+  trigger_fixture f{chain()};
+  f.start(1);
+  f.approve(0);
+  f.say(atom::release_v, 1u); // Its last word is not durable yet.
+  CHECK(f.decide(control_command::retry, "0", "because", true, true)
+        == "refused: phase 1 runs already (attempt 1): wait for its end, or cancel it first");
 }
 
 TEST_CASE("what was granted a slot ahead waits again when what it depends on is to run again") {
@@ -281,7 +302,88 @@ TEST_CASE("what was granted a slot ahead waits again when what it depends on is 
   CHECK(f.say(atom::withdraw_v, 3u).empty());
   f.between_us = 1'000'000;
   CHECK(f.approve(2) == lines{"spawn 0 after 1", "start 0"});
-  CHECK(f.approve(0) == lines{"start 3"});
+  CHECK(f.approve(0) == lines{"spawn 3", "start 3"});
+}
+
+TEST_CASE("what is given back while the run is being cancelled does not start afterwards") {
+  ahead_fixture f{six()};
+  f.store->at_once = false;
+  f.ask(control_command::cancel);
+  CHECK(f.say(atom::withdraw_v, 4u) != lines{"start 4"});
+  CHECK(f.say(atom::withdraw_v, 3u).empty());
+  f.publish(0);
+  f.between_us = 1'000'000;
+  CHECK(f.say(atom::release_v, 2u).empty());
+}
+
+TEST_CASE("what has ended is not started again by a decision that is refused") {
+  trigger_fixture f{roots()};
+  f.start(1);
+  f.say(atom::release_v, 0u); // Its last word is not durable yet.
+  CHECK(f.decide(control_command::skip, "0") == "refused: phase 0 ends in this moment: ask again");
+  f.ask(control_command::cancel, "0");
+  CHECK(f.log->take() == lines{"cancel 0 by bob", "audit 0"});
+  CHECK(f.say(atom::release_v, 1u) == lines{"spawn 2", "start 2"});
+  CHECK(f.say(atom::release_v, 2u).empty());
+}
+
+TEST_CASE("what gave its slot back and is not ready any more holds up no end") {
+  trigger_fixture f{
+      make_plan(make_phase("0"), make_phase("1"), make_phase("2"), make_phase("3", {0}))};
+  f.between_us = 0;
+  f.start(1);
+  f.approve(0);
+  f.approve(1); // 2 has the slot, 3 is granted it ahead.
+  f.between_us = 1'000'000;
+  f.approve(2);
+  CHECK(f.decide(control_command::retry, "0", "again", false, true)
+        == "phase 0 is tried again (attempt 2)");
+  f.log->take();
+  CHECK(f.say(atom::withdraw_v, 3u) == lines{"spawn 0 after 1", "start 0"});
+  SECTION("that waits for a person") {
+    f.run_tasks(0);
+    CHECK(f.hear(phase_waiting, "0", R"({"reason":"people"})") == lines{"done waiting"});
+  }
+  SECTION("that fails") {
+    f.run_tasks(0);
+    CHECK(f.hear(phase_failed, "0") == lines{"phase_blocked 3", "done"});
+  }
+}
+
+TEST_CASE("what gives its slot back when its dependency has failed is blocked") {
+  trigger_fixture f{
+      make_plan(make_phase("0"), make_phase("1"), make_phase("2"), make_phase("3", {0}))};
+  f.between_us = 0;
+  f.start(1);
+  f.approve(0);
+  f.approve(1);
+  f.now_us += 1'000'000;
+  CHECK(f.decide(control_command::retry, "0", "again", false, true)
+        == "phase 0 is tried again (attempt 2)");
+  // 3 still has its slot.
+  CHECK(f.decide(control_command::cancel, "0")
+        == "phase 0 is cancelled; what depends on it is blocked");
+  f.log->take();
+  CHECK(f.say(atom::withdraw_v, 3u) == lines{"phase_blocked 3"});
+}
+
+TEST_CASE("a stop says nothing for what gave its slot back and was skipped") {
+  ahead_fixture f{six()};
+  f.decide(control_command::pause);
+  f.say(atom::withdraw_v, 4u);
+  f.say(atom::withdraw_v, 3u);
+  CHECK(f.decide(control_command::skip, "3") == "phase 3 is skipped; what depends on it goes on");
+  f.log->take();
+  CHECK(f.say(atom::stop_v, "SIGINT") == lines{"cancel 2: SIGINT"});
+}
+
+TEST_CASE("a pause tells of all that an earlier node left running") {
+  trigger_fixture f{roots()};
+  for (phase_index i = 0; i < 3; ++i)
+    f.restore(i, phase_status::in_progress);
+  f.start(1);
+  CHECK(f.decide(control_command::pause)
+        == "the run is paused: 3 running phases go on, nothing more is started");
 }
 
 TEST_CASE("who cancels what gives its slot back in the same moment is heard") {
@@ -713,37 +815,33 @@ TEST_CASE("a cancelled run ends what runs and starts nothing more") {
   CHECK(f.hear(phase_cancelled, "0") == lines{"done"});
 }
 
-TEST_CASE("a cancelled run ends what runs once the cancel is durable") {
-  trigger_fixture f{make_plan(make_phase("0"), make_phase("1"), make_phase("2", {0}))};
-  f.start(1);
-  f.hear(phase_started, "0");
-  f.store->at_once = false;
-  const auto answer = f.ask(control_command::cancel);
-  CHECK(f.log->take() == lines{"phase_cancelled 1", "phase_cancelled 2", "audit "});
-  SECTION("durable") {
-    f.publish(0);
-    CHECK(f.log->take() == lines{"cancel 0 by bob"});
-  }
-  SECTION("refused, and all goes on") {
-    f.store->refuse("phase 1 is approved");
-    f.run();
-    CHECK(f.log->take().empty());
-    CHECK(f.say(atom::release_v, 0u) == lines{"spawn 1", "start 1"});
-  }
-}
-
 TEST_CASE("a cancelled run says nothing for what ends in that moment") {
   trigger_fixture f{make_plan(make_phase("0"), make_phase("1"), make_phase("2", {0}))};
   f.start(2);
   f.say(atom::release_v, 0u); // Its last word is not durable yet.
   f.hear(phase_started, "1");
   f.hear(phase_completed, "1");
-  CHECK(f.decide(control_command::cancel)
-        == "the run is cancelled: 1 phases are being ended, 1 will not start");
-  CHECK(f.log->take() == lines{"cancel 0 by alice"});
+  f.store->at_once = false;
+  f.ask(control_command::cancel);
+  CHECK(f.log->take() == lines{"cancel 0 by bob", "phase_cancelled 2", "audit "});
   CHECK(kinds(f.store->events, "0").empty());
   CHECK(kinds(f.store->events, "1").empty());
   CHECK(kinds(f.store->events, "2") == std::vector{phase_cancelled});
+}
+
+TEST_CASE("who approves in the moment of a cancelled run comes first, the rest is cancelled") {
+  trigger_fixture f{make_plan(make_phase("0"), make_phase("1", {0}))};
+  f.start(1);
+  f.run_tasks(0);
+  f.hear(phase_waiting, "0", R"({"reason":"people"})");
+  f.store->at_once = false;
+  auto answer = f.ask(control_command::cancel);
+  CHECK(f.log->take() == lines{"phase_cancelled 0", "phase_cancelled 1", "audit "});
+  f.store->open.answer(caf::make_error(ec::wrong_state, "phase 0 is approved"));
+  f.store->commit();
+  f.run();
+  CHECK(f.answer_of(answer) == "the run is cancelled: 0 phases are being ended, 2 will not start");
+  CHECK_FALSE(f.ended());
 }
 
 TEST_CASE("while the run is paused nothing starts, and the end is not reported") {

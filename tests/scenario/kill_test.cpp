@@ -22,7 +22,7 @@ namespace {
 struct shape {
   int layers = 0;
   int width = 0;
-  bool quick = false; ///< One task a phase that takes some milliseconds: slots are granted ahead.
+  bool quick = false; ///< One task of some milliseconds a phase: slots are granted ahead.
   int longest_ms = 0; ///< Between two kills.
 };
 constexpr shape slow{4, 4, false, 250};
@@ -30,8 +30,9 @@ constexpr shape quick{24, 10, true, 600};
 
 /// Each task notes its start and end; one that finds another copy of itself at work notes DOUBLE.
 std::string task_command(const std::string& id, bool quick) {
-  const auto time =
-      quick ? "" : "sleep 0.0" + std::to_string(3 + std::hash<std::string>{}(id) % 7) + "; ";
+  const auto time = quick
+                        ? "sleep 0.003; "
+                        : "sleep 0.0" + std::to_string(3 + std::hash<std::string>{}(id) % 7) + "; ";
   return "exec 9>>lock." + id + "; flock -n 9 || echo DOUBLE " + id + " >> ledger; echo start " + id
          + " >> ledger; " + time + "echo end " + id + " >> ledger";
 }
@@ -72,7 +73,8 @@ stored_history read_history(const temp_workspace& workspace) {
   auto err = (*store)->read((*last)->id, 0, [&h](event&& e) {
     if (e.kind == event_kind::phase_approved)
       ++h.approvals[e.phase];
-    if (e.kind == event_kind::phase_started && h.approvals.count(e.phase) > 0)
+    if ((e.kind == event_kind::phase_started || e.kind == event_kind::task_started)
+        && h.approvals.count(e.phase) > 0)
       ++h.starts_after_approval[e.phase];
     return true;
   });

@@ -40,6 +40,17 @@ io::unique_fd make_signalfd() {
   return io::unique_fd{::signalfd(-1, &handled, SFD_CLOEXEC | SFD_NONBLOCK)};
 }
 
+/// Not recorded: a node that goes without having heard it starts the task anew.
+task_exit unstarted(const task_key& key, exit_kind kind, int code, std::string why) {
+  task_exit x;
+  x.key = key;
+  x.kind = kind;
+  x.code = code;
+  x.detail = std::move(why);
+  x.started_us = x.ended_us = now_us();
+  return x;
+}
+
 /// The workspace is no more: nobody will ever ask for what could not be recorded.
 bool is_removed(int folder) {
   struct stat info {};
@@ -97,6 +108,7 @@ void server::run() {
   // Who connects from here on is hung up on and starts another launcher, which waits for our lock.
   io::remove_socket(own_.folder.get());
   own_.listener.reset();
+  end_queued();
   if (!own_.records->finish())
     log_.note(own_.records->error());
 }
@@ -124,8 +136,6 @@ void server::handle_signals() {
     log_.note(why + ": it ends " + std::to_string(tasks_.size()) + " tasks");
     ending_ = true;
     tasks_.end_all(why);
-    for (const auto& spec : std::exchange(queue_, {}))
-      end_unstarted(spec, "the launcher is ending");
   }
   tasks_.reap();
 }
@@ -240,18 +250,16 @@ void server::start(task_spec&& spec) {
   const auto& ended = own_.records->state().ended;
   if (const auto known = ended.find(spec.key); known != ended.end())
     return own_.records->ended(known->second), say(known->second, true);
-  if (ending_)
-    return end_unstarted(spec, "the launcher is ending");
   if (tasks_.contains(spec.key))
     return tasks_.start(std::move(spec)); // Says its start again.
   if (std::ranges::find(queue_, spec.key, &task_spec::key) == queue_.end())
     queue_.push_back(std::move(spec));
 }
 
-/// What waits is started as far as there are slots.
+/// What waits is started as far as there are slots; nothing any more when we are ending.
 void server::start_queued() {
   std::vector<task_spec> batch;
-  while (!queue_.empty() && (slots_ == 0 || tasks_.size() < slots_)) {
+  while (!ending_ && !queue_.empty() && (slots_ == 0 || tasks_.size() < slots_)) {
     const auto room = slots_ == 0 ? queue_.size() : slots_ - tasks_.size();
     batch.clear();
     for (; !queue_.empty() && batch.size() < room; queue_.pop_front()) {
@@ -269,25 +277,16 @@ bool server::take_from_queue(const task_key& key) {
   const auto at = std::ranges::find(queue_, key, &task_spec::key);
   if (at == queue_.end())
     return false;
-  task_exit x;
-  x.key = key;
-  x.kind = exit_kind::cancelled;
-  x.detail = "cancelled before it was started";
-  x.started_us = x.ended_us = now_us();
   queue_.erase(at);
-  say(x, true); // Not recorded: if the node goes without having heard it, it starts the task anew.
+  say(unstarted(key, exit_kind::cancelled, 0, "cancelled before it was started"), true);
   return true;
 }
 
-void server::end_unstarted(const task_spec& spec, const std::string& why) {
-  task_exit x;
-  x.key = spec.key;
-  x.kind = exit_kind::not_started;
-  x.code = ECANCELED;
-  x.detail = why;
-  x.started_us = x.ended_us = now_us();
-  own_.records->ended(x);
-  say(x, true);
+/// Only now: what the node starts instead goes to the next launcher.
+void server::end_queued() {
+  for (const auto& spec : std::exchange(queue_, {}))
+    say(unstarted(spec.key, exit_kind::not_started, ECANCELED, "the launcher is ending"), true);
+  flush_link();
 }
 
 void server::refuse(link& to, wire::refusal code, std::string reason) {

@@ -40,7 +40,7 @@ private:
   void start(task_spec&&);
   void start_queued();
   bool take_from_queue(const task_key&);
-  void end_unstarted(const task_spec&, const std::string& why);
+  void end_queued();
 
   void settle();
   void keep_records(bool sync);

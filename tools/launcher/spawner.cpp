@@ -65,7 +65,8 @@ struct child_setup {
 
 /// Another folder of the PATH may have the program.
 bool goes_on_after(int error) {
-  return error == ENOENT || error == ENOTDIR || error == EACCES;
+  constexpr std::array all{ENOENT, ENOTDIR, EACCES, ESTALE, ENODEV, ETIMEDOUT, ELOOP, ENAMETOOLONG};
+  return std::ranges::find(all, error) != all.end();
 }
 
 /// What posix_spawn does, without what this process does not need: it has no signal handlers (so
@@ -260,7 +261,7 @@ spawned spawner::spawn(const task_spec& spec, int output) {
   build_environment(spec);
   arguments_.clear();
   for (const auto& argument : spec.argv)
-    arguments_.push_back(const_cast<char*>(argument.c_str())); // posix_spawn does not write there.
+    arguments_.push_back(const_cast<char*>(argument.c_str())); // execve does not write there.
   arguments_.push_back(nullptr);
   list_programs(spec);
   candidates_.clear();

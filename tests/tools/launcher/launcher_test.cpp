@@ -520,6 +520,26 @@ TEST_CASE("a daemon that gave up the task's name is left alone, and reaped when 
   CHECK_FALSE(io::find_process(pid).has_value());
 }
 
+TEST_CASE("folders of the PATH that cannot be looked into are passed over") {
+  connected c;
+  const auto loop = c.workspace.path() / "loop";
+  std::filesystem::create_symlink("loop", loop);
+  const auto file = c.workspace.path() / "no-program";
+  std::ofstream{file} << "no folder";
+  auto spec = make_task(c.workspace.path(), "T1", {"true"});
+  spec.env = {{"PATH", loop.string() + ":" + file.string() + ":" + std::string(300, 'x') + ":"
+                           + c.workspace.path().string() + ":/usr/bin:/bin"}};
+  // Neither a folder of that name nor a file that may not be executed is the program.
+  std::filesystem::create_directory(c.workspace.path() / "true");
+  CHECK(c.run(spec).ok());
+  spec.key.task = "T2";
+  spec.argv = {"no-program"};
+  const auto x = c.run(spec);
+  CHECK(x.kind == exit_kind::not_started);
+  CHECK(x.code == ENOENT);
+  CHECK(x.detail.starts_with("command not found: no-program (PATH="));
+}
+
 TEST_CASE("a task asked for twice is run once") {
   connected c;
   auto spec = c.script("T1", "echo ran >>count; sleep 0.2");
