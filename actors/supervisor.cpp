@@ -1,11 +1,16 @@
 #include "actors/supervisor.hpp"
 
+#include "actors/core/event_data.hpp"
+#include "actors/core/retry_rules.hpp"
+#include "actors/core/text.hpp"
+
 #include <caf/actor_system.hpp>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <csignal>
 #include <cstring>
+#include <iterator>
 #include <utility>
 
 namespace aeo {
@@ -151,6 +156,38 @@ event_batch supervisor_state::unrecorded_starts(const launcher_inventory& invent
   return batch;
 }
 
+/// What the launcher ran, and the plan does not say so any more.
+event_batch supervisor_state::notes_about(const launcher_inventory& inventory,
+                                          const event_batch& starts) const {
+  event_batch batch;
+  const auto& c = *deps->context;
+  const auto note = [&](const std::string& phase, const std::string& text) {
+    batch.push_back({.time_us = c.now_us(),
+                     .kind = event_kind::note,
+                     .phase = phase,
+                     .task = {},
+                     .data = core::warning_data(text)});
+  };
+  for (const auto& e : starts)
+    if (deps->redefined.contains((*c.lookup)(e.phase)))
+      note(e.phase, "the attempt that the launcher tells of was begun before the phase's "
+                    "definition changed, and its tasks are not run again by themselves: "
+                    "aeo-control retry "
+                        + core::shell_quote(e.phase) + " --force runs them");
+  const auto unknown = [&](const task_key& key) {
+    return (*c.lookup)(key.phase) == core::phase_lookup::npos;
+  };
+  for (const auto& x : inventory.ended)
+    if (unknown(x.key))
+      note(x.key.phase, "the plan does not have this phase any more, and its task " + x.key.task
+                            + " ran: it " + core::describe(x));
+  for (const auto& x : inventory.running)
+    if (unknown(x.key))
+      note(x.key.phase, "the plan does not have this phase any more, and its task " + x.key.task
+                            + " runs: it is ended");
+  return batch;
+}
+
 void supervisor_state::connected(launcher_inventory&& inventory) {
   for (const auto& listener : {caf::actor_cast<event_listener_actor>(executor),
                                caf::actor_cast<event_listener_actor>(reporter_),
@@ -159,11 +196,13 @@ void supervisor_state::connected(launcher_inventory&& inventory) {
     if (listener)
       self->send(store, atom::subscribe_v, listener);
   auto starts = unrecorded_starts(inventory);
-  if (starts.empty()) {
+  auto batch = starts;
+  std::ranges::move(notes_about(inventory, starts), std::back_inserter(batch));
+  if (batch.empty()) {
     take_over(std::move(inventory));
     return;
   }
-  self->request(store, caf::infinite, atom::record_v, starts)
+  self->request(store, caf::infinite, atom::record_v, std::move(batch))
       .then(
           [=, this] {
             self->request(store, caf::infinite, atom::get_v)

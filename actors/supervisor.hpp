@@ -18,6 +18,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 namespace aeo {
@@ -49,6 +50,7 @@ struct supervisor_deps {
   /// What the events say of the attempts that were under way, by phase; the launcher's word is
   /// added when it is known.
   std::map<phase_index, phase_origin> origins;
+  std::set<phase_index> redefined; ///< Since the execution began.
   std::unique_ptr<io::event_store> store;
   save_function save;
   core::mask_function mask;      ///< Null: nothing is secret.
@@ -117,6 +119,7 @@ private:
   phase_origin* origin_of(const task_key&);
   void connected(launcher_inventory&&);
   event_batch unrecorded_starts(const launcher_inventory&) const;
+  event_batch notes_about(const launcher_inventory&, const event_batch& starts) const;
   void take_over(launcher_inventory&&);
   phase_factory make_phase_factory();
   void close(const run_outcome&);

@@ -512,6 +512,27 @@ TEST_CASE("an ended task whose start was not yet stored is not run again") {
                        event_kind::phase_completed, event_kind::phase_approved});
 }
 
+TEST_CASE("a start that was not yet stored is told where the phase has changed since") {
+  supervisor_fixture f{make_plan(make_phase("0"))};
+  f.deps->redefined = {0};
+  leave_unrecorded(f, 1);
+  CHECK_FALSE(f.go());
+  CHECK(f.of_phase("0") == std::vector{event_kind::phase_started, event_kind::note});
+  CHECK(f.disk->events.back().data.find("aeo-control retry 0 --force runs them")
+        != std::string::npos);
+}
+
+TEST_CASE("what ran of a phase that the plan does not have any more is told") {
+  supervisor_fixture f{make_plan(make_phase("0"))};
+  launcher_inventory inventory;
+  inventory.found = true;
+  inventory.ended = {make_exit({"old", "T", 1}, 3)};
+  f.world->inventories.push_back(inventory);
+  CHECK(f.go() == exit_code::ok);
+  CHECK(f.of_phase("old") == std::vector{event_kind::note});
+  CHECK(f.disk->events.front().data.find("its task T ran: it exited with 3") != std::string::npos);
+}
+
 TEST_CASE("a retry whose start was not yet stored is adopted") {
   supervisor_fixture f{make_plan(make_phase("0"))};
   auto& phase = f.initial->phases[0];

@@ -1162,7 +1162,7 @@ TEST_CASE("of two people who retry a phase one after the other the second is ref
   f.hear(phase_failed, "0");
   CHECK(f.decide(control_command::retry, "0") == "phase 0 is tried again (attempt 2)");
   CHECK(f.decide(control_command::retry, "0") // It is about to start.
-            .starts_with("refused: phase 0 runs already (attempt 2)"));
+            .starts_with("refused: phase 0 is about to start"));
   f.approve(0);
   f.store->snapshot = f.initial;
   CHECK(f.decide(control_command::retry, "0").starts_with("refused: phase 0 is approved already"));

@@ -129,6 +129,7 @@ std::shared_ptr<supervisor_deps> make_deps(const options& o, const configuration
   deps->context = std::move(s.context);
   deps->initial = std::move(s.state);
   deps->origins = std::move(s.origins);
+  deps->redefined = std::move(s.redefined);
   deps->store = std::move(s.store);
   deps->history = std::move(s.history);
   deps->selected = std::move(s.selected);

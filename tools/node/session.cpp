@@ -316,15 +316,19 @@ private:
     return store_->update_plan(replay_.row.id, the_plan().hash, config::canonical_text(the_plan()));
   }
 
-  /// What waits for approval was made under the old plan.
+  /// What waits for approval was made under the old plan, and so is what runs.
   void tell_old_gates() {
     for (const auto& id :
          config::redefined_phases(replay_.row.plan_text, config::canonical_text(the_plan()))) {
-      if (replay_.state.phases[lookup_(id)].status != phase_status::waiting_approval)
+      const auto i = lookup_(id);
+      redefined_.insert(i);
+      const auto waits = replay_.state.phases[i].status == phase_status::waiting_approval;
+      if (!waits && replay_.state.phases[i].status != phase_status::in_progress)
         continue;
-      const auto text = "what waits for approval was made before the phase's definition changed, "
-                        "and its tasks are not run again by themselves: aeo-control retry "
-                        + core::shell_quote(id) + " runs them";
+      const auto text = std::string{waits ? "what waits for approval" : "the attempt under way"}
+                        + " was made before the phase's definition changed, and its tasks are not "
+                          "run again by themselves: aeo-control retry "
+                        + core::shell_quote(id) + (waits ? "" : " --force") + " runs them";
       notes_.push_back("phase " + id + ": " + text);
       add(event_kind::note, id, core::warning_data(text));
     }
@@ -486,6 +490,7 @@ private:
                    .log_until_us = log_until_us_,
                    .history = std::move(history_),
                    .origins = std::move(origins),
+                   .redefined = std::move(redefined_),
                    .selected = std::move(selected_),
                    .notes = std::move(notes_)};
   }
@@ -517,6 +522,7 @@ private:
   bool found_ = false;
   bool new_row_ = false;
   std::int64_t log_until_us_ = 0;
+  std::set<phase_index> redefined_;
   event_batch first_events_;
   std::size_t applied_ = 0;
   std::vector<std::string> notes_;
