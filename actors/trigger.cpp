@@ -102,7 +102,7 @@ std::size_t trigger_state::slots_ahead() {
   return releases.size() > slots ? std::min(releases.size(), most_ahead) : 0;
 }
 
-/// While what has a slot may wait for it.
+/// As long as what was granted a slot may wait for it.
 void trigger_state::watch_staged() {
   if (watching || running.size() <= slots
       || std::ranges::none_of(running, [this](auto i) { return has_not_begun(i); }))
@@ -136,10 +136,11 @@ void trigger_state::recall_all() {
     recall(i);
 }
 
+/// It wants its slot as before, and comes first.
 void trigger_state::take_back(phase_index i) {
-  running.erase(i);
+  const auto had_slot = running.erase(i) > 0;
   // What was told to end will say so itself.
-  if (stopping || ending.contains(i))
+  if (!had_slot || stopping || ending.contains(i))
     return;
   const auto retries = status[i] == phase_status::retry_wait; // Its actor knows of the attempts.
   if (!retries)

@@ -20,10 +20,10 @@ namespace aeo {
 using phase_factory = std::function<phase_actor(trigger_actor, phase_index, std::uint32_t)>;
 
 /// The graph and the slots. A phase holds a slot from its start until its last process is gone;
-/// slots are the set `running`, never a count kept beside it. It may be larger than there are slots
-/// by as many phases as have ended just now: these wait with the launcher, so that the next process
-/// starts when one ends, and give the slot back when that takes long. Phases become ready only
-/// through durable events. What is decided holds from the moment it is decided: until it is
+/// slots are the set `running`, never a count kept beside it. While phases end one after the other
+/// it holds as many more as have ended just now: these wait with the launcher, so that the next
+/// process starts when one ends, and give the slot back when that takes long. Phases become ready
+/// only through durable events. What is decided holds from the moment it is decided: until it is
 /// durable, and `status` shows it, the phase is in `deciding`, does not start and is not decided
 /// upon again.
 struct trigger_state {
