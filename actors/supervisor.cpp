@@ -397,10 +397,15 @@ void supervisor_state::report(int code) {
     if (--*left == 0)
       detach(code);
   };
-  // Of a file that cannot be written the operator has heard from the state actor.
-  self->request(store, end_patience, atom::save_v).then(one_done, [one_done](const caf::error&) {
-    one_done();
-  });
+  // Why it cannot be written the operator has heard from the state actor.
+  self->request(store, end_patience, atom::save_v)
+      .then(one_done, [this, one_done](const caf::error&) {
+        self->send(
+            reporter_, atom::say_v,
+            "execution_state.json could not be written and shows an earlier state; the event "
+            "log has all of it, and aeo-node --resume writes the file anew");
+        one_done();
+      });
   self->request(reporter_, caf::infinite, atom::finish_v, code).then(one_done, or_fail());
 }
 
@@ -518,10 +523,10 @@ void supervisor_state::heard_stalled(const std::string& text) {
   auto bad = !text.empty();
   if (trigger_)
     self->send(trigger_, atom::stalled_v, bad);
-  self->send(reporter_, atom::say_v,
-             bad ? "storage fails: " + text
-                       + "; no phase is started until it works again (tried every second)"
-                 : std::string{"storage works again: going on"});
+  auto line = bad ? "storage fails: " + text : std::string{"storage works again: going on"};
+  if (bad && !concluding)
+    line += "; no phase is started until it works again (tried every second)";
+  self->send(reporter_, atom::say_v, std::move(line));
   stalled = bad;
 }
 

@@ -486,6 +486,20 @@ TEST_CASE("a task that outlived its node is adopted by the next, not started aga
   CHECK(f.world->log->take() == lines{"connect", "acknowledge T0.1.1", "close"});
 }
 
+TEST_CASE("a state file that cannot be written at the end is said to show an earlier state") {
+  supervisor_fixture f{make_plan(make_phase("0"))};
+  f.deps->save = [](const core::execution_state& s) -> caf::error {
+    if (s.overall != overall_status::completed)
+      return {};
+    return caf::make_error(ec::storage_failed, "no space");
+  };
+  CHECK(f.go() == exit_code::ok);
+  CHECK(f.saw("say storage fails: no space"));
+  CHECK_FALSE(f.saw("no phase is started"));
+  CHECK(f.saw("say execution_state.json could not be written and shows an earlier state; the event "
+              "log has all of it, and aeo-node --resume writes the file anew"));
+}
+
 TEST_CASE("a running task whose start was not yet stored is adopted") {
   supervisor_fixture f{make_plan(make_phase("0"), make_phase("1", {0}))};
   leave_unrecorded(f, 1);
