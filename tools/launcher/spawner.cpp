@@ -55,19 +55,13 @@ std::string interpreter_of(const std::string& path) {
 }
 
 struct child_setup {
-  const char* const* programs; ///< To be tried in order, as execvp does; null at the end.
+  const char* program;
   const char* cwd;
   char* const* arguments;
   char* const* environment;
   int output;
   bool resets_waits;
 };
-
-/// Another folder of the PATH may have the program.
-bool goes_on_after(int error) {
-  constexpr std::array all{ENOENT, ENOTDIR, EACCES, ESTALE, ENODEV, ETIMEDOUT, ELOOP, ENAMETOOLONG};
-  return std::ranges::find(all, error) != all.end();
-}
 
 /// What posix_spawn does, without what this process does not need: it has no signal handlers (so
 /// nothing of ours can run in the child), ignores just two signals, and lends the child its stack.
@@ -87,11 +81,7 @@ bool goes_on_after(int error) {
         && ::signal(SIGXFSZ, SIG_DFL) != SIG_ERR && ::chdir(setup.cwd) == 0
         && ::dup2(setup.output, STDOUT_FILENO) >= 0 && ::dup2(setup.output, STDERR_FILENO) >= 0
         && ::sigprocmask(SIG_SETMASK, &none, nullptr) == 0)
-      for (const auto* program = setup.programs; *program != nullptr; ++program) {
-        ::execve(*program, setup.arguments, setup.environment);
-        if (!goes_on_after(errno))
-          break;
-      }
+      ::execve(setup.program, setup.arguments, setup.environment);
     error = errno;
     ::_exit(127);
   }
@@ -188,38 +178,26 @@ std::string_view spawner::task_path() const {
   return default_path;
 }
 
-/// The files that the command may mean, by the task's PATH. Which of them is there is not kept: a
-/// task may install what the next one calls.
-void spawner::list_programs(const task_spec& spec) {
+/// The file to execute; empty when no folder of the task's PATH has it. Not cached: a task may
+/// install what the next one calls, and the look costs a hundredth of the start.
+std::string spawner::find_program(const task_spec& spec) const {
   const auto& name = spec.argv.front();
-  program_count_ = 0;
-  const auto add = [this, &spec](std::string_view folder, std::string_view file) {
-    if (program_count_ == programs_.size())
-      programs_.emplace_back();
-    auto& path = programs_[program_count_++];
-    path.clear();
-    if (!folder.starts_with('/') && !file.starts_with('/'))
-      path.append(spec.cwd).append(1, '/'); // Also the empty entry of a PATH, which is the cwd.
-    path.append(folder).append(folder.empty() ? 0 : 1, '/').append(file);
-  };
   if (name.find('/') != std::string::npos)
-    return add({}, name);
+    return name.starts_with('/') ? name : spec.cwd + '/' + name;
   auto path = task_path();
+  std::string candidate;
   for (bool more = true; more;) {
     const auto end = path.find(':');
-    add(path.substr(0, end), name);
+    const auto folder = path.substr(0, end);
     more = end != std::string_view::npos;
     path.remove_prefix(more ? end + 1 : path.size());
+    candidate.clear();
+    if (!folder.starts_with('/'))
+      candidate.append(spec.cwd).append(1, '/'); // Also the empty entry, which is the cwd.
+    candidate.append(folder).append(1, '/').append(name);
+    if (is_program(candidate))
+      return candidate;
   }
-}
-
-/// The file that was to be executed; empty when no folder of the task's PATH has it.
-std::string spawner::find_program(const task_spec& spec) const {
-  if (spec.argv.front().find('/') != std::string::npos)
-    return programs_.front();
-  for (std::size_t i = 0; i < program_count_; ++i)
-    if (is_program(programs_[i]))
-      return programs_[i];
   return {};
 }
 
@@ -263,22 +241,20 @@ spawned spawner::spawn(const task_spec& spec, int output) {
   for (const auto& argument : spec.argv)
     arguments_.push_back(const_cast<char*>(argument.c_str())); // execve does not write there.
   arguments_.push_back(nullptr);
-  list_programs(spec);
-  candidates_.clear();
-  for (std::size_t i = 0; i < program_count_; ++i)
-    candidates_.push_back(programs_[i].c_str());
-  candidates_.push_back(nullptr);
+  const auto program = find_program(spec);
+  if (program.empty()) {
+    result.error = ENOENT;
+    result.detail = diagnose(spec, program, ENOENT);
+    return result;
+  }
   result.started_us = now_us();
   result.boot_us = boot_us();
   const auto before = boot_ticks();
-  result.error = start_process({candidates_.data(), spec.cwd.c_str(), arguments_.data(),
+  result.error = start_process({program.c_str(), spec.cwd.c_str(), arguments_.data(),
                                 environment_.data(), output, resets_waits_},
                                result.pid);
   if (result.error != 0) {
-    const auto program = find_program(spec);
     result.detail = diagnose(spec, program, result.error);
-    if (program.empty())
-      result.error = ENOENT;
     return result;
   }
   result.start_ticks = boot_ticks();

@@ -43,7 +43,6 @@ public:
 private:
   void build_environment(const task_spec&);
   void set_variable(std::string_view name, std::string_view value);
-  void list_programs(const task_spec&);
   std::string find_program(const task_spec&) const;
   std::string diagnose(const task_spec&, const std::string& program, int error) const;
   std::string_view task_path() const;
@@ -56,9 +55,6 @@ private:
   std::vector<std::string> added_;
   std::vector<char*> environment_;
   std::vector<char*> arguments_;
-  std::vector<std::string> programs_; ///< The files to try, in order.
-  std::size_t program_count_ = 0;     ///< Of these, of this task.
-  std::vector<const char*> candidates_;
 };
 
 /// Microseconds since the epoch.
