@@ -13,8 +13,8 @@ namespace {
 
 constexpr auto retry_interval = std::chrono::seconds{1};
 constexpr std::int64_t save_interval_us = 1'000'000;
-// A file that takes long to write is written seldom: at most 1/20 of the time goes into it.
-constexpr std::int64_t save_share = 20;
+// A file that takes long to write is written seldom: at most 1/50 of the time goes into it.
+constexpr std::int64_t save_share = 50;
 // Of a clock. What keeps it right moves it by less, or slowly.
 constexpr std::int64_t smallest_step_us = 2'000'000;
 

@@ -5,6 +5,7 @@
 #include "tests/fixtures/recording_view.hpp"
 #include "tests/fixtures/tiny_github.hpp"
 
+#include <caf/event_based_actor.hpp>
 #include <catch2/catch_test_macros.hpp>
 #include <nlohmann/json.hpp>
 

@@ -80,7 +80,7 @@ std::ptrdiff_t living_of(const connected& c) {
 /// A task that starts more processes than `limit` is ended as a whole.
 task_exit check_crowd_is_ended(connected& c, task_spec spec, std::uint32_t limit) {
   spec.max_processes = limit;
-  auto x = c.run(std::move(spec));
+  auto x = c.run(spec);
   CHECK(x.kind == exit_kind::over_limit);
   CHECK(processes_said(x) > static_cast<int>(limit));
   CHECK(living_of(c) == 0);
