@@ -28,6 +28,10 @@ task_exit make_exit(const task_key& key, exit_kind kind, std::string detail) {
   return exit;
 }
 
+task_exit never_started(const task_key& key) {
+  return make_exit(key, exit_kind::cancelled, "cancelled before it was started");
+}
+
 } // namespace
 
 caf::expected<io::launcher_link> executor_state::link_up() const {
@@ -123,8 +127,7 @@ void executor_state::cancel(const task_key& key) {
   }
   // What is to follow a task that is being ended is not to follow any more.
   if (auto next = std::exchange(found->second.next, {}))
-    self->send(next->listener,
-               make_exit(key, exit_kind::cancelled, "cancelled before it was started"));
+    self->send(next->listener, never_started(key));
   if (client)
     std::ignore = client->cancel({key});
 }
@@ -134,8 +137,7 @@ void executor_state::withdraw(const task_key& key) {
   if (found == tasks.end())
     return;
   if (auto next = std::exchange(found->second.next, {}))
-    self->send(next->listener,
-               make_exit(key, exit_kind::cancelled, "cancelled before it was started"));
+    self->send(next->listener, never_started(key));
   else if (!found->second.started)
     end_queued(found);
   else if (client)
@@ -145,7 +147,7 @@ void executor_state::withdraw(const task_key& key) {
 void executor_state::end_queued(std::map<task_key, entry>::iterator task) {
   const auto key = task->first;
   std::erase(queue, key);
-  end_task(task, make_exit(key, exit_kind::cancelled, "cancelled before it was started"));
+  end_task(task, never_started(key));
 }
 
 caf::result<void> executor_state::stop() {

@@ -17,6 +17,9 @@ std::int64_t count_ms(duration d) {
   return d.count();
 }
 
+constexpr const char* launcher_lost =
+    "the launcher was lost before it said whether it had started the task: it is started anew";
+
 /// No process of it was seen. A launcher that is lost may have started one: a task that waits with
 /// it is one that may be run again.
 bool is_unstarted(const task_exit& exit) {
@@ -24,8 +27,6 @@ bool is_unstarted(const task_exit& exit) {
          && (exit.kind == exit_kind::cancelled || exit.kind == exit_kind::lost
              || (exit.kind == exit_kind::not_started && exit.code == ECANCELED));
 }
-constexpr const char* launcher_lost =
-    "the launcher was lost before it said whether it had started the task: it is started anew";
 
 } // namespace
 
@@ -95,9 +96,7 @@ void phase_actor_state::start() {
   begun = false;
   if (core::begins_with_its_task(def())) {
     before.clear();
-    stages.front() = stage::running;
-    self->send(deps->executor, atom::stage_v, make_spec(0),
-               caf::actor_cast<task_listener_actor>(self));
+    run_task(0);
     return;
   }
   before = core::take_fingerprints(def(), *deps->files);
@@ -155,7 +154,11 @@ void phase_actor_state::run_ready_tasks() {
 
 void phase_actor_state::run_task(task_index i) {
   stages[i] = stage::running;
-  self->send(deps->executor, atom::run_v, make_spec(i), caf::actor_cast<task_listener_actor>(self));
+  auto listener = caf::actor_cast<task_listener_actor>(self);
+  if (begun)
+    self->send(deps->executor, atom::run_v, make_spec(i), std::move(listener));
+  else
+    self->send(deps->executor, atom::stage_v, make_spec(i), std::move(listener));
 }
 
 task_spec phase_actor_state::make_spec(task_index i) const {

@@ -1,8 +1,8 @@
 #include "actors/supervisor.hpp"
 
+#include "actors/core/decisions.hpp"
 #include "actors/core/event_data.hpp"
 #include "actors/core/retry_rules.hpp"
-#include "actors/core/text.hpp"
 
 #include <caf/actor_system.hpp>
 #include <nlohmann/json.hpp>
@@ -170,10 +170,8 @@ event_batch supervisor_state::notes_about(const launcher_inventory& inventory,
   };
   for (const auto& e : starts)
     if (deps->redefined.contains((*c.lookup)(e.phase)))
-      note(e.phase, "the attempt that the launcher tells of was begun before the phase's "
-                    "definition changed, and its tasks are not run again by themselves: "
-                    "aeo-control retry "
-                        + core::shell_quote(e.phase) + " --force runs them");
+      note(e.phase,
+           core::made_before_change("the attempt that the launcher tells of", e.phase, true));
   const auto unknown = [&](const task_key& key) {
     return (*c.lookup)(key.phase) == core::phase_lookup::npos;
   };

@@ -95,10 +95,14 @@ bool trigger_state::has_slot_for(phase_index i) {
              && core::begins_with_its_task(context->phase(i)));
 }
 
-std::size_t trigger_state::slots_ahead() {
+void trigger_state::forget_releases() {
   const auto since_us = context->steady_us() - look_ahead_us;
   while (!releases.empty() && releases.front() < since_us)
     releases.pop_front();
+}
+
+std::size_t trigger_state::slots_ahead() {
+  forget_releases();
   return releases.size() > slots ? std::min(releases.size(), most_ahead) : 0;
 }
 
@@ -372,10 +376,10 @@ bool trigger_state::unqueue(phase_index i) {
 
 void trigger_state::shut(phase_index i, const event& e) {
   ended(i);
-  if (e.kind == event_kind::phase_failed && is_configuration_error(e))
+  if (e.kind == event_kind::phase_failed && is_configuration_error(e)) {
     configuration = true;
-  if (configuration)
     recall_all();
+  }
   // What a dependency blocks was blocked as a whole; a phase that blocks itself names its task.
   if (e.kind != event_kind::phase_blocked || !e.task.empty())
     block_dependents(i);
@@ -424,7 +428,7 @@ void trigger_state::release(phase_index i) {
     finishing.insert(i);
     last_release_us = context->steady_us();
     releases.push_back(last_release_us);
-    slots_ahead();
+    forget_releases();
   }
   proceed();
 }

@@ -85,6 +85,7 @@ private:
   phase_actor& phase(phase_index);
   bool has_slot_for(phase_index);
   std::size_t slots_ahead();
+  void forget_releases();
   void watch_staged();
   bool has_not_begun(phase_index) const;
   bool is_busy(phase_index i) const { return running.contains(i) || finishing.contains(i); }

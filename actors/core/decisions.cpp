@@ -142,6 +142,14 @@ std::string why_not_again(std::string_view phase, const phase_state& p) {
          + "); to run it again all the same: aeo-control retry " + shell_quote(id) + " --force";
 }
 
+std::string made_before_change(std::string_view what, std::string_view phase, bool force) {
+  return std::string{what}
+         + " was made before the phase's definition changed, and its tasks are not run again by "
+           "themselves: "
+         + (force ? "when it has ended, " : "") + "aeo-control retry " + shell_quote(phase)
+         + (force ? " --force" : "") + " runs them";
+}
+
 std::string approved_by_people(std::string_view waiting_data) {
   auto json = lenient::object(waiting_data);
   const auto gate = read_waiting(waiting_data);

@@ -56,6 +56,10 @@ std::string who_alone(const approval_policy&, std::string_view started_by);
 /// Why an approved phase is not run again just so: who approved it and when.
 std::string why_not_again(std::string_view phase, const phase_state&);
 
+/// Of what was made under an earlier definition of the phase: `what` names it. `force`: it may be
+/// approved by the time when somebody reads this.
+std::string made_before_change(std::string_view what, std::string_view phase, bool force);
+
 /// phase_approved's data: {"by", "comment", "votes", ...} and the evidence of phase_waiting.
 std::string approved_by_people(std::string_view waiting_data);
 /// phase_approved's data over criteria that failed: {"by", "override": true, "reason", ...}.

@@ -118,6 +118,31 @@ TEST_CASE("a changed plan is shown as a difference and refused, then accepted on
   CHECK(contains(final_report(w).dump(), "plan change accepted"));
 }
 
+TEST_CASE("an attempt that began before its phase changed goes on, and that is told") {
+  temp_workspace w;
+  const auto wait = [](const std::string& word) {
+    return shell_phase({}, "test -e pipe || mkfifo pipe; echo start >> ledger; read x < pipe; echo "
+                               + word + " >> ledger");
+  };
+  write_plan(w, {{"a", wait("old")}});
+  program node{{"aeo-node", "--workspace", w.path().string()}};
+  wait_for_text(w.path() / "ledger", "start");
+  wait_for_text(w.path() / "consolidation/execution_state.json", R"("status": "in_progress")");
+  node.signal(SIGKILL);
+  node.wait();
+  write_plan(w, {{"a", wait("new")}});
+  program resumed{
+      {"aeo-node", "--workspace", w.path().string(), "--resume", "--accept-plan-change"}};
+  wait_for_text(resumed.output_file(), "phase a: the attempt under way was made before the phase's "
+                                       "definition changed");
+  release(w);
+  const auto r = resumed.wait();
+  INFO(r.output);
+  CHECK(r.exit_code == 0);
+  CHECK(contains(r.output, "when it has ended, aeo-control retry a --force runs them"));
+  CHECK(w.read("ledger") == "start\nold\n");
+}
+
 TEST_CASE("with the database gone the state file alone is enough to go on") {
   temp_workspace w;
   run_failing(w);

@@ -36,7 +36,7 @@ public:
   std::size_t max_message() const { return limit_; }
 
   std::int64_t greet_by_ms = 0; ///< 0: it has greeted.
-  std::uint32_t slots = 0;      ///< As its greeting said.
+  std::uint32_t slots = 0;      ///< As its greeting said; 0: any number.
   bool watched_for_writing = false;
 
 private:

@@ -74,7 +74,8 @@ server::server(premises own, std::string workspace, std::string execution, launc
                                              x.detail.resize(longest_detail);
                                            own_.records->ended(x);
                                            // While others wait the node has no slot to fill.
-                                           say(std::move(x), slots_ == 0 || queue_.size() < slots_);
+                                           say(std::move(x),
+                                               slots() == 0 || queue_.size() < slots());
                                          },
                                          [this](const std::string& text) { log_.note(text); }}} {
   watch(own_.listener.get(), EPOLLIN, listener_tag);
@@ -256,13 +257,19 @@ void server::start(task_spec&& spec) {
     queue_.push_back(std::move(spec));
 }
 
-/// What waits is started as far as there are slots; nothing any more when we are ending.
+/// How many of those that wait may start now; none any more when we are ending.
+std::size_t server::room() const {
+  if (ending_)
+    return 0;
+  const auto most = slots() == 0 ? queue_.size() : slots() - std::min(slots(), tasks_.size());
+  return std::min(most, queue_.size());
+}
+
 void server::start_queued() {
   std::vector<task_spec> batch;
-  while (!ending_ && !queue_.empty() && (slots_ == 0 || tasks_.size() < slots_)) {
-    const auto room = slots_ == 0 ? queue_.size() : slots_ - tasks_.size();
+  while (const auto count = room()) { // Again: what cannot be started leaves its slot.
     batch.clear();
-    for (; !queue_.empty() && batch.size() < room; queue_.pop_front()) {
+    for (; batch.size() < count; queue_.pop_front()) {
       own_.records->intend(queue_.front().key);
       batch.push_back(std::move(queue_.front()));
     }
@@ -326,7 +333,6 @@ void server::greet(link& from, const wire::hello& hello) {
 
 void server::serve(link& to) {
   node_ = &to;
-  slots_ = to.slots;
   has_environment_ = false;
   environment_.clear();
   to.say(wire::welcome{wire::protocol_version, ::getpid(), std::exchange(own_.notes, {})});

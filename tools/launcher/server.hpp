@@ -38,6 +38,8 @@ private:
   void refuse(link&, io::wire::refusal, std::string reason);
   void drop(int fd);
   void start(task_spec&&);
+  std::size_t slots() const { return node_ != nullptr ? node_->slots : 0; }
+  std::size_t room() const;
   void start_queued();
   bool take_from_queue(const task_key&);
   void end_queued();
@@ -62,7 +64,6 @@ private:
   link* node_ = nullptr; ///< The one that is served.
   link* next_ = nullptr; ///< Waits for node_ to be gone.
   std::int64_t next_until_ms_ = 0;
-  std::size_t slots_ = 0;       ///< Of node_: tasks that may run at once; 0: any number.
   std::deque<task_spec> queue_; ///< From node_, wait for a slot; each once, and none that runs.
   bool has_environment_ = false;
   std::vector<std::string> environment_;

@@ -1,5 +1,6 @@
 #include "tools/node/session.hpp"
 
+#include "actors/core/decisions.hpp"
 #include "actors/core/event_data.hpp"
 #include "actors/core/graph.hpp"
 #include "actors/core/lenient_json.hpp"
@@ -325,10 +326,8 @@ private:
       const auto waits = replay_.state.phases[i].status == phase_status::waiting_approval;
       if (!waits && replay_.state.phases[i].status != phase_status::in_progress)
         continue;
-      const auto text = std::string{waits ? "what waits for approval" : "the attempt under way"}
-                        + " was made before the phase's definition changed, and its tasks are not "
-                          "run again by themselves: aeo-control retry "
-                        + core::shell_quote(id) + (waits ? "" : " --force") + " runs them";
+      const auto text = core::made_before_change(
+          waits ? "what waits for approval" : "the attempt under way", id, !waits);
       notes_.push_back("phase " + id + ": " + text);
       add(event_kind::note, id, core::warning_data(text));
     }

@@ -48,11 +48,10 @@ struct session {
   std::shared_ptr<core::execution_state> state;
   std::int64_t log_until_us = 0; ///< The newest event before the first ones; 0: there is none.
   std::unique_ptr<core::run_history> history;
-  std::map<phase_index, phase_origin> origins;
-  std::set<phase_index>
-      redefined; ///< By an accepted change of the plan. ///< Phases that were under way.
-  std::vector<bool> selected;     ///< As in supervisor_deps.
-  std::vector<std::string> notes; ///< For the operator: what was decided.
+  std::map<phase_index, phase_origin> origins; ///< Phases that were under way.
+  std::set<phase_index> redefined;             ///< By an accepted change of the plan.
+  std::vector<bool> selected;                  ///< As in supervisor_deps.
+  std::vector<std::string> notes;              ///< For the operator: what was decided.
 };
 
 /// Takes the lock, opens the store, applies --resume, --fresh, --from, --only and
