@@ -300,7 +300,7 @@ void supervisor_state::done(const run_outcome& outcome) {
       self->send(executor, atom::stop_v); // What we wait for is not waited for any more.
     return;
   }
-  if (over)
+  if (over || leaving)
     return;
   ending = true;
   auto idle = [this, outcome] {
@@ -316,6 +316,8 @@ void supervisor_state::done(const run_outcome& outcome) {
 
 /// The trigger says again when it is done after a person has changed something.
 void supervisor_state::end_or_wait(const run_outcome& outcome, const core::execution_state& s) {
+  if (leaving)
+    return;
   if (const auto next = std::exchange(newer, {})) { // Somebody changed something, or a signal came.
     ending = false;
     return done(*next);
@@ -349,6 +351,8 @@ void supervisor_state::close(const run_outcome& outcome) {
 }
 
 void supervisor_state::conclude(const run_outcome& outcome, const core::execution_state& s) {
+  if (leaving)
+    return;
   auto any = [&s](auto predicate) {
     return std::ranges::any_of(s.phases, predicate, &phase_state::status);
   };
@@ -490,7 +494,9 @@ void supervisor_state::interrupt(int signo) {
   }
   if (++signals > 1) {
     // The launcher goes on ending what it was told to end.
-    fail("stopped at once by a second " + signal_name(signo) + "; the launcher ends the tasks",
+    fail("stopped at once by a second " + signal_name(signo)
+             + (leaving ? "; running tasks go on, --resume adopts them"
+                        : "; the launcher ends the tasks"),
          exit_code::interrupted);
     return;
   }
@@ -504,17 +510,29 @@ void supervisor_state::interrupt(int signo) {
     return;
   }
   if (deps->detach_on_stop) {
-    self->send(reporter_, atom::say_v,
-               signal_name(signo) + ": leaving; running tasks go on, --resume adopts them");
-    self->send(trigger_, atom::stalled_v, true);
-    ending = true;
-    record_end(exit_code::interrupted, overall_status::interrupted,
-               signal_name(signo) + ", tasks left running (--detach-on-stop)");
+    leave_tasks(signal_name(signo));
     return;
   }
   self->send(reporter_, atom::say_v,
              signal_name(signo) + ": ending the running tasks; a second signal leaves at once");
   self->send(trigger_, atom::stop_v, "interrupted by " + signal_name(signo));
+}
+
+/// What the end says of the tasks is what the launcher says of them.
+void supervisor_state::leave_tasks(const std::string& signal) {
+  leaving = true;
+  self->send(reporter_, atom::say_v,
+             signal + ": leaving; running tasks go on, --resume adopts them");
+  const auto end = [this, signal] {
+    record_end(exit_code::interrupted, overall_status::interrupted,
+               signal + ", tasks left running (--detach-on-stop)");
+  };
+  self->request(trigger_, end_patience, atom::detach_v).then(end, [this, end](const caf::error&) {
+    self->send(reporter_, atom::say_v,
+               "of tasks that were to start just now it is not known whether they have: "
+               "--resume asks the launcher");
+    end();
+  });
 }
 
 void supervisor_state::heard_stalled(const std::string& text) {

@@ -86,6 +86,7 @@ void trigger_state::proceed() {
     self->send(phase(next), atom::start_v);
   }
   watch_staged();
+  answer_leavers();
   report_if_done();
 }
 
@@ -108,8 +109,7 @@ std::size_t trigger_state::slots_ahead() {
 
 /// As long as what was granted a slot may wait for it.
 void trigger_state::watch_staged() {
-  if (watching || running.size() <= slots
-      || std::ranges::none_of(running, [this](auto i) { return has_not_begun(i); }))
+  if (watching || running.size() <= slots || all_have_begun())
     return;
   watching = true;
   const auto since_us = context->steady_us();
@@ -125,6 +125,10 @@ void trigger_state::watch_staged() {
 bool trigger_state::has_not_begun(phase_index i) const {
   return running.contains(i)
          && (status[i] == phase_status::pending || status[i] == phase_status::retry_wait);
+}
+
+bool trigger_state::all_have_begun() const {
+  return std::ranges::none_of(running, [this](auto i) { return has_not_begun(i); });
 }
 
 void trigger_state::recall(phase_index i) {
@@ -454,6 +458,23 @@ void trigger_state::stop(const std::string& reason) {
   report_if_done();
 }
 
+caf::result<void> trigger_state::leave() {
+  leaving = true;
+  recall_all();
+  auto promise = self->make_response_promise<void>();
+  leavers.push_back(promise);
+  answer_leavers();
+  return promise;
+}
+
+void trigger_state::answer_leavers() {
+  if (leavers.empty() || !all_have_begun())
+    return;
+  closed = true;
+  for (auto& promise : std::exchange(leavers, {}))
+    promise.deliver();
+}
+
 /// Phases that will still change by themselves. When stopping, a gate that is being judged is left
 /// as it is: the next node judges it again. After a configuration error no retry gets a slot: they
 /// are left to the next node too.
@@ -518,6 +539,7 @@ trigger_actor::behavior_type trigger(trigger_actor::stateful_pointer<trigger_sta
       [self](atom::ready, std::uint32_t i) { self->state.want_slot(i); },
       [self](atom::withdraw, std::uint32_t i) { self->state.take_back(i); },
       [self](atom::stop, const std::string& reason) { self->state.stop(reason); },
+      [self](atom::detach) { return self->state.leave(); },
       [self](atom::stalled, bool stalled) { self->state.set_stalled(stalled); },
       [self](atom::act, const operator_decision& decision) { return self->state.act(decision); },
       [self](atom::finish) { return self->state.close(); },

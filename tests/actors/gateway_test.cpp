@@ -66,6 +66,7 @@ trigger_actor::behavior_type deciding_trigger(trigger_actor::pointer, transcript
       [](atom::ready, std::uint32_t) {},
       [](atom::withdraw, std::uint32_t) {},
       [](atom::stop, const std::string&) {},
+      [](atom::detach) { FAIL("nobody leaves here"); },
       [](atom::stalled, bool) {},
       [=](atom::act, const operator_decision& d) -> caf::result<std::string> {
         log->add("trigger: " + text_of(d));

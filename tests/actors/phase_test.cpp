@@ -24,6 +24,7 @@ trigger_actor::behavior_type trigger_mock(trigger_actor::pointer, transcript_ptr
       [=](atom::ready, std::uint32_t i) { log->add("ready " + std::to_string(i)); },
       [=](atom::withdraw, std::uint32_t i) { log->add("withdraw " + std::to_string(i)); },
       [](atom::stop, const std::string&) { FAIL("a phase stops no trigger"); },
+      [](atom::detach) { FAIL("nobody leaves here"); },
       [](atom::stalled, bool) { FAIL("a phase knows nothing of storage"); },
       [](atom::act, const operator_decision&) -> caf::result<std::string> {
         FAIL("a phase decides nothing");

@@ -367,6 +367,53 @@ TEST_CASE("with --detach-on-stop a signal leaves the tasks to the launcher") {
   CHECK(f.saved.back()->phases[0].status == phase_status::in_progress);
 }
 
+TEST_CASE("a node that leaves its tasks knows first which have started") {
+  supervisor_fixture f{make_plan(make_phase("0"), make_phase("1"))};
+  f.deps->detach_on_stop = true;
+  f.world->outcome = nullptr; // It says nothing of itself.
+  f.go();
+  const task_key first{"0", "T0.1", 1};
+  const task_key second{"1", "T1.1", 1};
+  REQUIRE(f.world->running.size() == 2);
+  CHECK_FALSE(f.interrupt());
+  SECTION("as the launcher says") {
+    f.self->send(f.world->executor, task_start{first, 100, 7, 1'000'000});
+    CHECK_FALSE(f.settle());
+    auto unstarted = make_exit(second, exit_kind::not_started, ECANCELED);
+    unstarted.pid = 0;
+    f.self->send(f.world->executor, unstarted);
+    CHECK(f.settle() == exit_code::interrupted);
+    CHECK(f.saved.back()->phases[0].status == phase_status::in_progress);
+    CHECK(f.saved.back()->phases[1].status == phase_status::pending);
+    CHECK_FALSE(f.saw("not known"));
+  }
+  SECTION("but not for ever") {
+    CHECK_FALSE(f.after(9s));
+    CHECK(f.after(1s) == exit_code::interrupted);
+    CHECK(f.saw("not known"));
+  }
+  SECTION("but a second signal comes first, and nobody ends the tasks") {
+    CHECK(f.interrupt() == exit_code::interrupted);
+    CHECK(f.saw("running tasks go on"));
+    CHECK_FALSE(f.saw("ends the tasks"));
+  }
+}
+
+TEST_CASE("a node that leaves its tasks as the run ends says once how it ended") {
+  for (auto steps = 0, busy = 1; busy != 0; ++steps) {
+    supervisor_fixture f{make_plan(make_phase("0"))};
+    f.deps->detach_on_stop = true;
+    f.uut = f.spawn(supervisor, f.deps);
+    f.self->send(f.uut, atom::run_v);
+    for (int i = 0; i < steps && busy != 0; ++i)
+      busy = f.scheduler.try_run_once() ? 1 : 0;
+    f.interrupt();
+    INFO(steps << " steps before");
+    CHECK(f.exit_code);
+    CHECK(std::ranges::count(f.disk->events, event_kind::execution_ended, &event::kind) <= 1);
+  }
+}
+
 TEST_CASE("whenever somebody retries as the run ends, it is done or refused, and the end is true") {
   auto retried = 0;
   auto refused = 0;

@@ -515,6 +515,32 @@ TEST_CASE("a stop cancels what runs and says interrupted when it has ended") {
   CHECK(f.hear(phase_reset, "1") == lines{"done interrupted"});
 }
 
+TEST_CASE("who leaves the running phases hears when it is known which of them have begun") {
+  ahead_fixture f{six()};
+  const auto left = f.self->request(f.uut, caf::infinite, atom::detach_v);
+  f.run();
+  auto asked = f.log->take();
+  std::ranges::sort(asked);
+  CHECK(asked == lines{"withdraw 3", "withdraw 4"});
+  CHECK(f.say(atom::withdraw_v, 4u).empty());
+  CHECK(f.self->mailbox().empty()); // 3 may have been started.
+  CHECK(f.hear(phase_started, "3").empty());
+  CHECK_FALSE(f.self->mailbox().empty());
+  CHECK(f.say(atom::stalled_v, false).empty());
+  CHECK(f.say(atom::release_v, 2u).empty());
+  CHECK(f.say(atom::release_v, 3u).empty());
+}
+
+TEST_CASE("who leaves when all that runs has begun hears that at once") {
+  trigger_fixture f{roots()};
+  f.start(1);
+  f.hear(phase_started, "0");
+  const auto left = f.self->request(f.uut, caf::infinite, atom::detach_v);
+  f.run();
+  CHECK(f.log->take().empty());
+  CHECK_FALSE(f.self->mailbox().empty());
+}
+
 TEST_CASE("a gate that is being judged does not hold up a stop") {
   trigger_fixture f{make_plan(make_phase("0"))};
   f.start(1);

@@ -105,6 +105,27 @@ TEST_CASE("with --detach-on-stop a task goes on and --resume adopts it: it runs 
   check_nothing_left(w);
 }
 
+TEST_CASE("a node that leaves its tasks says of one that has just begun that it runs") {
+  temp_workspace w;
+  write_plan(w,
+             {{"a", shell_phase({}, "mkfifo pipe; until [ -s pid ]; do sleep 0.01; done")},
+              {"b", shell_phase({"a"}, "kill -TERM $(cat pid); read x < pipe; echo b >> ledger")}});
+  program node{node_on(w, {"--detach-on-stop"})};
+  w.write("pid", std::to_string(node.pid()));
+  auto r = node.wait();
+  INFO(r.output);
+  CHECK(r.exit_code == 130);
+  CHECK(statuses(w) == std::map<std::string, std::string>{{"a", "approved"}, {"b", "in_progress"}});
+
+  program resumed{node_on(w, {"--resume"})};
+  release(w);
+  r = resumed.wait();
+  INFO(r.output);
+  CHECK(r.exit_code == 0);
+  CHECK(w.read("ledger") == "b\n");
+  check_nothing_left(w);
+}
+
 TEST_CASE("in manual mode the run stops with 3 for a person; in automated mode it goes on to 0") {
   temp_workspace w;
   write_plan(w, chain);
