@@ -153,9 +153,11 @@ void trigger_state::take_back(phase_index i) {
   const auto retries = status[i] == phase_status::retry_wait; // Its actor knows of the attempts.
   if (!retries)
     ended(i);
-  if (retries || graph->is_ready(i)) {
+  if (graph->is_ready(i)) {
     queued[i] = true;
     ready.push_front(i);
+  } else if (retries) {
+    start_over(i);
   } else {
     block_behind(i);
   }
@@ -349,8 +351,10 @@ void trigger_state::opened(phase_index i) {
 void trigger_state::shut_again(phase_index i) {
   graph->shut(i);
   for (auto dependent : graph->dependents(i))
-    if (status[dependent] == phase_status::pending) {
-      unqueue(dependent);
+    if (status[dependent] == phase_status::pending
+        || status[dependent] == phase_status::retry_wait) {
+      if (unqueue(dependent) && status[dependent] == phase_status::retry_wait)
+        start_over(dependent);
       recall(dependent);
     }
 }
@@ -367,6 +371,28 @@ void trigger_state::want(phase_index i) {
     return;
   queued[i] = true;
   ready.push_back(i);
+}
+
+/// Its retry is due. What it depends on may be to run again since.
+void trigger_state::want_again(phase_index i) {
+  if (graph->is_ready(i))
+    want(i);
+  else
+    start_over(i);
+}
+
+/// Its turn comes as that of a phase that has not run yet does: when what it depends on is
+/// approved.
+void trigger_state::start_over(phase_index i) {
+  if (stopping || ending.contains(i))
+    return; // Its actor has the last word.
+  const auto& needed = context->phase(i).dependencies;
+  const auto first = std::ranges::find_if_not(needed, [this](auto d) { return graph->is_open(d); });
+  due.insert(i);
+  decide({context->event_of(event_kind::phase_reset, i,
+                            core::decision_data("node", "phase " + context->phase(*first).id
+                                                            + " is to run again first"))},
+         {i}, [](const caf::error&) {});
 }
 
 /// False: it was not in the queue.
@@ -443,7 +469,7 @@ void trigger_state::want_slot(phase_index i) {
   if (deciding.contains(i))
     due.insert(i);
   else
-    want(i);
+    want_again(i);
   proceed();
 }
 

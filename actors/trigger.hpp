@@ -102,6 +102,8 @@ private:
   void shut_again(phase_index);
   void enqueue(phase_index);
   void want(phase_index);
+  void want_again(phase_index);
+  void start_over(phase_index);
   bool unqueue(phase_index);
   void shut(phase_index, const event&);
   void block_dependents(phase_index culprit);
@@ -127,6 +129,8 @@ private:
   caf::result<std::string> pause(bool on, const operator_decision&);
   caf::result<std::string> settle(event_batch&&, const operator_decision&, std::string text,
                                   std::vector<phase_index> about);
+  void decide(event_batch&&, std::vector<phase_index> about,
+              std::function<void(const caf::error&)> then);
   void settled(const std::vector<phase_index>& about, bool durable);
   std::string state_of(phase_index) const;
   std::string activity_of(phase_index) const;

@@ -56,30 +56,41 @@ std::optional<caf::error> trigger_state::why_undecided(phase_index i) const {
                                               + " is being looked at: ask again");
 }
 
-/// The events and their audit become durable together, then comes the answer. From now on it holds
-/// for the phases that it is about.
+/// The events and their audit become durable together, then comes the answer.
 caf::result<std::string> trigger_state::settle(event_batch&& batch,
                                                const operator_decision& decision, std::string text,
                                                std::vector<phase_index> about) {
+  batch.push_back(core::make_audit(decision, true, text, context->now_us()));
+  auto promise = self->make_response_promise<std::string>();
+  decide(std::move(batch), std::move(about),
+         [promise, text = std::move(text)](const caf::error& err) mutable {
+           if (err)
+             promise.deliver(err);
+           else
+             promise.deliver(text);
+         });
+  return promise;
+}
+
+/// From now on it holds for the phases that it is about.
+void trigger_state::decide(event_batch&& batch, std::vector<phase_index> about,
+                           std::function<void(const caf::error&)> then) {
   for (auto i : about) {
     deciding.insert(i);
     if (unqueue(i) && status[i] == phase_status::retry_wait)
       due.insert(i);
   }
   ++asked;
-  batch.push_back(core::make_audit(decision, true, text, context->now_us()));
-  auto promise = self->make_response_promise<std::string>();
   self->request(store, caf::infinite, atom::record_v, std::move(batch))
       .then(
-          [this, promise, text, about]() mutable {
-            promise.deliver(text);
+          [this, then, about] {
+            then({});
             settled(about, true);
           },
-          [this, promise, about](const caf::error& err) mutable {
-            promise.deliver(err);
+          [this, then, about](const caf::error& err) {
+            then(err);
             settled(about, false);
           });
-  return promise;
 }
 
 /// The events were heard before. Without them all is as it was.
@@ -94,8 +105,8 @@ void trigger_state::settled(const std::vector<phase_index>& about, bool durable)
     block_behind(i);
     if (graph->is_ready(i))
       enqueue(i);
-    if (due.erase(i) > 0 && status[i] == phase_status::retry_wait)
-      want(i);
+    if (due.erase(i) > 0 && !durable && status[i] == phase_status::retry_wait)
+      want_again(i);
   }
   if (!durable) {
     reported = false;
@@ -116,7 +127,10 @@ caf::result<std::string> trigger_state::retry(phase_index i, const operator_deci
       return *undecided;
     const auto name = "phase " + context->phase(p).id;
     const auto s = status[p];
-    const auto idle = is_shut(s) || is_open(s) || s == phase_status::waiting_approval;
+    const auto idle = is_shut(s) || is_open(s) || s == phase_status::waiting_approval
+                      || s == phase_status::retry_wait;
+    if (ending.contains(p))
+      return caf::make_error(ec::wrong_state, name + " is being cancelled: ask again");
     if (is_busy(p) || (!idle && s != phase_status::pending))
       return caf::make_error(ec::wrong_state, name + " " + activity_of(p)
                                                   + ": wait for its end, or cancel it first");

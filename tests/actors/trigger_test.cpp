@@ -754,6 +754,92 @@ TEST_CASE("a phase in the queue waits again when what it depends on is to run ag
   CHECK(f.approve(0) == lines{"spawn 1", "start 1"});
 }
 
+namespace {
+
+/// 1, 2 and 3 need 0; 1 waits for its retry, the others run.
+struct dependent_in_retry_wait : trigger_fixture {
+  explicit dependent_in_retry_wait(std::size_t slots = 4)
+      : trigger_fixture{make_plan(make_phase("0"), make_phase("1", {0}), make_phase("2", {0}),
+                                  make_phase("3", {0}))} {
+    start(slots);
+    approve(0);
+    hear(phase_started, "2");
+    run_tasks(1);
+    hear(phase_retry_wait, "1");
+    hear(phase_started, "3");
+  }
+};
+
+} // namespace
+
+TEST_CASE("a retry that is due waits when what it depends on is to run again") {
+  dependent_in_retry_wait f;
+  CHECK(f.decide(control_command::retry, "0", "again", false, true)
+        == "phase 0 is tried again (attempt 2)");
+  f.log->take();
+  f.store->at_once = false;
+  CHECK(f.say(atom::ready_v, 1u) == lines{"phase_reset 1"});
+  CHECK(nlohmann::json::parse(f.store->last(phase_reset).data)["reason"]
+        == "phase 0 is to run again first");
+  auto answer = f.ask(control_command::skip, "1");
+  CHECK(f.answer_of(answer)
+        == "refused: another decision on phase 1 is being looked at: ask again");
+  f.publish(f.store->events.size() - 1);
+  CHECK(f.log->take().empty());
+  SECTION("and starts when that is approved") {
+    CHECK(f.approve(0) == lines{"spawn 1 after 1", "start 1"});
+  }
+  SECTION("and is blocked when that fails") {
+    f.run_tasks(0);
+    CHECK(f.hear(phase_failed, "0") == lines{"phase_blocked 1"});
+  }
+}
+
+TEST_CASE("a retry that waits for its turn waits for what it depends on, too") {
+  dependent_in_retry_wait f{2};
+  CHECK(f.say(atom::ready_v, 1u).empty()); // 2 and 3 have the slots.
+  CHECK(f.decide(control_command::retry, "0", "again", false, true)
+        == "phase 0 is tried again (attempt 2)");
+  CHECK(kinds(f.store->events, "1") == std::vector{phase_reset});
+  CHECK(f.approve(2) == lines{"spawn 0 after 1", "start 0"});
+  CHECK(f.approve(3).empty());
+  CHECK(f.approve(0) == lines{"spawn 1 after 1", "start 1"});
+}
+
+TEST_CASE("a retry that gives its slot back waits for what it depends on") {
+  trigger_fixture f{make_plan(make_phase("0"), make_phase("1", {0}), make_phase("2"),
+                              make_phase("3"), make_phase("4"))};
+  f.between_us = 0;
+  f.start(1);
+  f.approve(0);
+  f.run_tasks(1);
+  f.hear(phase_retry_wait, "1");
+  f.approve(2);
+  f.approve(3); // 4 has the slot.
+  f.hear(phase_started, "4");
+  CHECK(f.say(atom::ready_v, 1u) == lines{"start 1"}); // Ahead.
+  f.decide(control_command::retry, "0", "again", false, true);
+  f.log->take();
+  CHECK(f.say(atom::withdraw_v, 1u) == lines{"phase_reset 1"});
+}
+
+TEST_CASE("what an earlier node left waiting for a retry waits for a new dependency") {
+  trigger_fixture f{chain()};
+  f.restore(1, phase_status::retry_wait);
+  CHECK(f.start(4) == lines{"spawn 1", "spawn 0", "start 0"});
+  CHECK(f.say(atom::ready_v, 1u) == lines{"phase_reset 1"});
+}
+
+TEST_CASE("a person need not wait for a retry's time") {
+  trigger_fixture f{chain()};
+  f.start(4);
+  f.run_tasks(0);
+  f.hear(phase_retry_wait, "0");
+  CHECK(f.decide(control_command::retry, "0") == "phase 0 is tried again (attempt 2)");
+  CHECK(f.log->take() == lines{"spawn 0 after 1", "start 0"});
+  CHECK(f.say(atom::ready_v, 0u).empty());
+}
+
 TEST_CASE("a phase that runs, waits for its turn or is held by another is not retried") {
   trigger_fixture f{chain()};
   f.start(4);

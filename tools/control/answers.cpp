@@ -233,7 +233,8 @@ std::string what_next(const run_view& v, const phase_view& p, const std::string&
            + ", or reject it with a reason.";
   case phase_status::retry_wait:
     return "It is tried again by itself"
-           + (p.retry_at_us > v.now_us ? " in " + spent(v.now_us, p.retry_at_us) + "."
+           + (p.retry_at_us > v.now_us ? " in " + spent(v.now_us, p.retry_at_us)
+                                             + "; at once: " + control + " retry " + p.id + "."
                                        : " at once.");
   case phase_status::failed:
     return after_failure(p, control);
