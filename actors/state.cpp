@@ -11,6 +11,8 @@ namespace aeo {
 
 namespace {
 
+// So many events leave a commit alone: where little happens nothing waits for more to gather.
+constexpr std::size_t few_events = 8;
 constexpr auto retry_interval = std::chrono::seconds{1};
 constexpr std::int64_t save_interval_us = 1'000'000;
 // A file that takes long to write is written seldom: at most 1/50 of the time goes into it.
@@ -105,7 +107,7 @@ void state_state::commit() {
     return;
   auto now = context->steady_us();
   auto next = last_commit_us + commit_interval.count();
-  if (now < next) {
+  if (last_commit_size > few_events && now < next) {
     commit_timer = true;
     self->run_delayed(std::chrono::microseconds{next - now}, [this] {
       commit_timer = false;
@@ -116,6 +118,7 @@ void state_state::commit() {
   last_commit_us = now;
   committing = true;
   in_flight.swap(gathered);
+  last_commit_size = in_flight.size();
   in_flight_promises.swap(gathered_promises);
   send_commit();
 }

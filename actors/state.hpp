@@ -12,10 +12,10 @@
 
 namespace aeo {
 
-/// The single writer. Group commit: while one commit is in flight, and until `commit_interval`
-/// after its beginning, further events gather and go in the next. Listeners and askers hear of
-/// events after their commit, in the order of the store. A failed commit is tried again until it
-/// succeeds; meanwhile the supervisor is told.
+/// The single writer. Group commit: while one commit is in flight, and after one of many events
+/// until `commit_interval` after its beginning, further events gather and go in the next. Listeners
+/// and askers hear of events after their commit, in the order of the store. A failed commit is
+/// tried again until it succeeds; meanwhile the supervisor is told.
 struct state_state {
   static inline const char* name = "state";
 
@@ -42,7 +42,8 @@ struct state_state {
   std::vector<caf::typed_response_promise<void>> in_flight_promises;
   bool committing = false;
   std::chrono::microseconds commit_interval{};
-  std::int64_t last_commit_us = 0; ///< When it was begun.
+  std::int64_t last_commit_us = 0;  ///< When it was begun.
+  std::size_t last_commit_size = 0; ///< Its number of events.
   bool commit_timer = false;
   std::vector<event_listener_actor> listeners;
 

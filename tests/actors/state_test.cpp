@@ -122,29 +122,48 @@ TEST_CASE("events that come during a commit go together in the next one") {
   CHECK(f.heard->back().seq == 3);
 }
 
-TEST_CASE("not more than one commit is begun per interval, and none waits that need not") {
-  state_fixture f{2ms};
-  f.record(make_event(event_kind::phase_started, "0"));
-  REQUIRE(f.disk->batches.size() == 1);
-  f.disk->commit_one();
+namespace {
+
+/// Commits of many events: 2 ms between the beginnings of two.
+struct busy_fixture : state_fixture {
+  busy_fixture() : state_fixture{2ms, 10} {
+    event_batch many;
+    for (int i = 0; i < 10; ++i)
+      many.push_back(make_event(event_kind::phase_started, std::to_string(i)));
+    self->send(uut, atom::record_v, std::move(many));
+    run();
+    REQUIRE(disk->batches.size() == 1);
+    disk->commit_one();
+    run();
+  }
+};
+
+} // namespace
+
+TEST_CASE("after a commit of many events not more than one is begun per interval") {
+  busy_fixture f;
   f.record(make_event(event_kind::task_started, "0"));
   f.record(make_event(event_kind::task_finished, "0"));
   CHECK(f.disk->batches.size() == 1);
   f.pass(2ms);
   REQUIRE(f.disk->batches.size() == 2);
   CHECK(f.disk->batches[1].size() == 2);
+}
+
+TEST_CASE("after a commit of few events, or the interval, the next one is begun at once") {
+  busy_fixture f;
+  f.pass(2ms);
+  f.record(make_event(event_kind::task_started, "0"));
+  CHECK(f.disk->batches.size() == 2);
+  f.record(make_event(event_kind::task_finished, "0"));
+  CHECK(f.disk->batches.size() == 2);
   f.disk->commit_one();
   f.run();
-  f.pass(2ms);
-  f.record(make_event(event_kind::phase_completed, "0"));
-  CHECK(f.disk->batches.size() == 3);
+  REQUIRE(f.disk->batches.size() == 3);
 }
 
 TEST_CASE("a clock that is set back holds up no commit") {
-  state_fixture f{2ms};
-  f.record(make_event(event_kind::phase_started, "0"));
-  f.disk->commit_one();
-  f.run();
+  busy_fixture f;
   f.set_clock(-std::chrono::hours{1});
   f.record(make_event(event_kind::task_started, "0"));
   f.pass(2ms);

@@ -103,7 +103,7 @@ std::uint32_t slots_of(const options& o, const plan& p) {
   return std::max(1u, std::thread::hardware_concurrency());
 }
 
-/// A wait that nobody notices, and that makes one commit of many where many phases end at once.
+/// Makes one commit of many where many phases end at once.
 constexpr std::chrono::milliseconds commit_interval{4};
 
 console_options console_for(const options& o, const configuration& c) {
