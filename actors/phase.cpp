@@ -386,7 +386,7 @@ void phase_actor_state::cancel(const operator_decision& decision) {
 void phase_actor_state::finish_cancelled() {
   finish(canceller
              ? make_event(event_kind::phase_cancelled, {}, core::decided_data(*canceller))
-             : make_event(event_kind::phase_reset, {}, core::decision_data("node", *cancelled)));
+             : make_event(event_kind::phase_reset, {}, core::decision_data("engine", *cancelled)));
 }
 
 void phase_actor_state::restore(phase_origin origin) {

@@ -20,7 +20,7 @@ constexpr std::int64_t save_share = 50;
 // Of a clock. What keeps it right moves it by less, or slowly.
 constexpr std::int64_t smallest_step_us = 2'000'000;
 
-/// By its own actor, for the node stops. A person's reset is about no attempt.
+/// By its own actor, for the node stops. A reset by a person or the trigger is about no attempt.
 bool is_given_back(const event& e) {
   return e.kind == event_kind::phase_reset && e.attempt != 0;
 }

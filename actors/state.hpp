@@ -80,7 +80,7 @@ private:
 };
 
 /// `initial` is the state that the store's events gave. `mask` is applied to every event's data.
-/// Not more than one commit is begun per `commit_interval`.
+/// For `commit_interval` see state_state.
 state_actor::behavior_type state(state_actor::stateful_pointer<state_state> self,
                                  context_ptr context, writer_actor store, supervisor_actor boss,
                                  core::execution_state initial,

@@ -300,7 +300,7 @@ void supervisor_state::done(const run_outcome& outcome) {
       self->send(executor, atom::stop_v); // What we wait for is not waited for any more.
     return;
   }
-  if (over || leaving)
+  if (over || detaching)
     return;
   ending = true;
   auto idle = [this, outcome] {
@@ -316,7 +316,7 @@ void supervisor_state::done(const run_outcome& outcome) {
 
 /// The trigger says again when it is done after a person has changed something.
 void supervisor_state::end_or_wait(const run_outcome& outcome, const core::execution_state& s) {
-  if (leaving)
+  if (detaching)
     return;
   if (const auto next = std::exchange(newer, {})) { // Somebody changed something, or a signal came.
     ending = false;
@@ -344,6 +344,9 @@ void supervisor_state::close(const run_outcome& outcome) {
               ending = false; // The trigger says again when it is done.
               return;
             }
+            if (detaching)
+              return;
+            concluding = true;
             self->request(store, end_patience, atom::get_v)
                 .then([this, last](const snapshot_ptr& s) { conclude(last, *s); }, or_fail());
           },
@@ -351,8 +354,6 @@ void supervisor_state::close(const run_outcome& outcome) {
 }
 
 void supervisor_state::conclude(const run_outcome& outcome, const core::execution_state& s) {
-  if (leaving)
-    return;
   auto any = [&s](auto predicate) {
     return std::ranges::any_of(s.phases, predicate, &phase_state::status);
   };
@@ -495,8 +496,8 @@ void supervisor_state::interrupt(int signo) {
   if (++signals > 1) {
     // The launcher goes on ending what it was told to end.
     fail("stopped at once by a second " + signal_name(signo)
-             + (leaving ? "; running tasks go on, --resume adopts them"
-                        : "; the launcher ends the tasks"),
+             + (detaching ? "; running tasks go on, --resume adopts them"
+                          : "; the launcher ends the tasks"),
          exit_code::interrupted);
     return;
   }
@@ -510,7 +511,7 @@ void supervisor_state::interrupt(int signo) {
     return;
   }
   if (deps->detach_on_stop) {
-    leave_tasks(signal_name(signo));
+    detach_tasks(signal_name(signo));
     return;
   }
   self->send(reporter_, atom::say_v,
@@ -519,20 +520,28 @@ void supervisor_state::interrupt(int signo) {
 }
 
 /// What the end says of the tasks is what the launcher says of them.
-void supervisor_state::leave_tasks(const std::string& signal) {
-  leaving = true;
-  self->send(reporter_, atom::say_v,
-             signal + ": leaving; running tasks go on, --resume adopts them");
+void supervisor_state::detach_tasks(const std::string& signal) {
+  detaching = true;
+  self->send(reporter_, atom::say_v, signal + ": leaving; what runs goes on, --resume adopts it");
   const auto end = [this, signal] {
-    record_end(exit_code::interrupted, overall_status::interrupted,
-               signal + ", tasks left running (--detach-on-stop)");
+    self->request(store, end_patience, atom::get_v)
+        .then([this, signal](const snapshot_ptr& s) { conclude_detached(signal, *s); }, or_fail());
   };
   self->request(trigger_, end_patience, atom::detach_v).then(end, [this, end](const caf::error&) {
     self->send(reporter_, atom::say_v,
-               "of tasks that were to start just now it is not known whether they have: "
-               "--resume asks the launcher");
+               "of what was to start or end just now it is not known whether it has: --resume "
+               "asks the launcher");
     end();
   });
+}
+
+void supervisor_state::conclude_detached(const std::string& signal,
+                                         const core::execution_state& s) {
+  if (std::ranges::all_of(s.phases, is_open, &phase_state::status))
+    conclude({}, s); // Nothing was left to stop.
+  else
+    record_end(exit_code::interrupted, overall_status::interrupted,
+               signal + ", what ran was left running (--detach-on-stop)");
 }
 
 void supervisor_state::heard_stalled(const std::string& text) {
@@ -540,7 +549,7 @@ void supervisor_state::heard_stalled(const std::string& text) {
   if (trigger_)
     self->send(trigger_, atom::stalled_v, bad);
   auto line = bad ? "storage fails: " + text : std::string{"storage works again: going on"};
-  if (bad && !concluding)
+  if (bad && !concluding && !detaching)
     line += "; no phase is started until it works again (tried every second)";
   self->send(reporter_, atom::say_v, std::move(line));
   stalled = bad;

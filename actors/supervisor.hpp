@@ -97,7 +97,7 @@ struct supervisor_state {
   bool stalled = false;
   bool ending = false;
   std::optional<run_outcome> newer; ///< What the trigger said while we were ending.
-  bool leaving = false;             ///< A signal came, and what runs is left to the launcher.
+  bool detaching = false;           ///< A signal came, and what runs is left to the launcher.
   bool concluding = false;          ///< The end of the run is being recorded.
   bool over = false;
   bool saying_farewell = false; ///< All is done and stored: a signal cuts what is said to others.
@@ -127,7 +127,8 @@ private:
   void conclude(const run_outcome&, const core::execution_state&);
   void record_end(int exit_code, overall_status, const std::string& reason);
   void report(int exit_code);
-  void leave_tasks(const std::string& signal);
+  void detach_tasks(const std::string& signal);
+  void conclude_detached(const std::string& signal, const core::execution_state&);
   void detach(int exit_code);
   void farewell(int exit_code);
   void leave(int exit_code);

@@ -86,7 +86,7 @@ void trigger_state::proceed() {
     self->send(phase(next), atom::start_v);
   }
   watch_staged();
-  answer_leavers();
+  answer_detach();
   report_if_done();
 }
 
@@ -208,6 +208,7 @@ void trigger_state::hear(const event& e) {
     self_blocked.erase(i);
   if (*to == phase_status::waiting_approval) {
     ++waiting;
+    ending.erase(i);
     answer_cancel(i); // All tasks had ended well before they could be cancelled.
   }
   // It wanted a slot, and a person decided otherwise.
@@ -248,7 +249,7 @@ void trigger_state::unblock(const std::vector<phase_index>& candidates, const st
         held[d] = true;
   event_batch batch;
   std::vector<phase_index> freed;
-  const auto data = core::decision_data("node", why);
+  const auto data = core::decision_data("engine", why);
   for (auto d : candidates)
     if (status[d] == phase_status::blocked && !held[d] && !self_blocked.contains(d)
         && !deciding.contains(d)) {
@@ -384,15 +385,17 @@ void trigger_state::want_again(phase_index i) {
 /// Its turn comes as that of a phase that has not run yet does: when what it depends on is
 /// approved.
 void trigger_state::start_over(phase_index i) {
-  if (stopping || ending.contains(i))
-    return; // Its actor has the last word.
+  if (stopping || detaching || closed || ending.contains(i))
+    return; // The next node, or its actor, has the last word.
   const auto& needed = context->phase(i).dependencies;
-  const auto first = std::ranges::find_if_not(needed, [this](auto d) { return graph->is_open(d); });
+  const auto shut = std::ranges::find_if_not(needed, [this](auto d) { return graph->is_open(d); });
+  const auto why = "phase " + context->phase(*shut).id + ", which it depends on, is not approved";
   due.insert(i);
-  decide({context->event_of(event_kind::phase_reset, i,
-                            core::decision_data("node", "phase " + context->phase(*first).id
-                                                            + " is to run again first"))},
-         {i}, [](const caf::error&) {});
+  decide({context->event_of(event_kind::phase_reset, i, core::decision_data("engine", why))}, {i},
+         [this](const caf::error& err) {
+           if (err && err != ec::wrong_state)
+             self->quit(err);
+         });
 }
 
 /// False: it was not in the queue.
@@ -484,20 +487,20 @@ void trigger_state::stop(const std::string& reason) {
   report_if_done();
 }
 
-caf::result<void> trigger_state::leave() {
-  leaving = true;
+caf::result<void> trigger_state::detach() {
+  detaching = true;
   recall_all();
   auto promise = self->make_response_promise<void>();
-  leavers.push_back(promise);
-  answer_leavers();
+  detach_promises.push_back(promise);
+  answer_detach();
   return promise;
 }
 
-void trigger_state::answer_leavers() {
-  if (leavers.empty() || !all_have_begun())
+void trigger_state::answer_detach() {
+  if (detach_promises.empty() || !all_have_begun() || !ending.empty())
     return;
   closed = true;
-  for (auto& promise : std::exchange(leavers, {}))
+  for (auto& promise : std::exchange(detach_promises, {}))
     promise.deliver();
 }
 
@@ -565,7 +568,7 @@ trigger_actor::behavior_type trigger(trigger_actor::stateful_pointer<trigger_sta
       [self](atom::ready, std::uint32_t i) { self->state.want_slot(i); },
       [self](atom::withdraw, std::uint32_t i) { self->state.take_back(i); },
       [self](atom::stop, const std::string& reason) { self->state.stop(reason); },
-      [self](atom::detach) { return self->state.leave(); },
+      [self](atom::detach) { return self->state.detach(); },
       [self](atom::stalled, bool stalled) { self->state.set_stalled(stalled); },
       [self](atom::act, const operator_decision& decision) { return self->state.act(decision); },
       [self](atom::finish) { return self->state.close(); },

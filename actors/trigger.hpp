@@ -63,9 +63,9 @@ struct trigger_state {
   bool paused = false;        ///< By an operator.
   bool configuration = false; ///< A configuration error: nothing new starts.
   bool stopping = false;
-  bool leaving = false; ///< What runs goes on with the launcher; nothing new starts.
-  /// Who waits to hear that of all that was to start it is known whether it has.
-  std::vector<caf::typed_response_promise<void>> leavers;
+  bool detaching = false; ///< What runs goes on with the launcher; nothing new starts.
+  /// Who waits to hear that of all that was to start or end it is known whether it has.
+  std::vector<caf::typed_response_promise<void>> detach_promises;
   bool reported = false;
   bool closed = false;       ///< The run ends: nothing is decided any more.
   bool unsettled = false;    ///< A proposal was refused: see settle_blocks().
@@ -79,7 +79,7 @@ struct trigger_state {
   void set_stalled(bool);
   void want_slot(phase_index);
   void stop(const std::string& reason);
-  caf::result<void> leave();
+  caf::result<void> detach();
   void proceed();
   void heard(const event_batch&);
   bool close();
@@ -93,7 +93,7 @@ private:
   void watch_staged();
   bool has_not_begun(phase_index) const;
   bool all_have_begun() const;
-  void answer_leavers();
+  void answer_detach();
   bool is_busy(phase_index i) const { return running.contains(i) || finishing.contains(i); }
   std::size_t count_going_on() const;
   void recall(phase_index);
@@ -136,7 +136,7 @@ private:
   std::string activity_of(phase_index) const;
   void answer_cancel(phase_index);
   bool may_start() const {
-    return started && !stalled && !paused && !configuration && !stopping && !leaving && !closed;
+    return started && !stalled && !paused && !configuration && !stopping && !detaching && !closed;
   }
 };
 

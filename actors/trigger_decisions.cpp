@@ -12,7 +12,7 @@ namespace aeo {
 
 caf::result<std::string> trigger_state::act(const operator_decision& decision) {
   const auto& wanted = decision.request;
-  if (stopping || closed)
+  if (stopping || detaching || closed)
     return caf::make_error(ec::wrong_state, "the node is stopping: nothing is decided any more");
   if (wanted.command == control_command::pause || wanted.command == control_command::resume)
     return pause(wanted.command == control_command::pause, decision);
@@ -41,10 +41,10 @@ std::string trigger_state::state_of(phase_index i) const {
 
 /// Of a phase that is under way. One that has a slot and is pending is about to start.
 std::string trigger_state::activity_of(phase_index i) const {
-  if (status[i] != phase_status::in_progress && status[i] != phase_status::pending)
-    return "is " + state_of(i);
   if (has_not_begun(i))
     return "is about to start";
+  if (status[i] != phase_status::in_progress && status[i] != phase_status::pending)
+    return "is " + state_of(i);
   const auto attempt = attempts[i] + (status[i] == phase_status::pending ? 1 : 0);
   return "runs already (attempt " + std::to_string(attempt) + ")";
 }
@@ -158,14 +158,16 @@ caf::result<std::string> trigger_state::retry(phase_index i, const operator_deci
   }
   if (auto lost = decision.request.force ? std::optional<caf::error>{} : why_kept(i, about))
     return *lost;
+  const auto others = batch.size() - 1;
+  auto answer =
+      settle(std::move(batch), decision,
+             "phase " + id + " is tried again (attempt " + std::to_string(attempts[i] + 1) + ")"
+                 + (others > 0 ? ", and " + std::to_string(others) + " that depend on it" : ""),
+             about);
   for (auto p : about)
     if (is_open(status[p]))
       shut_again(p);
-  const auto others = batch.size() - 1;
-  return settle(std::move(batch), decision,
-                "phase " + id + " is tried again (attempt " + std::to_string(attempts[i] + 1) + ")"
-                    + (others > 0 ? ", and " + std::to_string(others) + " that depend on it" : ""),
-                std::move(about));
+  return answer;
 }
 
 /// Approvals of what depends on it are not lost unasked.

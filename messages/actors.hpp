@@ -56,8 +56,8 @@ using trigger_actor = event_listener_actor::extend<
     caf::result<void>(atom::withdraw, std::uint32_t),
     // Starts nothing more; running phases are cancelled for the reason.
     caf::result<void>(atom::stop, std::string),
-    // Starts nothing more; running phases go on. Answers when it is known, and durable, of all that
-    // was to start whether it has.
+    // Starts no phase any more; running ones go on. Answers when it is known, and durable, of all
+    // that were to start or to end in this moment whether they have.
     caf::result<void>(atom::detach),
     // Storage fails (true) or works again (false): starts nothing meanwhile.
     caf::result<void>(atom::stalled, bool),

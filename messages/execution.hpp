@@ -18,7 +18,7 @@ namespace aeo {
 ///
 ///   pending -> in_progress -> completed -> approved
 ///      |            |             `-> waiting_approval -> approved | rejected
-///      |            |-> retry_wait -> in_progress
+///      |            |-> retry_wait -> in_progress, or pending when a dependency is to run again
 ///      |            |-> failed        (fix, then retry; or approve with an override)
 ///      |            `-> blocked       (an input is missing)
 ///      |-> blocked  (a dependency failed, was rejected or cancelled) -> pending
@@ -83,7 +83,8 @@ enum class event_kind : std::uint8_t {
   phase_unblocked = 13,  ///< back to pending; data: {reason}
   phase_skipped = 14,    ///< data: {by, reason}
   phase_cancelled = 15,  ///< data: {by, reason}
-  phase_reset = 16,      ///< a person asked to run it again: back to pending; data: {by, reason}
+  phase_reset = 16, ///< to be run again, at a person's word or the engine's: back to pending; data:
+                    ///< {by, reason}
   state_imported = 17, ///< a phase's state taken from execution_state.json; data: the phase object
   note = 18,           ///< something an operator should find later; data: {text, level}
   audit = 19, ///< what a person asked for; data: {by, role, from, command, outcome, done, ...}

@@ -644,7 +644,7 @@ TEST_CASE("a cancel while tasks run ends them and gives the phase back") {
         == lines{"task_finished T0.2", "phase_reset 0", "release 0"});
   CHECK(f.ended());
   auto data = json::parse(f.store->last(event_kind::phase_reset).data);
-  CHECK(data["by"] == "node");
+  CHECK(data["by"] == "engine");
   CHECK(data["reason"] == "SIGINT");
 }
 

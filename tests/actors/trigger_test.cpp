@@ -125,6 +125,19 @@ struct trigger_fixture : actor_fixture {
     run();
     return handle;
   }
+  auto detach() {
+    auto handle = self->request(uut, caf::infinite, atom::detach_v);
+    run();
+    return handle;
+  }
+  /// Of a request without a result.
+  template <class Handle>
+  bool is_answered(Handle& handle) {
+    if (self->mailbox().empty())
+      return false;
+    handle.receive([] {}, [](const caf::error& err) { FAIL(message_of(err)); });
+    return true;
+  }
   bool ended() const { return has_ended(caf::actor_cast<caf::actor>(uut)); }
   bool close() {
     bool closed = false;
@@ -314,7 +327,7 @@ TEST_CASE("what was granted a slot ahead waits again when what it depends on is 
   f.hear(phase_started, "2");
   f.store->at_once = false;
   f.ask(control_command::retry, "0");
-  CHECK(f.log->take() == lines{"withdraw 3", "phase_reset 0", "audit 0"});
+  CHECK(f.log->take() == lines{"phase_reset 0", "audit 0", "withdraw 3"});
   f.publish(0);
   f.log->take();
   CHECK(f.say(atom::withdraw_v, 3u).empty());
@@ -515,30 +528,43 @@ TEST_CASE("a stop cancels what runs and says interrupted when it has ended") {
   CHECK(f.hear(phase_reset, "1") == lines{"done interrupted"});
 }
 
-TEST_CASE("who leaves the running phases hears when it is known which of them have begun") {
+TEST_CASE("who detaches hears when it is known which phases have begun") {
   ahead_fixture f{six()};
-  const auto left = f.self->request(f.uut, caf::infinite, atom::detach_v);
-  f.run();
+  auto detached = f.detach();
   auto asked = f.log->take();
   std::ranges::sort(asked);
   CHECK(asked == lines{"withdraw 3", "withdraw 4"});
   CHECK(f.say(atom::withdraw_v, 4u).empty());
-  CHECK(f.self->mailbox().empty()); // 3 may have been started.
+  CHECK_FALSE(f.is_answered(detached)); // 3 may have been started.
   CHECK(f.hear(phase_started, "3").empty());
-  CHECK_FALSE(f.self->mailbox().empty());
+  CHECK(f.is_answered(detached));
   CHECK(f.say(atom::stalled_v, false).empty());
   CHECK(f.say(atom::release_v, 2u).empty());
   CHECK(f.say(atom::release_v, 3u).empty());
+  CHECK(f.decide(control_command::cancel, "3")
+        == "refused: the node is stopping: nothing is decided any more");
 }
 
-TEST_CASE("who leaves when all that runs has begun hears that at once") {
+TEST_CASE("who detaches when all that runs has begun hears that at once") {
   trigger_fixture f{roots()};
   f.start(1);
   f.hear(phase_started, "0");
-  const auto left = f.self->request(f.uut, caf::infinite, atom::detach_v);
-  f.run();
+  auto detached = f.detach();
   CHECK(f.log->take().empty());
-  CHECK_FALSE(f.self->mailbox().empty());
+  CHECK(f.is_answered(detached));
+}
+
+TEST_CASE("who detaches hears of what is being cancelled when that has ended") {
+  trigger_fixture f{roots()};
+  f.start(1);
+  f.hear(phase_started, "0");
+  auto cancelled = f.ask(control_command::cancel, "0");
+  auto detached = f.detach();
+  CHECK_FALSE(f.is_answered(detached));
+  f.say(atom::release_v, 0u);
+  f.hear(phase_cancelled, "0");
+  CHECK(f.answer_of(cancelled) == "phase 0 is cancelled");
+  CHECK(f.is_answered(detached));
 }
 
 TEST_CASE("a gate that is being judged does not hold up a stop") {
@@ -780,7 +806,7 @@ TEST_CASE("a retry that is due waits when what it depends on is to run again") {
   f.store->at_once = false;
   CHECK(f.say(atom::ready_v, 1u) == lines{"phase_reset 1"});
   CHECK(nlohmann::json::parse(f.store->last(phase_reset).data)["reason"]
-        == "phase 0 is to run again first");
+        == "phase 0, which it depends on, is not approved");
   auto answer = f.ask(control_command::skip, "1");
   CHECK(f.answer_of(answer)
         == "refused: another decision on phase 1 is being looked at: ask again");
@@ -818,16 +844,55 @@ TEST_CASE("a retry that gives its slot back waits for what it depends on") {
   f.approve(3); // 4 has the slot.
   f.hear(phase_started, "4");
   CHECK(f.say(atom::ready_v, 1u) == lines{"start 1"}); // Ahead.
+  CHECK(f.decide(control_command::retry, "1")
+        == "refused: phase 1 is about to start: wait for its end, or cancel it first");
   f.decide(control_command::retry, "0", "again", false, true);
   f.log->take();
+  f.store->at_once = false;
+  const auto before = f.store->events.size();
   CHECK(f.say(atom::withdraw_v, 1u) == lines{"phase_reset 1"});
+  f.publish(before);
+  CHECK(f.log->take().empty());
+  CHECK(f.approve(0) == lines{"spawn 1 after 1", "start 1"});
 }
 
 TEST_CASE("what an earlier node left waiting for a retry waits for a new dependency") {
   trigger_fixture f{chain()};
   f.restore(1, phase_status::retry_wait);
   CHECK(f.start(4) == lines{"spawn 1", "spawn 0", "start 0"});
+  f.store->at_once = false;
   CHECK(f.say(atom::ready_v, 1u) == lines{"phase_reset 1"});
+  f.publish(0);
+  CHECK(f.log->take().empty());
+  CHECK(f.approve(0) == lines{"spawn 1", "start 1"});
+}
+
+TEST_CASE("a retry that is due changes nothing when the node stops or the run has ended") {
+  dependent_in_retry_wait f;
+  f.decide(control_command::retry, "0", "again", false, true);
+  f.log->take();
+  SECTION("by a signal") {
+    f.say(atom::stop_v, "SIGINT");
+  }
+  SECTION("that leaves the tasks") {
+    f.detach();
+    f.log->take();
+  }
+  CHECK(f.say(atom::ready_v, 1u).empty());
+}
+
+TEST_CASE("a retry of all that is downstream takes what waits for its own with it, once") {
+  dependent_in_retry_wait f;
+  f.approve(2);
+  f.approve(3);
+  f.decide(control_command::pause);
+  SECTION("before its time") {}
+  SECTION("at its time") {
+    CHECK(f.say(atom::ready_v, 1u).empty());
+  }
+  CHECK(f.decide(control_command::retry, "0", "again", true, true)
+        == "phase 0 is tried again (attempt 2), and 3 that depend on it");
+  CHECK(kinds(f.store->events, "1") == std::vector{phase_reset});
 }
 
 TEST_CASE("a person need not wait for a retry's time") {
@@ -837,7 +902,19 @@ TEST_CASE("a person need not wait for a retry's time") {
   f.hear(phase_retry_wait, "0");
   CHECK(f.decide(control_command::retry, "0") == "phase 0 is tried again (attempt 2)");
   CHECK(f.log->take() == lines{"spawn 0 after 1", "start 0"});
-  CHECK(f.say(atom::ready_v, 0u).empty());
+}
+
+TEST_CASE("what could not be cancelled any more may be retried") {
+  trigger_fixture f{roots()};
+  f.start(1);
+  f.hear(phase_started, "0");
+  auto answer = f.ask(control_command::cancel, "0");
+  f.say(atom::release_v, 0u);
+  CHECK(f.decide(control_command::retry, "0") == "refused: phase 0 is being cancelled: ask again");
+  f.hear(phase_completed, "0");
+  f.hear(phase_waiting, "0", R"({"reason":"people"})");
+  CHECK(f.answer_of(answer) == "phase 0 is waiting_approval");
+  CHECK(f.decide(control_command::retry, "0") == "phase 0 is tried again (attempt 2)");
 }
 
 TEST_CASE("a phase that runs, waits for its turn or is held by another is not retried") {

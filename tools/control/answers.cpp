@@ -216,13 +216,17 @@ std::string after_failure(const phase_view& p, const std::string& control) {
   return mend + "; or let it pass, which the plan leaves to " + p.overrider + ": " + way;
 }
 
+std::string not_started(const run_view& v, const std::string& control) {
+  return "It is not started because the run is " + pause_text(v) + "; to go on: " + control
+         + " resume";
+}
+
 std::string what_next(const run_view& v, const phase_view& p, const std::string& control) {
   switch (p.status) {
   case phase_status::pending: {
     auto waits = reason(v, p);
     if (v.paused)
-      return "It is not started because the run is " + pause_text(v) + "; to go on: " + control
-             + " resume";
+      return not_started(v, control);
     return waits.empty() ? "It starts as soon as a slot is free." : "It " + waits + ".";
   }
   case phase_status::waiting_approval:
@@ -232,6 +236,8 @@ std::string what_next(const run_view& v, const phase_view& p, const std::string&
     return "It waits for a person: " + control + " approve " + p.id
            + ", or reject it with a reason.";
   case phase_status::retry_wait:
+    if (v.paused)
+      return not_started(v, control);
     return "It is tried again by itself"
            + (p.retry_at_us > v.now_us ? " in " + spent(v.now_us, p.retry_at_us)
                                              + "; at once: " + control + " retry " + p.id + "."

@@ -58,7 +58,7 @@ std::string with_colon(std::string text) {
 std::string by_text(const json& detail) {
   auto by = core::lenient::text(detail, "by");
   auto reason = core::lenient::text(detail, "reason");
-  return (by.empty() ? "" : " by " + by) + with_colon(reason);
+  return (core::is_person(by) ? " by " + by : "") + with_colon(reason);
 }
 
 std::string failure_text(const json& detail) {

@@ -1,3 +1,4 @@
+#include "actors/core/event_data.hpp"
 #include "actors/core/report.hpp"
 #include "tests/fixtures/contains.hpp"
 #include "tests/fixtures/sample_run.hpp"
@@ -284,6 +285,12 @@ TEST_CASE("what one command let run again is one decision") {
   CHECK(list[1]["phase"] == "2");
   CHECK(list[1]["others"] == 0);
   CHECK(contains(markdown(r), "| 0 and 2 more | new input |"));
+}
+
+TEST_CASE("what the node itself lets run again is no decision of a person") {
+  sample_run r{diamond()};
+  r.on(5, event_kind::phase_reset, "0", 1, decision_data("engine", "phase 1 is not approved"));
+  CHECK(final_json(r)["interventions"].empty());
 }
 
 TEST_CASE("percent is 100 only when every gate is open") {
