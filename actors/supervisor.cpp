@@ -187,6 +187,8 @@ event_batch supervisor_state::notes_about(const launcher_inventory& inventory,
 }
 
 void supervisor_state::connected(launcher_inventory&& inventory) {
+  if (failing)
+    return;
   for (const auto& listener : {caf::actor_cast<event_listener_actor>(executor),
                                caf::actor_cast<event_listener_actor>(reporter_),
                                caf::actor_cast<event_listener_actor>(approval),
@@ -221,6 +223,8 @@ void supervisor_state::connected(launcher_inventory&& inventory) {
 
 /// What the launcher knows goes to the phases that wait for it; then the run begins.
 void supervisor_state::take_over(launcher_inventory&& inventory) {
+  if (failing)
+    return;
   auto& d = *deps;
   for (auto& [i, origin] : d.origins)
     origin.launcher_found = inventory.found;
@@ -454,6 +458,7 @@ void supervisor_state::farewell(int code) {
 void supervisor_state::fail(const std::string& text, int code) {
   if (over)
     return;
+  failing = true;
   // An exit message would overtake a plain one: the operator hears why before anyone goes.
   self->request(reporter_, last_words, atom::say_v, text)
       .then([this, code] { leave(code); }, [this, code](const caf::error&) { leave(code); });

@@ -99,6 +99,7 @@ struct supervisor_state {
   std::optional<run_outcome> newer; ///< What the trigger said while we were ending.
   bool detaching = false;           ///< A signal came, and what runs is left to the launcher.
   bool concluding = false;          ///< The end of the run is being recorded.
+  bool failing = false; ///< The operator is being told why it goes: nothing begins any more.
   bool over = false;
   bool saying_farewell = false; ///< All is done and stored: a signal cuts what is said to others.
   int ended_with = 0;           ///< Then: the exit code.

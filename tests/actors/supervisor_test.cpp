@@ -88,13 +88,22 @@ struct supervisor_fixture : actor_fixture {
     pass(time);
     return settle();
   }
+  supervisor_actor::stateful_pointer<supervisor_state> inside() const {
+    return dynamic_cast<supervisor_actor::stateful_pointer<supervisor_state>>(
+        caf::actor_cast<caf::abstract_actor*>(uut));
+  }
+  /// All but the reporter do what there is to do, as where its terminal is slow.
+  void go_without_reporter() {
+    const auto* slow = dynamic_cast<caf::resumable*>(
+        caf::actor_cast<caf::abstract_actor*>(inside()->state.reporter_));
+    scheduler.run_jobs_filtered([slow](const auto* job) { return job != slow; });
+  }
   /// Somebody's command, as soon as there is a trigger; the answer comes into `answer`.
   bool retry(const std::string& phase) {
     answer = std::make_shared<std::string>();
     if (!self->mailbox().empty())
       return false; // The supervisor has given its answer and gone, its state with it.
-    auto* boss = dynamic_cast<supervisor_actor::stateful_pointer<supervisor_state>>(
-        caf::actor_cast<caf::abstract_actor*>(uut));
+    auto* boss = inside();
     if (boss == nullptr || !boss->state.trigger_)
       return false;
     operator_decision d;
@@ -397,6 +406,18 @@ TEST_CASE("a node that leaves its tasks knows first which have started") {
     CHECK(f.saw("SIGINT; running tasks go on"));
     CHECK_FALSE(f.saw("ends the tasks"));
   }
+}
+
+TEST_CASE("a node that leaves before anything was started starts nothing, however slow it speaks") {
+  supervisor_fixture f{make_plan(make_phase("0"))};
+  f.uut = f.spawn(supervisor, f.deps);
+  f.self->send(f.uut, atom::run_v);
+  REQUIRE(f.scheduler.try_run_once());
+  f.self->send(f.uut, atom::interrupt_v, SIGTERM);
+  f.go_without_reporter();
+  CHECK(f.world->log->take() == lines{"connect"});
+  CHECK(f.settle() == exit_code::interrupted);
+  CHECK(f.saw("leaving before anything was started"));
 }
 
 TEST_CASE("whenever a node is to leave its tasks, it says once, and truly, how the run ended") {
