@@ -393,7 +393,8 @@ void supervisor_state::record_end(int code, overall_status status, const std::st
   self->request(store, end_patience, atom::record_v, std::move(batch))
       .then([this, code] { report(code); },
             [this](const caf::error& err) {
-              fail("the end of the run could not be stored: " + message_of(err),
+              fail("the end of the run could not be stored (" + message_of(err)
+                       + "); when storage works again, --resume goes on",
                    exit_code::internal);
             });
 }

@@ -2,6 +2,7 @@
 
 #include <caf/const_typed_message_view.hpp>
 #include <caf/message.hpp>
+#include <caf/sec.hpp>
 
 #include <array>
 #include <string_view>
@@ -54,6 +55,8 @@ std::string message_of(const caf::error& err) {
     return to_string(ec::none);
   if (auto view = caf::make_const_typed_message_view<std::string>(err.context()))
     return caf::get<0>(view);
+  if (err == caf::sec::request_timeout)
+    return "no answer in time";
   return caf::to_string(err);
 }
 

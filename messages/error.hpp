@@ -55,7 +55,7 @@ bool inspect(Inspector& f, ec& x) {
 }
 
 /// The text of an error made with `caf::make_error(ec::..., text)`; without a text, the code's
-/// name.
+/// name; of a request that was not answered in time, that.
 std::string message_of(const caf::error&);
 
 } // namespace aeo

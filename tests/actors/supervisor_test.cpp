@@ -527,6 +527,17 @@ TEST_CASE("a store that fails in the middle of the run holds up what follows") {
   CHECK(f.after(1s) == exit_code::ok);
 }
 
+TEST_CASE("a node that leaves while nothing can be stored says so and goes") {
+  supervisor_fixture f{make_plan(make_phase("0"))};
+  f.deps->detach_on_stop = true;
+  f.endless = {"T0.1"};
+  f.go();
+  f.disk->trouble = caf::make_error(ec::storage_failed, "disk full");
+  CHECK_FALSE(f.interrupt());
+  CHECK(f.after(10s) == exit_code::internal);
+  CHECK(f.saw("could not be stored (no answer in time); when storage works again, --resume"));
+}
+
 TEST_CASE("an actor that dies unexpectedly ends the run with 70") {
   supervisor_fixture f{make_plan(make_phase("0"))};
   f.endless = {"T0.1"};

@@ -5,6 +5,7 @@
 #include "messages/task.hpp"
 
 #include <caf/error.hpp>
+#include <caf/sec.hpp>
 #include <catch2/catch_test_macros.hpp>
 
 #include <map>
@@ -142,4 +143,5 @@ TEST_CASE("an error's text is what it was made with, or the name of its code") {
   init_messages();
   CHECK(message_of(caf::make_error(ec::storage_failed, "disk full")) == "disk full");
   CHECK(message_of(caf::make_error(ec::storage_failed)) == "storage_failed");
+  CHECK(message_of(caf::make_error(caf::sec::request_timeout)) == "no answer in time");
 }
