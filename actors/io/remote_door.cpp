@@ -130,10 +130,15 @@ public:
 
   clock::time_point since = clock::now();
 
-  /// BASP does it after each thing that it has written.
+  /// BASP does it after each thing that it has written. What it has for a peer that is hung up on,
+  /// until it hears of that, takes no memory.
   void flush() override {
-    if (wr_buf().size() > unread_)
+    if (!hung_up_ && wr_buf().size() > unread_) {
+      hung_up_ = true;
       give_up();
+    }
+    if (hung_up_)
+      caf::byte_buffer{}.swap(wr_buf());
     else
       connection::flush();
   }
@@ -195,6 +200,7 @@ private:
   std::size_t unread_; ///< See door_limits.
   bool in_payload_ = false;
   bool skipping_ = false;
+  bool hung_up_ = false; ///< For it does not read.
 };
 
 /// Takes connections.
