@@ -187,8 +187,6 @@ event_batch supervisor_state::notes_about(const launcher_inventory& inventory,
 }
 
 void supervisor_state::connected(launcher_inventory&& inventory) {
-  if (failing)
-    return;
   for (const auto& listener : {caf::actor_cast<event_listener_actor>(executor),
                                caf::actor_cast<event_listener_actor>(reporter_),
                                caf::actor_cast<event_listener_actor>(approval),

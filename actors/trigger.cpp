@@ -351,13 +351,11 @@ void trigger_state::opened(phase_index i) {
 /// It is to run again: what has its turn still before it waits for that.
 void trigger_state::shut_again(phase_index i) {
   graph->shut(i);
-  for (auto dependent : graph->dependents(i))
-    if (status[dependent] == phase_status::pending
-        || status[dependent] == phase_status::retry_wait) {
-      if (unqueue(dependent) && status[dependent] == phase_status::retry_wait)
-        start_over(dependent);
-      recall(dependent);
-    }
+  for (auto dependent : graph->dependents(i)) {
+    if (unqueue(dependent) && status[dependent] == phase_status::retry_wait)
+      start_over(dependent);
+    recall(dependent);
+  }
 }
 
 void trigger_state::enqueue(phase_index i) {
@@ -385,7 +383,7 @@ void trigger_state::want_again(phase_index i) {
 /// Its turn comes as that of a phase that has not run yet does: when what it depends on is
 /// approved.
 void trigger_state::start_over(phase_index i) {
-  if (stopping || detaching || closed || ending.contains(i))
+  if (stopping || closed || ending.contains(i))
     return; // The next node, or its actor, has the last word.
   const auto& needed = context->phase(i).dependencies;
   const auto shut = std::ranges::find_if_not(needed, [this](auto d) { return graph->is_open(d); });
@@ -488,7 +486,7 @@ void trigger_state::stop(const std::string& reason) {
 }
 
 caf::result<void> trigger_state::detach() {
-  detaching = true;
+  closed = true;
   recall_all();
   auto promise = self->make_response_promise<void>();
   detach_promises.push_back(promise);
@@ -499,7 +497,6 @@ caf::result<void> trigger_state::detach() {
 void trigger_state::answer_detach() {
   if (detach_promises.empty() || !all_have_begun() || !ending.empty())
     return;
-  closed = true;
   for (auto& promise : std::exchange(detach_promises, {}))
     promise.deliver();
 }

@@ -63,11 +63,10 @@ struct trigger_state {
   bool paused = false;        ///< By an operator.
   bool configuration = false; ///< A configuration error: nothing new starts.
   bool stopping = false;
-  bool detaching = false; ///< What runs goes on with the launcher; nothing new starts.
   /// Who waits to hear that of all that was to start or end it is known whether it has.
   std::vector<caf::typed_response_promise<void>> detach_promises;
   bool reported = false;
-  bool closed = false;       ///< The run ends: nothing is decided any more.
+  bool closed = false;       ///< The run ends, or the node does: nothing is decided any more.
   bool unsettled = false;    ///< A proposal was refused: see settle_blocks().
   bool looked_again = false; ///< Since the last event.
 
@@ -136,7 +135,7 @@ private:
   std::string activity_of(phase_index) const;
   void answer_cancel(phase_index);
   bool may_start() const {
-    return started && !stalled && !paused && !configuration && !stopping && !detaching && !closed;
+    return started && !stalled && !paused && !configuration && !stopping && !closed;
   }
 };
 

@@ -12,7 +12,7 @@ namespace aeo {
 
 caf::result<std::string> trigger_state::act(const operator_decision& decision) {
   const auto& wanted = decision.request;
-  if (stopping || detaching || closed)
+  if (stopping || closed)
     return caf::make_error(ec::wrong_state, "the node is stopping: nothing is decided any more");
   if (wanted.command == control_command::pause || wanted.command == control_command::resume)
     return pause(wanted.command == control_command::pause, decision);

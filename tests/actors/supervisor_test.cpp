@@ -70,9 +70,17 @@ struct supervisor_fixture : actor_fixture {
 
   /// Runs until nothing more happens by itself.
   std::optional<int> go() {
+    begin(0);
+    return settle();
+  }
+  /// The run's first steps; false: there are not so many.
+  bool begin(int steps) {
     uut = spawn(supervisor, deps);
     self->send(uut, atom::run_v);
-    return settle();
+    auto busy = true;
+    for (int i = 0; i < steps && busy; ++i)
+      busy = scheduler.try_run_once();
+    return busy;
   }
   std::optional<int> settle() {
     run();
@@ -307,11 +315,7 @@ TEST_CASE("a signal ends a node that waits for people, whatever it is about to d
     supervisor_fixture f{make_plan(make_phase("0"))};
     f.deps->manual = true;
     f.deps->wait = true;
-    f.uut = f.spawn(supervisor, f.deps);
-    f.self->send(f.uut, atom::run_v);
-    auto busy = true;
-    for (int i = 0; i < steps && busy; ++i)
-      busy = f.scheduler.try_run_once();
+    const auto busy = f.begin(steps);
     INFO(steps << " steps before the signal");
     CHECK(f.interrupt() == exit_code::interrupted);
     if (!busy)
@@ -410,9 +414,7 @@ TEST_CASE("a node that leaves its tasks knows first which have started") {
 
 TEST_CASE("a node that leaves before anything was started starts nothing, however slow it speaks") {
   supervisor_fixture f{make_plan(make_phase("0"))};
-  f.uut = f.spawn(supervisor, f.deps);
-  f.self->send(f.uut, atom::run_v);
-  REQUIRE(f.scheduler.try_run_once());
+  REQUIRE(f.begin(1));
   f.self->send(f.uut, atom::interrupt_v, SIGTERM);
   f.go_without_reporter();
   CHECK(f.world->log->take() == lines{"connect"});
@@ -426,10 +428,7 @@ TEST_CASE("whenever a node is to leave its tasks, it says once, and truly, how t
   for (int steps = 0; busy; ++steps) {
     supervisor_fixture f{make_plan(make_phase("0"), make_phase("1", {0}))};
     f.deps->detach_on_stop = true;
-    f.uut = f.spawn(supervisor, f.deps);
-    f.self->send(f.uut, atom::run_v);
-    for (int i = 0; i < steps && busy; ++i)
-      busy = f.scheduler.try_run_once();
+    busy = f.begin(steps);
     f.interrupt();
     INFO(steps << " steps before");
     REQUIRE(f.exit_code);
@@ -462,10 +461,7 @@ TEST_CASE("whenever somebody retries as the run ends, it is done or refused, and
       supervisor_fixture f{make_plan(make_phase("0"), make_phase("1", {0}))};
       f.deps->wait = waits;
       f.codes["T0.1.1"] = 2;
-      f.uut = f.spawn(supervisor, f.deps);
-      f.self->send(f.uut, atom::run_v);
-      for (int i = 0; i < steps && busy; ++i)
-        busy = f.scheduler.try_run_once();
+      busy = f.begin(steps);
       const auto asked = f.retry("0");
       f.settle();
       if (!asked)

@@ -867,7 +867,7 @@ TEST_CASE("what an earlier node left waiting for a retry waits for a new depende
   CHECK(f.approve(0) == lines{"spawn 1", "start 1"});
 }
 
-TEST_CASE("a retry that is due changes nothing when the node stops or the run has ended") {
+TEST_CASE("a retry that is due changes nothing when the node stops") {
   dependent_in_retry_wait f;
   f.decide(control_command::retry, "0", "again", false, true);
   f.log->take();
