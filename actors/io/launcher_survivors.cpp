@@ -33,21 +33,25 @@ public:
   }
 
   bool operator()(const process_info& x) const {
-    return !x.ended() && x.pid != ::getpid() && (is_recorded(x) || is_marked(x));
+    if (x.ended() || x.pid == ::getpid())
+      return false;
+    const auto is_child = is_in_session(x);
+    return (is_child && groups_.contains(x.group)) || is_marked(x, is_child);
   }
 
 private:
   /// The launcher leads its own session, and its number stays taken while the session has a member.
-  bool is_recorded(const process_info& x) const {
+  bool is_in_session(const process_info& x) const {
     return same_boot_ && x.session == state_.header.launcher_pid && x.pid != x.session
-           && x.start_ticks >= state_.header.launcher_ticks && groups_.contains(x.group);
+           && x.start_ticks >= state_.header.launcher_ticks;
   }
 
-  bool is_marked(const process_info& x) const {
+  bool is_marked(const process_info& x, bool is_child) const {
     const auto environment = environment_of(x.pid);
     if (environment.empty())
       return false;
-    if (has_entry(environment, launcher_marker, state_.header.folder))
+    // Outside its session, that is another launcher which starts: it finds the lock taken.
+    if (is_child && has_entry(environment, launcher_marker, state_.header.folder))
       return true;
     return std::any_of(state_.running.begin(), state_.running.end(), [&](const auto& task) {
       return carries_names(environment, run_, task.first);

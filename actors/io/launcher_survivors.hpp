@@ -10,7 +10,8 @@
 namespace aeo::io {
 
 /// The launcher's own environment has this entry with its folder's id as the value, so that a task
-/// between fork and exec is recognised too. No task's environment has it.
+/// between fork and exec, which is still in its session, is recognised too. No task's environment
+/// has it.
 inline constexpr const char* launcher_marker = "AEO_LAUNCHER";
 
 /// Whose tasks: other nodes of this machine may run the same plan.

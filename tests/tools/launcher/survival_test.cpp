@@ -1,5 +1,6 @@
 // What is left, and what is not, when the node, the launcher or both are killed.
 
+#include "actors/io/launcher_survivors.hpp"
 #include "tests/tools/launcher/connected.hpp"
 
 #include <sys/wait.h>
@@ -86,6 +87,23 @@ io::launcher_link connect(const scratch_folder& workspace, heard& said,
   if (!link)
     FAIL(message_of(link.error()));
   return std::move(*link);
+}
+
+/// Starts, by a task that ends, a process with a launcher's own environment, and kills the
+/// launcher.
+pid_t leave_marked(connected& c, const std::string& wrapper) {
+  std::string why;
+  const auto folder = io::open_launcher_folder(c.workspace.path(), why);
+  const auto marker = std::string{io::launcher_marker} + "=" + io::folder_id(folder.get());
+  auto spec = c.script("T1", "");
+  spec.argv = {"bash", "-c",
+               "set -m; env -u AEO_TASK " + marker + " " + wrapper
+                   + " sh -c 'echo $$ >pid; exec sleep 1000' >/dev/null 2>&1 & "
+                     "until test -s pid; do :; done"};
+  REQUIRE(c.run(spec).ok());
+  io::signal_process(launcher_process(c.workspace.path()), SIGKILL);
+  c.said.reason_gone();
+  return std::stoi(content(c.workspace.path() / "pid"));
 }
 
 } // namespace
@@ -206,6 +224,25 @@ TEST_CASE("what a finished task left running on purpose survives a killed launch
   CHECK_FALSE(is_gone(pid));
   for (const auto& note : link.notes)
     UNSCOPED_INFO(note);
+  CHECK(link.notes.empty());
+  ::kill(pid, SIGKILL);
+}
+
+TEST_CASE("a task between fork and exec ends with its launcher") {
+  connected c;
+  const auto pid = leave_marked(c, ""); // A group of its own in the launcher's session.
+  heard said;
+  const auto link = connect(c.workspace, said);
+  CHECK(is_gone(pid));
+  CHECK(link.notes.size() == 1);
+}
+
+TEST_CASE("another launcher that starts is no survivor of a killed one") {
+  connected c;
+  const auto pid = leave_marked(c, "setsid"); // As it is before it has its lock.
+  heard said;
+  const auto link = connect(c.workspace, said);
+  CHECK_FALSE(is_gone(pid));
   CHECK(link.notes.empty());
   ::kill(pid, SIGKILL);
 }
