@@ -221,7 +221,7 @@ void supervisor_state::connected(launcher_inventory&& inventory) {
 
 /// What the launcher knows goes to the phases that wait for it; then the run begins.
 void supervisor_state::take_over(launcher_inventory&& inventory) {
-  if (failing)
+  if (current == stage::failing)
     return;
   auto& d = *deps;
   for (auto& [i, origin] : d.origins)
@@ -296,15 +296,15 @@ void supervisor_state::open_door() {
 }
 
 void supervisor_state::done(const run_outcome& outcome) {
-  if (ending) {
+  if (current == stage::ending) {
     newer = outcome;
     if (outcome.interrupted)
       self->send(executor, atom::stop_v); // What we wait for is not waited for any more.
     return;
   }
-  if (over || detaching)
+  if (current != stage::executing || detaching)
     return;
-  ending = true;
+  current = stage::ending;
   auto idle = [this, outcome] {
     self->request(store, end_patience, atom::get_v)
         .then([this, outcome](const snapshot_ptr& s) { end_or_wait(outcome, *s); }, or_fail());
@@ -318,10 +318,10 @@ void supervisor_state::done(const run_outcome& outcome) {
 
 /// The trigger says again when it is done after a person has changed something.
 void supervisor_state::end_or_wait(const run_outcome& outcome, const core::execution_state& s) {
-  if (detaching)
+  if (detaching || current != stage::ending)
     return;
   if (const auto next = std::exchange(newer, {})) { // Somebody changed something, or a signal came.
-    ending = false;
+    current = stage::executing;
     return done(*next);
   }
   const auto shut = std::ranges::any_of(s.phases, is_shut, &phase_state::status);
@@ -330,7 +330,7 @@ void supervisor_state::end_or_wait(const run_outcome& outcome, const core::execu
     close(outcome);
     return;
   }
-  ending = false;
+  current = stage::executing;
   self->send(reporter_, atom::say_v,
              "nothing goes on without a person: waiting (--wait); see what for with aeo-control "
              "status, then approve, reject, retry or skip; SIGINT ends the node");
@@ -342,13 +342,13 @@ void supervisor_state::close(const run_outcome& outcome) {
       .then(
           [this, outcome](bool closed) {
             const auto last = std::exchange(newer, {}).value_or(outcome);
+            if (detaching || current != stage::ending)
+              return;
             if (!closed) {
-              ending = false; // The trigger says again when it is done.
+              current = stage::executing; // The trigger says again when it is done.
               return;
             }
-            if (detaching)
-              return;
-            concluding = true;
+            current = stage::concluding;
             self->request(store, end_patience, atom::get_v)
                 .then([this, last](const snapshot_ptr& s) { conclude(last, *s); }, or_fail());
           },
@@ -381,7 +381,9 @@ void supervisor_state::conclude(const run_outcome& outcome, const core::executio
 }
 
 void supervisor_state::record_end(int code, overall_status status, const std::string& reason) {
-  concluding = true;
+  if (current >= stage::failing)
+    return;
+  current = stage::concluding;
   event_batch batch;
   batch.push_back({.time_us = deps->context->now_us(),
                    .kind = event_kind::execution_ended,
@@ -422,7 +424,9 @@ void supervisor_state::detach(int code) {
 
 /// Remote nodes hear that this is the end, and GitHub hears the rest.
 void supervisor_state::farewell(int code) {
-  saying_farewell = true;
+  if (current >= stage::failing)
+    return;
+  current = stage::farewell;
   ended_with = code;
   auto left = std::make_shared<int>(1);
   auto one_gone = [this, code, left] {
@@ -455,16 +459,16 @@ void supervisor_state::farewell(int code) {
 
 /// Nothing said is lost by this: what was acknowledged is durable.
 void supervisor_state::fail(const std::string& text, int code) {
-  if (over)
+  if (current == stage::over)
     return;
-  failing = true;
+  current = stage::failing;
   // An exit message would overtake a plain one: the operator hears why before anyone goes.
   self->request(reporter_, last_words, atom::say_v, text)
       .then([this, code] { leave(code); }, [this, code](const caf::error&) { leave(code); });
 }
 
 void supervisor_state::leave(int code) {
-  if (std::exchange(over, true))
+  if (std::exchange(current, stage::over) == stage::over)
     return;
   promise.deliver(code);
   door.reset();
@@ -491,9 +495,9 @@ bool supervisor_state::is_echo(int signo) {
 }
 
 void supervisor_state::interrupt(int signo) {
-  if (over || is_echo(signo))
+  if (current == stage::over || is_echo(signo))
     return;
-  if (saying_farewell) {
+  if (current == stage::farewell) {
     leave(ended_with);
     return;
   }
@@ -505,7 +509,7 @@ void supervisor_state::interrupt(int signo) {
          exit_code::interrupted);
     return;
   }
-  if (concluding)
+  if (current == stage::concluding)
     return; // How the run ends is said already.
   if (!trigger_) {
     fail(signal_name(signo)
@@ -553,14 +557,13 @@ void supervisor_state::heard_stalled(const std::string& text) {
   if (trigger_)
     self->send(trigger_, atom::stalled_v, bad);
   auto line = bad ? "storage fails: " + text : std::string{"storage works again: going on"};
-  if (bad && !concluding && !detaching)
+  if (bad && current < stage::concluding && !detaching)
     line += "; no phase is started until it works again (tried every second)";
   self->send(reporter_, atom::say_v, std::move(line));
-  stalled = bad;
 }
 
 void supervisor_state::down(const caf::down_msg& msg) {
-  if (over)
+  if (current == stage::over)
     return;
   if (msg.source == gateway_ || msg.source == feed_ || msg.source == archive_) {
     door.reset();

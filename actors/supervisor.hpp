@@ -14,6 +14,7 @@
 #include "actors/writer.hpp"
 #include "messages/exit_code.hpp"
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -78,6 +79,15 @@ struct supervisor_deps {
 /// Starts the actors in order, watches them, ends the execution and answers with the exit code.
 struct supervisor_state {
   static inline const char* name = "supervisor";
+  /// In this order; a failure comes from any of them, and from `ending` there is a way back.
+  enum class stage : std::uint8_t {
+    executing,
+    ending,     ///< Nothing is left to do: whether that stays so is being asked.
+    concluding, ///< How the run ends is said, and being recorded.
+    farewell,   ///< All is stored: a signal cuts what is said to others.
+    failing,    ///< The operator is being told why it goes: nothing begins any more.
+    over,
+  };
 
   supervisor_actor::pointer self = nullptr;
   std::shared_ptr<supervisor_deps> deps;
@@ -94,15 +104,10 @@ struct supervisor_state {
   github_actor github_;
   std::shared_ptr<void> door;
   caf::typed_response_promise<int> promise;
-  bool stalled = false;
-  bool ending = false;
-  std::optional<run_outcome> newer; ///< What the trigger said while we were ending.
+  stage current = stage::executing;
+  std::optional<run_outcome> newer; ///< What the trigger said in stage::ending.
   bool detaching = false;           ///< A signal came, and what runs is left to the launcher.
-  bool concluding = false;          ///< The end of the run is being recorded.
-  bool failing = false; ///< The operator is being told why it goes: nothing begins any more.
-  bool over = false;
-  bool saying_farewell = false; ///< All is done and stored: a signal cuts what is said to others.
-  int ended_with = 0;           ///< Then: the exit code.
+  int ended_with = 0;               ///< In stage::farewell: the exit code.
   int signals = 0;
   std::optional<std::int64_t> first_term_us; ///< The first SIGTERM, by the steady clock.
 
