@@ -367,6 +367,8 @@ void supervisor_state::conclude(const run_outcome& outcome, const core::executio
   else if (outcome.configuration)
     record_end(exit_code::configuration, overall_status::failed,
                "a configuration error stopped the starting of phases");
+  else if (core::conclude(s) == overall_status::cancelled)
+    record_end(exit_code::failed, overall_status::cancelled, "phases were cancelled");
   else if (any(is_shut))
     record_end(exit_code::failed, overall_status::failed, "not every phase was approved");
   else if (any([](phase_status x) { return x == phase_status::waiting_approval; }))

@@ -184,11 +184,10 @@ void add_general_steps(const report_input& in, std::vector<next_step>& steps) {
                          + " not finished. Continue where it stopped.",
                      node + " --resume"});
   if (auto blocked = counts[phase_status::blocked]; blocked > 0 && !steps.empty())
-    steps.push_back(
-        {counted(blocked, blocked == 1 ? "phase is" : "phases are")
-             + " blocked and will run without further commands once what blocks them is "
-               "resolved.",
-         ""});
+    steps.push_back({counted(blocked, blocked == 1 ? "phase is" : "phases are")
+                         + " blocked and will run without further commands once what blocks "
+                         + (blocked == 1 ? "it" : "them") + " is resolved.",
+                     ""});
 }
 
 /// The phases that need a person, the most urgent need first.

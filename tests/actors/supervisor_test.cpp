@@ -107,7 +107,8 @@ struct supervisor_fixture : actor_fixture {
     scheduler.run_jobs_filtered([slow](const auto* job) { return job != slow; });
   }
   /// Somebody's command, as soon as there is a trigger; the answer comes into `answer`.
-  bool retry(const std::string& phase) {
+  bool retry(const std::string& phase) { return command(control_command::retry, phase, true); }
+  bool command(control_command what, const std::string& phase = {}, bool force = false) {
     answer = std::make_shared<std::string>();
     if (!self->mailbox().empty())
       return false; // The supervisor has given its answer and gone, its state with it.
@@ -115,9 +116,9 @@ struct supervisor_fixture : actor_fixture {
     if (boss == nullptr || !boss->state.trigger_)
       return false;
     operator_decision d;
-    d.request.command = control_command::retry;
+    d.request.command = what;
     d.request.phase = phase;
-    d.request.force = true;
+    d.request.force = force;
     d.by = "alice";
     d.role = access_role::operator_;
     system.spawn([whom = boss->state.trigger_, d, to = answer](caf::event_based_actor* me) {
@@ -284,6 +285,30 @@ TEST_CASE("a failure counts more than a phase that waits") {
   supervisor_fixture f{make_plan(make_phase("0"), std::move(waits))};
   f.codes["T0.1.1"] = 2;
   CHECK(f.go() == exit_code::failed);
+}
+
+TEST_CASE("a run that a person cancels ends with 1, as cancelled") {
+  supervisor_fixture f{make_plan(make_phase("0"), make_phase("1", {0}), make_phase("2"))};
+  f.endless = {"T0.1"};
+  auto status = "cancelled";
+  SECTION("all of it") {
+    REQUIRE_FALSE(f.go());
+    f.command(control_command::cancel);
+  }
+  SECTION("a phase that others wait for") {
+    REQUIRE_FALSE(f.go());
+    f.command(control_command::cancel, "0");
+  }
+  SECTION("but as failed where a phase has failed") {
+    f.codes["T2.1.1"] = 2;
+    REQUIRE_FALSE(f.go());
+    f.command(control_command::cancel);
+    status = "failed";
+  }
+  REQUIRE(f.settle() == exit_code::failed);
+  CHECK(f.of_phase("0").back() == event_kind::phase_cancelled);
+  CHECK(f.end_data()["status"] == status);
+  CHECK(to_string(f.saved.back()->overall) == status);
 }
 
 TEST_CASE("a configuration error ends the run with 78") {

@@ -568,6 +568,26 @@ TEST_CASE("a run that was cancelled says so while its node still waits") {
   n.node.wait();
 }
 
+TEST_CASE("a run that was cancelled ends as cancelled, and another begins only when told to") {
+  temp_workspace w;
+  write_plan(w, {{"a", shell_phase({}, "echo ran >>ledger; test -s again || exec sleep 1000")},
+                 {"b", shell_phase({"a"}, "true")}});
+  program node{with(w, "aeo-node", {})};
+  wait_for_text(w.path() / "ledger", "ran");
+  CHECK(control(w, {"cancel", "--reason", "wrong data"}).exit_code == 0);
+  const auto ended = node.wait();
+  CHECK(ended.exit_code == 1);
+  CHECK(contains(ended.output, "Cancelled after"));
+  CHECK(json::parse(w.read("consolidation/execution_state.json"))["overall_status"] == "cancelled");
+  auto refused = run_node(w);
+  CHECK(refused.exit_code == 78);
+  CHECK(contains(refused.output, "--resume"));
+  CHECK(contains(refused.output, "--fresh"));
+  w.write("again", "yes");
+  CHECK(run_node(w, {"--resume"}).exit_code == 0);
+  CHECK(lines_of(w.read("ledger")).size() == 2);
+}
+
 TEST_CASE("a log that there is none of is an error that says what there is") {
   temp_workspace w;
   write_plan(w, {{"a", phase({}, {task("t", "echo one"), task("u", "echo two; exit 75")},

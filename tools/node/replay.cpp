@@ -40,8 +40,7 @@ std::shared_ptr<const core::execution_state> nothing_yet() {
 } // namespace
 
 bool replay::is_finished() const {
-  return state.overall == overall_status::cancelled
-         || std::ranges::all_of(state.phases, is_open, &phase_state::status);
+  return std::ranges::all_of(state.phases, is_open, &phase_state::status);
 }
 
 std::filesystem::path database_file(const options& o) {
