@@ -311,19 +311,15 @@ void approval_state::count_voice(phase_index i, const std::string& waiting_data,
     deadline_passed(i, gate.deadline_us);
     return refuse(i, promise, ec::wrong_state,
                   "the deadline of phase " + id + " has passed ("
-                      + core::format_time(gate.deadline_us) + "): it is rejected");
+                      + core::format_time(gate.deadline_us) + "): it is being rejected");
   }
   if (v.kind == verdict_kind::failed)
     return refuse(i, promise, ec::wrong_state,
                   "phase " + id + " no longer meets its criteria: " + v.summary
                       + "; retry it, or put right what was changed");
   if (v.kind == verdict_kind::waiting && core::read_waiting(v.detail).digest != gate.digest) {
-    // What is there now is what the next one reviews.
-    propose(deps->context->event_of(event_kind::phase_waiting, i, v.detail), deciding[i]);
-    return refuse(i, promise, ec::wrong_state,
-                  "the outputs of phase " + id
-                      + " have changed since they were judged: the evidence was taken anew and "
-                        "earlier approvals do not count; review it, then approve again");
+    take_anew(i, v.detail, promise);
+    return;
   }
   const auto required = policy_of(i).required;
   auto data = core::add_voice(waiting_data,
@@ -337,6 +333,24 @@ void approval_state::count_voice(phase_index i, const std::string& waiting_data,
   else
     settle(i, decision, event_kind::phase_approved, core::approved_by_people(data),
            "phase " + id + " is approved", promise);
+}
+
+/// What is there now is what the next one reviews, who hears of it when it is to be seen.
+void approval_state::take_anew(phase_index i, std::string waiting_data, answer promise) {
+  event_batch batch;
+  batch.push_back(deps->context->event_of(event_kind::phase_waiting, i, std::move(waiting_data)));
+  batch.back().attempt = deciding[i];
+  self->request(deps->store, caf::infinite, atom::record_v, std::move(batch))
+      .then(
+          [this, i, promise] {
+            refuse(i, promise, ec::wrong_state,
+                   "the outputs of phase " + deps->context->phase(i).id
+                       + " have changed since they were judged: the evidence was taken anew and "
+                         "earlier approvals do not count; review it, then approve again");
+          },
+          [this, i, promise](const caf::error& err) {
+            refuse(i, promise, ec::wrong_state, message_of(err));
+          });
 }
 
 /// Durable together with its audit, then the answer.

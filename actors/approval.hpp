@@ -60,6 +60,7 @@ private:
   void approve_waiting(phase_index, const phase_state&, const operator_decision&, answer);
   void count_voice(phase_index, const std::string& waiting_data, const verdict&,
                    const operator_decision&, answer);
+  void take_anew(phase_index, std::string waiting_data, answer);
   void override_failed(phase_index, const phase_state&, const operator_decision&, answer);
   void refuse(phase_index, answer, ec, const std::string& why);
   void settle(phase_index, const operator_decision&, event_kind, std::string data, std::string text,

@@ -337,6 +337,34 @@ TEST_CASE("what changed since it was judged is not approved, and earlier voices 
   CHECK(f.say("bob") == "1 of 2 approvals of phase 0: it waits for 1 more");
 }
 
+TEST_CASE("that there is new evidence is said when it is durable, or not at all") {
+  approval_fixture f;
+  f.ask_people(1, {"operator"});
+  f.criteria().required_outputs = {"a"};
+  f.files->write("a", "text");
+  f.wait_for_people({{"a", ""}});
+  f.files->write("a", "another");
+  f.store->at_once = false;
+  auto asked = f.begin_saying("bob");
+  CHECK(f.self->mailbox().empty());
+  auto other = f.begin_saying("alice");
+  CHECK(f.answer_to(other).starts_with("refused: another decision on phase 0"));
+  SECTION("it is") {
+    f.store->commit();
+    f.run();
+    CHECK(f.answer_to(asked).starts_with("refused: the outputs of phase 0 have changed"));
+  }
+  SECTION("somebody has cancelled the phase in the same moment") {
+    f.store->refuse("phase 0 is cancelled");
+    f.run();
+    CHECK(f.answer_to(asked).ends_with("phase 0 is cancelled"));
+  }
+  auto next = f.begin_saying("alice");
+  f.store->commit();
+  f.run();
+  CHECK_FALSE(f.answer_to(next).starts_with("refused: another"));
+}
+
 TEST_CASE("an approval that names another digest than what waits is refused") {
   approval_fixture f;
   f.ask_people(1, {"operator"});
@@ -420,7 +448,7 @@ TEST_CASE("nobody approves after the deadline, also where its timer has not noti
   const auto answer = f.say("alice");
   INFO(answer);
   CHECK(answer.starts_with("refused: the deadline of phase 0 has passed ("));
-  CHECK(answer.ends_with("): it is rejected"));
+  CHECK(answer.ends_with("): it is being rejected"));
   CHECK(json::parse(f.store->last(event_kind::phase_rejected).data)["by"] == "deadline");
 }
 

@@ -283,6 +283,7 @@ TEST_CASE(
   wait_for_text(n.node.output_file(), "the run is paused by ");
   w.write("go", "");
   CHECK(control(w, {"retry", "b"}).exit_code == 0);
+  n.wait_for(event_kind::phase_unblocked, "c");
   CHECK(contains(control(w, {"why", "b"}).output, "the run is paused by "));
   CHECK(contains(control(w, {"why", "c"}).output, "the run is paused by "));
   const auto shown = control(w, {"status"}).output;
@@ -573,7 +574,8 @@ TEST_CASE("a run that was cancelled ends as cancelled, and another begins only w
   write_plan(w, {{"a", shell_phase({}, "echo ran >>ledger; test -s again || exec sleep 1000")},
                  {"b", shell_phase({"a"}, "true")}});
   program node{with(w, "aeo-node", {})};
-  wait_for_text(w.path() / "ledger", "ran");
+  program monitor{with(w, "aeo-monitor", {"--json"})};
+  wait_for_text(monitor.output_file(), "\"event\":\"task_started\"");
   CHECK(control(w, {"cancel", "--reason", "wrong data"}).exit_code == 0);
   const auto ended = node.wait();
   CHECK(ended.exit_code == 1);
