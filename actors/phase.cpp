@@ -216,6 +216,11 @@ void phase_actor_state::heard_exit(const task_exit& exit) {
     return;
   }
   auto i = static_cast<task_index>(found - tasks.begin());
+  if (exit.kind == exit_kind::lost && core::is_strict(*found)) {
+    outcome_lost(i, exit.detail);
+    proceed();
+    return;
+  }
   event_batch batch;
   if (!begun) // Its process could not be started, or its start was not heard.
     batch.push_back(begin(exit.started_us != 0 ? exit.started_us : deps->context->now_us()));
@@ -483,14 +488,15 @@ void phase_actor_state::restore_task(const phase_origin& origin, task_index i) {
   // Without the launcher's word a task may have run although its start was not yet durable.
   auto may_have_run = !origin.launcher_found && is_strict() && needs_done(task);
   if ((started || may_have_run) && !rerun)
-    outcome_lost(i);
+    outcome_lost(i, "the node died while it ran");
 }
 
-void phase_actor_state::outcome_lost(task_index i) {
+void phase_actor_state::outcome_lost(task_index i, const std::string& why) {
   const auto& task = def().tasks[i];
   if (task.on_crash == crash_policy::ask) {
     stages[i] = stage::failed;
     asking = task.id;
+    asking_why = why;
     return;
   }
   task_exit exit;
@@ -498,7 +504,7 @@ void phase_actor_state::outcome_lost(task_index i) {
   exit.started_us = exit.ended_us = deps->context->now_us();
   if (task.on_crash == crash_policy::fail) {
     exit.kind = exit_kind::cancelled;
-    exit.detail = "outcome lost: the node died while it ran (on_crash: fail)";
+    exit.detail = "outcome lost: " + why + " (on_crash: fail)";
     stages[i] = stage::failed;
     if (!failure)
       failure = exit;
@@ -507,7 +513,7 @@ void phase_actor_state::outcome_lost(task_index i) {
   }
   stages[i] = stage::running;
   exit.kind = exit_kind::lost;
-  exit.detail = "the node died while it ran and its outcome is unknown";
+  exit.detail = why + " and its outcome is unknown";
   self->send(self, exit);
 }
 
@@ -515,9 +521,9 @@ void phase_actor_state::ask() {
   ended = true;
   self->send(trigger, atom::release_v, index);
   propose(make_event(event_kind::phase_waiting, asking,
-                     core::ask_data("the node died while " + asking
-                                    + " ran and its outcome is unknown (on_crash: ask): find out "
-                                      "what it did, then retry or skip the phase")));
+                     core::ask_data("the outcome of " + asking + " is unknown: " + asking_why
+                                    + " (on_crash: ask); find out what it did, then retry or "
+                                      "skip the phase")));
 }
 
 phase_actor::behavior_type phase(phase_actor::stateful_pointer<phase_actor_state> self,

@@ -61,6 +61,7 @@ struct phase_actor_state {
   std::optional<operator_decision> canceller; ///< Null: the node cancels, the phase stays pending.
   std::string waited; ///< phase_waiting's data of the gate that is being judged again.
   std::string asking; ///< A task whose outcome a person must find out.
+  std::string asking_why;
   bool ended = false; ///< The attempt has ended; late answers change nothing.
 
   void start();
@@ -93,7 +94,7 @@ private:
   void finish(event&&);
   void restore_attempt(const phase_origin&);
   void restore_task(const phase_origin&, task_index);
-  void outcome_lost(task_index);
+  void outcome_lost(task_index, const std::string& why);
   void ask();
   void finish_cancelled();
   bool needs_done(const task_def&) const;

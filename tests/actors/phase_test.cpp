@@ -902,6 +902,43 @@ TEST_CASE("on_crash ask: what still runs ends first, nothing else is started") {
   CHECK(f.end("T0.2", 0, 2) == lines{"task_finished T0.2", "phase_waiting T0.1", "release 0"});
 }
 
+TEST_CASE("on_crash decides also where the launcher alone is lost while the node lives") {
+  auto lost = make_exit({"0", "T0.1", 1}, exit_kind::lost);
+  lost.detail = "the launcher ended: killed";
+  SECTION("ask") {
+    phase_fixture f{with_policy(crash_policy::ask)};
+    f.begin();
+    CHECK(f.say(lost) == lines{"release 0", "phase_waiting T0.1"});
+    const auto data = f.store->last(event_kind::phase_waiting).data;
+    CHECK(core::is_ask(data));
+    CHECK(data.find("the launcher ended: killed") != std::string::npos);
+  }
+  SECTION("ask, whatever the plan says of its errors, and a stop does not answer it") {
+    auto def = with_policy(crash_policy::ask);
+    def.tasks[0].continue_on_error = true;
+    phase_fixture f{std::move(def)};
+    f.begin();
+    f.say(atom::cancel_v, "SIGINT");
+    CHECK(f.say(lost) == lines{"release 0", "phase_waiting T0.1"});
+  }
+  SECTION("ask, but a person who cancels the phase has answered") {
+    phase_fixture f{with_policy(crash_policy::ask)};
+    f.begin();
+    operator_decision decision;
+    decision.by = "alice";
+    f.say(atom::cancel_v, decision);
+    CHECK(f.say(lost) == lines{"release 0", "phase_cancelled 0"});
+  }
+  SECTION("fail") {
+    phase_fixture f{with_policy(crash_policy::fail)};
+    f.begin();
+    CHECK(f.say(lost) == lines{"task_finished T0.1", "release 0", "decide T0.1.1"});
+    CHECK(f.retry->asked[0].exit.kind == exit_kind::cancelled);
+    CHECK(f.retry->asked[0].exit.detail
+          == "outcome lost: the launcher ended: killed (on_crash: fail)");
+  }
+}
+
 TEST_CASE("without the launcher's word a strict task may have run before its start was durable") {
   phase_fixture f{with_policy(crash_policy::ask, 2)};
   CHECK(f.spawn_phase(left_running()) == lines{"release 0", "phase_waiting T0.1"});
