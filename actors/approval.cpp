@@ -109,25 +109,28 @@ caf::result<verdict> approval_state::begin(review_request request) {
 void approval_state::run_commands(review& r, const phase_def& phase) {
   if (!phase.criteria)
     return;
-  const auto& context = *deps->context;
   for (std::size_t i = 0; i < phase.criteria->checks.size(); ++i) {
-    const auto& check = phase.criteria->checks[i];
-    if (check.type != check_type::command)
+    if (phase.criteria->checks[i].type != check_type::command)
       continue;
-    task_spec spec;
-    spec.key = {phase.id, std::string{task_prefix} + std::to_string(i), r.request.attempt};
-    spec.argv = check.command;
-    spec.env = context.task_variables(spec.key);
-    spec.cwd = context.workspace.string();
-    spec.log = (context.workspace / log_path(spec.key)).string();
-    spec.timeout_ms = context.the_plan->timeout_of(phase).count();
-    spec.grace_ms = context.the_plan->options.kill_grace.count();
-    spec.max_processes = context.the_plan->options.max_processes;
-    r.checks.push_back(spec.key);
-    self->send(deps->executor, atom::run_v, std::move(spec),
-               caf::actor_cast<task_listener_actor>(self));
+    r.checks.push_back({phase.id, std::string{task_prefix} + std::to_string(i), r.request.attempt});
+    run_command(r.checks.back(), phase, i);
     ++r.missing;
   }
+}
+
+void approval_state::run_command(const task_key& key, const phase_def& phase, std::size_t check) {
+  const auto& context = *deps->context;
+  task_spec spec;
+  spec.key = key;
+  spec.argv = phase.criteria->checks[check].command;
+  spec.env = context.task_variables(spec.key);
+  spec.cwd = context.workspace.string();
+  spec.log = (context.workspace / log_path(spec.key)).string();
+  spec.timeout_ms = context.the_plan->timeout_of(phase).count();
+  spec.grace_ms = context.the_plan->options.kill_grace.count();
+  spec.max_processes = context.the_plan->options.max_processes;
+  self->send(deps->executor, atom::run_v, std::move(spec),
+             caf::actor_cast<task_listener_actor>(self));
 }
 
 void approval_state::command_ended(const task_exit& exit) {
@@ -138,6 +141,11 @@ void approval_state::command_ended(const task_exit& exit) {
   core::command_result result{.check_index = 0, .exit = exit, .tail = {}};
   auto digits = std::string_view{exit.key.task}.substr(task_prefix.size());
   std::from_chars(digits.data(), digits.data() + digits.size(), result.check_index);
+  if (exit.kind == exit_kind::lost && !r.dropped) {
+    // Nothing was measured; how often a launcher may be lost the executor limits.
+    run_command(exit.key, deps->context->phase(r.request.phase), result.check_index);
+    return;
+  }
   result.tail = deps->tail((deps->context->workspace / log_path(exit.key)).string());
   r.results.push_back(std::move(result));
   if (--r.missing > 0)
@@ -145,10 +153,10 @@ void approval_state::command_ended(const task_exit& exit) {
   auto done = std::move(r);
   reviews.erase(found);
   // A check that was cancelled says nothing about the phase: no verdict, the gate stays unjudged.
-  auto cancelled = std::ranges::any_of(done.results, [](const core::command_result& c) {
-    return c.exit.kind == exit_kind::cancelled;
+  auto unknown = std::ranges::any_of(done.results, [](const core::command_result& c) {
+    return c.exit.kind == exit_kind::cancelled || c.exit.kind == exit_kind::lost;
   });
-  if (!cancelled) {
+  if (!unknown) {
     evaluate(std::move(done));
     return;
   }
@@ -195,9 +203,11 @@ void approval_state::hear(const event_batch& batch) {
 /// Nobody waits for a judgement any more: the phase was decided upon.
 void approval_state::end_checks(const std::string& phase) {
   for (auto at = reviews.lower_bound({phase, 0}); at != reviews.end() && at->first.first == phase;
-       ++at)
+       ++at) {
+    at->second.dropped = true;
     for (const auto& key : at->second.checks)
       self->send(deps->executor, atom::cancel_v, key);
+  }
 }
 
 approval_policy approval_state::policy_of(phase_index i) const {

@@ -34,6 +34,7 @@ struct approval_state {
     std::vector<task_key> checks; ///< The commands' processes.
     std::vector<core::command_result> results;
     std::size_t missing = 0; ///< Commands that still run.
+    bool dropped = false;    ///< They are being ended: the phase was decided upon.
     /// The phase that asks for its verdict and, in the same moment, people who approve.
     std::vector<caf::typed_response_promise<verdict>> promises;
     std::vector<caf::typed_response_promise<verdict>> people;
@@ -71,6 +72,7 @@ private:
   void deadline_passed(phase_index, std::int64_t deadline_us);
   void end_checks(const std::string& phase);
   void run_commands(review&, const phase_def&);
+  void run_command(const task_key&, const phase_def&, std::size_t check);
   void evaluate(review&&);
 };
 

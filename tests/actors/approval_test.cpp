@@ -264,6 +264,29 @@ TEST_CASE("a cancelled command says nothing about the phase: there is no verdict
   CHECK(f.verdicts.empty());
 }
 
+TEST_CASE("a command whose outcome was lost is run again: nothing was measured") {
+  approval_fixture f;
+  f.criteria().checks = {command_check({"make", "check"}), command_check({"lint"})};
+  f.review();
+  f.end(make_exit({"0", "criteria.0", 1}, 0));
+  CHECK(f.end(make_exit({"0", "criteria.1", 1}, exit_kind::lost)) == lines{"run criteria.1.1"});
+  CHECK(f.processes->specs.back().argv == std::vector<std::string>{"lint"});
+  CHECK(f.verdicts.empty());
+  f.end(make_exit({"0", "criteria.1", 1}, 0));
+  CHECK(f.only_verdict().kind == verdict_kind::approved);
+}
+
+TEST_CASE("a lost command of a phase that was decided upon meanwhile is not run again") {
+  approval_fixture f;
+  f.criteria().checks = {command_check({"make", "check"})};
+  f.review();
+  f.self->send(f.uut, atom::publish_v, event_batch{make_event(event_kind::phase_rejected, "0")});
+  f.run();
+  CHECK(f.log->take() == lines{"cancel criteria.0.1"});
+  CHECK(f.end(make_exit({"0", "criteria.0", 1}, exit_kind::lost)).empty());
+  CHECK(f.verdicts.empty());
+}
+
 TEST_CASE("checks of a phase that was decided upon meanwhile are ended") {
   approval_fixture f;
   f.criteria().checks = {command_check({"make", "check"}), command_check({"lint"})};

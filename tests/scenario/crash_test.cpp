@@ -100,6 +100,33 @@ TEST_CASE("with on_crash ask a lost outcome waits for a person, whose --only run
   CHECK(times_run(w) == 2);
 }
 
+TEST_CASE("a launcher that dies alone: on_crash decides, and a check is run again") {
+  temp_workspace w;
+  write_plan(w,
+             {{"a", phase({}, task("t", "echo ran >> ledger; test -e go || sleep 10000",
+                                   {{"on_crash", "ask"}}))},
+              {"b", shell_phase({}, "true")}},
+             {},
+             {{"b",
+               {{"validation_checks",
+                 json::array({{{"type", "command"}, {"command", judged_slowly}}})}}}});
+  program node{{"aeo-node", "--workspace", w.path().string()}};
+  wait_for_text(w.path() / "ledger", "ran");
+  wait_for_text(w.path() / "ledger", "judged");
+  const auto launcher = launcher_pid(w);
+  REQUIRE(launcher > 0);
+  w.write("go", "");
+  kill(launcher, SIGKILL);
+  const auto r = node.wait();
+  INFO(r.output);
+  CHECK(r.exit_code == 3);
+  CHECK(contains(r.output, "find out what it did"));
+  CHECK(statuses(w)["a"] == "waiting_approval");
+  CHECK(statuses(w)["b"] == "approved");
+  CHECK(times_run(w) == 1);
+  CHECK(count_lines(w.read("ledger"), "judged") == 2);
+}
+
 TEST_CASE("a gate that is being judged when the node stops or dies is judged by the next") {
   for (auto signal : {SIGINT, SIGKILL}) {
     temp_workspace w;
