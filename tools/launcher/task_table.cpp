@@ -23,7 +23,7 @@ constexpr std::int64_t look_again_ms = 50;
 
 /// A process that executes a program has no environment to show for a moment.
 constexpr std::int64_t look_soon_ms = 5;
-constexpr int most_unclear_looks = 4;
+constexpr int most_unclear_looks = 20;
 
 /// How often the machine's number of threads is looked at while tasks with a limit run.
 constexpr std::int64_t look_at_growth_ms = 200;
@@ -151,6 +151,7 @@ void task_table::reap() {
     const auto pid = ::wait4(-1, &status, WNOHANG, &usage);
     if (pid <= 0)
       break;
+    bare_.erase(pid);
     const auto at = by_pid_.find(pid);
     if (at == by_pid_.end() || tasks_.at(at->second)->leader_gone)
       continue; // An orphan of some task: we are its reaper now.
@@ -169,18 +170,20 @@ void task_table::reap() {
 
 /// Who gives up the names on purpose is left alone. Those whose parent lives are found when it does
 /// not: then they are ours.
-/// `unclear`: one shows no environment; it has none, or is about to execute a program.
-std::vector<pid_t> task_table::escaped(const task& t, bool* unclear) {
+/// `unclear`: who shows no environment (it is about to execute a program, or has none), or is still
+/// in the group.
+std::vector<pid_t> task_table::escaped(const task& t, std::vector<pid_t>* unclear) {
   std::vector<pid_t> result;
   for (const auto pid : children_.read()) {
     if (by_pid_.contains(pid))
       continue;
     const auto info = io::find_process(pid);
-    if (!info || info->ended() || info->group == t.start.pid)
+    if (!info || info->ended())
       continue;
-    const auto environment = io::environment_of(pid);
-    if (environment.size() <= 1 && unclear != nullptr)
-      *unclear = true;
+    const auto in_group = info->group == t.start.pid;
+    const auto environment = in_group ? std::string{} : io::environment_of(pid);
+    if (environment.size() <= 1 && unclear != nullptr && !bare_.contains(pid))
+      unclear->push_back(pid);
     if (io::carries_names(environment, run_, t.spec.key))
       result.push_back(pid);
   }
@@ -189,20 +192,23 @@ std::vector<pid_t> task_table::escaped(const task& t, bool* unclear) {
 
 void task_table::leader_ended(std::uint64_t id, task& t) {
   const auto group = static_cast<pid_t>(t.start.pid);
-  // In this order: who leaves the group between the looks is seen by the second one.
   const auto has_group = group_exists(group);
-  bool unclear = false;
+  if (has_group && t.leftovers > 0)
+    return; // Seen before: tick() looks again.
+  // In this order: who leaves the group between the looks is seen by the last one. Without living
+  // members it may be that of zombies of somebody else.
+  const auto members = has_group ? living_members(group) : 0;
+  std::vector<pid_t> unclear;
   const auto others = static_cast<int>(escaped(t, &unclear).size());
-  if (others == 0 && !has_group) {
-    if (!unclear || t.unclear_looks++ >= most_unclear_looks)
-      return finish(id, t);
-    return set_due(id, t, now_ms() + look_soon_ms);
+  if (members + others == 0) {
+    if (!unclear.empty() && t.unclear_looks++ < most_unclear_looks)
+      return set_due(id, t, now_ms() + look_soon_ms);
+    bare_.insert(unclear.begin(), unclear.end());
+    return finish(id, t);
   }
   if (t.leftovers > 0)
-    return; // Seen before: tick() looks again.
-  t.leftovers = living_members(group) + others;
-  if (t.leftovers == 0)
-    return finish(id, t); // Nothing but zombies of somebody else.
+    return;
+  t.leftovers = members + others;
   if (t.at == stage::running)
     terminate(id, t, exit_kind::exited, {});
   else

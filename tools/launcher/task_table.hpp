@@ -100,7 +100,7 @@ private:
   void set_due(std::uint64_t id, task&, std::int64_t at_ms);
   void signal_all(task&, int signal);
   void signal_escaped(task&, const std::vector<pid_t>&);
-  std::vector<pid_t> escaped(const task&, bool* unclear = nullptr);
+  std::vector<pid_t> escaped(const task&, std::vector<pid_t>* unclear = nullptr);
   std::string want_of_memory(std::int64_t peak_kb);
 
   int epoll_;
@@ -113,6 +113,7 @@ private:
   std::unordered_map<pid_t, std::uint64_t> by_pid_; ///< By the leader's pid, the group's id.
   std::map<task_key, std::uint64_t> by_key_;
   std::set<std::uint64_t> orphaned_; ///< The leader is gone, other processes are not.
+  std::set<pid_t> bare_; ///< Children of ours that have no environment, as they have shown.
   std::set<std::pair<std::int64_t, std::uint64_t>> due_;
   std::multiset<std::uint32_t> limits_; ///< Of the tasks that have one.
   std::int64_t look_at_ms_ = 0;         ///< When the machine's growth is looked at.

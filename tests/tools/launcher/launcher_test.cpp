@@ -1,3 +1,4 @@
+#include "actors/io/launcher_survivors.hpp"
 #include "tests/fixtures/sanitizers.hpp"
 #include "tests/tools/launcher/connected.hpp"
 
@@ -390,6 +391,23 @@ TEST_CASE("what left the task's group and session is ended with it, and counted"
   CHECK(x.leftovers == 2);
   CHECK(is_gone(std::stoi(content(c.workspace.path() / "pid"))));
   CHECK(is_gone(std::stoi(content(c.workspace.path() / "pid2"))));
+}
+
+TEST_CASE("a process that leaves the group in the moment in which its task ends ends with it") {
+  connected c;
+  for (int i = 0; i < 20; ++i) {
+    const auto spec = c.script("T" + std::to_string(i), "setsid sleep 1003 & exit 0");
+    REQUIRE(c.run(spec).ok());
+    std::vector<pid_t> left;
+    for (const auto& x : io::all_processes())
+      if (!x.ended()
+          && io::carries_names(io::environment_of(x.pid), {c.workspace.path().string(), "e-1"},
+                               spec.key))
+        left.push_back(x.pid);
+    CHECK(left.empty());
+    for (const auto pid : left)
+      ::kill(pid, SIGKILL);
+  }
 }
 
 TEST_CASE("what left the group of a task that timed out is ended with it") {
