@@ -394,11 +394,32 @@ void supervisor_state::record_end(int code, overall_status status, const std::st
                    .data = end_data(code, status, reason)});
   self->request(store, end_patience, atom::record_v, std::move(batch))
       .then([this, code] { report(code); },
-            [this](const caf::error& err) {
-              fail("the end of the run could not be stored (" + message_of(err)
-                       + "); when storage works again, --resume goes on",
-                   exit_code::internal);
-            });
+            [this](const caf::error& err) { fail_unstored(message_of(err)); });
+}
+
+void supervisor_state::fail_unstored(const std::string& why) {
+  fail("the end of the run could not be stored (" + why
+           + "); when storage works again, --resume goes on",
+       exit_code::internal);
+}
+
+/// Whoever has told us to go does not wait for a disk: then the tasks are ended, and that is all.
+void supervisor_state::leave_unstored() {
+  const auto has_to = [this] {
+    return signals > 0 && !detaching && !trouble.empty() && current < stage::concluding;
+  };
+  if (!has_to())
+    return;
+  self->run_delayed(end_patience, [this, has_to] {
+    if (has_to())
+      self->request(executor, caf::infinite, atom::stop_v)
+          .then(
+              [this, has_to] {
+                if (has_to())
+                  fail_unstored(trouble);
+              },
+              or_fail());
+  });
 }
 
 /// The state file and the reports are written at once; the end waits for both.
@@ -527,6 +548,7 @@ void supervisor_state::interrupt(int signo) {
   self->send(reporter_, atom::say_v,
              signal_name(signo) + ": ending the running tasks; a second signal leaves at once");
   self->send(trigger_, atom::stop_v, "interrupted by " + signal_name(signo));
+  leave_unstored();
 }
 
 /// What the end says of the tasks is what the launcher says of them.
@@ -562,6 +584,8 @@ void supervisor_state::heard_stalled(const std::string& text) {
   if (bad && current < stage::concluding && !detaching)
     line += "; no phase is started until it works again (tried every second)";
   self->send(reporter_, atom::say_v, std::move(line));
+  trouble = text;
+  leave_unstored();
 }
 
 void supervisor_state::down(const caf::down_msg& msg) {

@@ -105,6 +105,7 @@ struct supervisor_state {
   std::shared_ptr<void> door;
   caf::typed_response_promise<int> promise;
   stage current = stage::executing;
+  std::string trouble;              ///< Why storage fails; empty: it works.
   std::optional<run_outcome> newer; ///< What the trigger said in stage::ending.
   bool detaching = false;           ///< A signal came, and what runs is left to the launcher.
   int ended_with = 0;               ///< In stage::farewell: the exit code.
@@ -132,6 +133,8 @@ private:
   void close(const run_outcome&);
   void conclude(const run_outcome&, const core::execution_state&);
   void record_end(int exit_code, overall_status, const std::string& reason);
+  void fail_unstored(const std::string& why);
+  void leave_unstored();
   void report(int exit_code);
   void detach_tasks(const std::string& signal);
   void conclude_detached(const std::string& signal, const core::execution_state&);

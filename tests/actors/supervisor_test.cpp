@@ -559,6 +559,26 @@ TEST_CASE("a node that leaves while nothing can be stored says so and goes") {
   CHECK(f.saw("could not be stored (no answer in time); when storage works again, --resume"));
 }
 
+TEST_CASE("a signal while nothing can be stored ends the tasks, says so, and leaves") {
+  supervisor_fixture f{make_plan(make_phase("0"))};
+  f.endless = {"T0.1"};
+  f.go();
+  f.disk->trouble = caf::make_error(ec::storage_failed, "disk full");
+  f.world->log->take();
+  CHECK_FALSE(f.interrupt(SIGTERM));
+  CHECK(f.world->log->take() == lines{"cancel T0.1.1"});
+  SECTION("unless it can again meanwhile") {
+    CHECK_FALSE(f.after(5s));
+    f.disk->trouble = {};
+    CHECK(f.after(1s) == exit_code::interrupted);
+    CHECK(f.of_phase("0").back() == event_kind::phase_reset);
+  }
+  SECTION("it cannot") {
+    CHECK(f.after(10s) == exit_code::internal);
+    CHECK(f.saw("could not be stored (disk full); when storage works again, --resume goes on"));
+  }
+}
+
 TEST_CASE("an actor that dies unexpectedly ends the run with 70") {
   supervisor_fixture f{make_plan(make_phase("0"))};
   f.endless = {"T0.1"};
