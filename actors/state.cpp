@@ -128,6 +128,10 @@ void state_state::send_commit() {
       .then([this](std::uint64_t first_seq,
                    std::string& head) { committed(first_seq, std::move(head)); },
             [this](const caf::error& err) {
+              if (err == ec::wrong_state) {
+                self->quit(err);
+                return;
+              }
               // Nothing is lost: the batch stays in flight and goes again.
               set_trouble(commit_trouble, message_of(err));
               self->run_delayed(retry_interval, [this] { send_commit(); });

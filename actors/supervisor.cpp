@@ -403,6 +403,15 @@ void supervisor_state::fail_unstored(const std::string& why) {
        exit_code::internal);
 }
 
+/// No other node could adopt what runs: it is ended first.
+void supervisor_state::lose_store(const std::string& why) {
+  current = stage::failing;
+  const auto go = [this] { leave(exit_code::internal); };
+  self->request(reporter_, last_words, atom::say_v, why + "; the running tasks are ended")
+      .then([] {}, [](const caf::error&) {});
+  self->request(executor, caf::infinite, atom::stop_v).then(go, [go](const caf::error&) { go(); });
+}
+
 /// Whoever has told us to go does not wait for a disk: then the tasks are ended, and that is all.
 void supervisor_state::leave_unstored() {
   const auto has_to = [this] {
@@ -589,7 +598,7 @@ void supervisor_state::heard_stalled(const std::string& text) {
 }
 
 void supervisor_state::down(const caf::down_msg& msg) {
-  if (current == stage::over)
+  if (current >= stage::failing)
     return;
   if (msg.source == gateway_ || msg.source == feed_ || msg.source == archive_) {
     door.reset();
@@ -602,6 +611,10 @@ void supervisor_state::down(const caf::down_msg& msg) {
                "GitHub is told nothing more (" + message_of(msg.reason)
                    + "); the run goes on without it, the next start of a node tells the rest");
     github_ = github_actor{};
+    return;
+  }
+  if (msg.source == store && msg.reason == ec::wrong_state) {
+    lose_store(message_of(msg.reason));
     return;
   }
   fail("an actor ended unexpectedly (" + message_of(msg.reason)

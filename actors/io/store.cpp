@@ -86,9 +86,20 @@ public:
     if (batch.empty())
       return {};
     auto err = guarded("store events in", [&]() -> caf::error {
+      if (has_moved())
+        return caf::make_error(ec::wrong_state,
+                               file_.string()
+                                   + " was removed or replaced while it was in use: nothing can be "
+                                     "stored any more; put it back from a backup and go on with "
+                                     "--resume, or begin anew with --fresh");
       write_transaction transaction(statements_);
       // Read anew each time: after a failure, only the database knows where it stands.
       auto tip = stored_tip();
+      if (!failed_ && tip.seq != tip_.seq)
+        return caf::make_error(ec::wrong_state,
+                               "another node has stored events in " + file_.string()
+                                   + " (was the lock beside it removed?): the execution is its "
+                                     "own now, and nothing more is stored from here");
       const auto n = number_of(execution);
       if (n == 0)
         return caf::make_error(ec::not_found, "there is no execution " + execution);
@@ -102,6 +113,8 @@ public:
       tip_ = tip;
       return {};
     });
+    if (err != ec::wrong_state)
+      failed_ = !!err;
     if (err)
       for (auto& e : batch)
         e.seq = 0;
@@ -221,6 +234,13 @@ private:
     row->executeStep();
   }
 
+  bool has_moved() {
+    int moved = 0;
+    return sqlite3_file_control(db_->getHandle(), "main", SQLITE_FCNTL_HAS_MOVED, &moved)
+               == SQLITE_OK
+           && moved != 0;
+  }
+
   chain_tip stored_tip() {
     use select(statements_.get_tip);
     return take_tip(*select.operator->());
@@ -259,6 +279,7 @@ private:
   statements statements_;
   chain_hasher hash_;
   chain_tip tip_;
+  bool failed_ = false; ///< The last append.
 };
 
 caf::expected<std::unique_ptr<event_store>>

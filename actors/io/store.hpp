@@ -51,6 +51,8 @@ class event_store {
 public:
   virtual ~event_store() = default;
   /// Numbers the events (seq) and stores them as one transaction; durable when it returns.
+  /// ec::wrong_state: the database is not ours any more (removed, replaced, or written by another
+  /// node), and never will be again.
   virtual caf::error append(const std::string& execution, std::vector<event>& batch) = 0;
   virtual caf::error begin_execution(const execution_row&) = 0;
   /// The plan that the execution runs by changed (`--accept-plan-change`).

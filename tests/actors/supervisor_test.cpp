@@ -579,6 +579,20 @@ TEST_CASE("a signal while nothing can be stored ends the tasks, says so, and lea
   }
 }
 
+TEST_CASE("a node that has lost its event log says so, ends the tasks, and goes") {
+  supervisor_fixture f{make_plan(make_phase("0"), make_phase("1"))};
+  f.endless = {"T0.1"};
+  f.codes["T1.1.1"] = 75; // Tried again later.
+  CHECK_FALSE(f.go());
+  f.world->log->take();
+  f.disk->trouble = caf::make_error(ec::wrong_state, "execution.db was removed");
+  CHECK(f.after(60s) == exit_code::internal);
+  CHECK(f.saw("execution.db was removed; the running tasks are ended"));
+  CHECK_FALSE(f.saw("an actor ended unexpectedly"));
+  const auto told = f.world->log->take();
+  CHECK(std::ranges::count(told, "cancel T0.1.1") == 1);
+}
+
 TEST_CASE("an actor that dies unexpectedly ends the run with 70") {
   supervisor_fixture f{make_plan(make_phase("0"))};
   f.endless = {"T0.1"};

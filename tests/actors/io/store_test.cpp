@@ -159,6 +159,37 @@ TEST_CASE("every append moves the head of the chain") {
   CHECK(f.open()->head() == head);
 }
 
+TEST_CASE("a database that was removed, replaced or taken over while open takes nothing more") {
+  store_fixture f;
+  auto store = f.open();
+  REQUIRE_FALSE(store->begin_execution(first_execution));
+  auto batch = make_events(2);
+  REQUIRE_FALSE(store->append("e1", batch));
+  std::string what;
+  SECTION("removed") {
+    fs::remove(f.file);
+    what = "was removed or replaced";
+  }
+  SECTION("replaced") {
+    fs::copy_file(f.file, f.dir / "copy");
+    fs::rename(f.dir / "copy", f.file);
+    what = "was removed or replaced";
+  }
+  SECTION("taken over") {
+    auto other = f.open();
+    auto more = make_events(1);
+    REQUIRE_FALSE(other->append("e1", more));
+    what = "another node has stored events";
+  }
+  for (int i = 0; i < 2; ++i) {
+    auto next = make_events(1);
+    const auto err = store->append("e1", next);
+    CHECK(err == ec::wrong_state);
+    CHECK(message_of(err).find(what) != std::string::npos);
+    CHECK(next.front().seq == 0);
+  }
+}
+
 TEST_CASE("executions do not see each other's events") {
   store_fixture f;
   auto store = f.open();
