@@ -2,6 +2,7 @@
 
 #include "actors/core/decisions.hpp"
 #include "actors/core/event_data.hpp"
+#include "actors/core/lenient_json.hpp"
 #include "actors/core/retry_rules.hpp"
 
 #include <caf/actor_system.hpp>
@@ -30,9 +31,8 @@ std::string signal_name(int signo) {
 }
 
 std::string end_data(int code, overall_status status, const std::string& reason) {
-  return nlohmann::ordered_json{
-      {"status", to_string(status)}, {"exit_code", code}, {"reason", reason}}
-      .dump();
+  return core::lenient::dump(nlohmann::ordered_json{
+      {"status", to_string(status)}, {"exit_code", code}, {"reason", reason}});
 }
 
 } // namespace

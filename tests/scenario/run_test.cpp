@@ -237,3 +237,25 @@ TEST_CASE("a task gets its names, clean signals and no descriptors but its own t
   CHECK(lines[4] == "4"); // ls has the folder itself open, too.
   CHECK(lines[5] == "/dev/null");
 }
+
+TEST_CASE("a workspace whose path is no UTF-8 is run, resumed and looked at as any other") {
+  temp_workspace w;
+  write_plan(w, {{"a", shell_phase({}, "[ -e go ]")}}, {{"max_retries", 0}});
+  const auto folder = w.path() / "x\xff\xfe";
+  fs::create_directory(folder);
+  fs::rename(w.path() / "config", folder / "config");
+  const auto check = [&](std::string name, std::vector<std::string> options, int exit_code) {
+    options.insert(options.begin(), {std::move(name), "--workspace", folder.string()});
+    const auto r = run_program(std::move(options));
+    INFO(r.output);
+    CHECK(r.exit_code == exit_code);
+    return r.output;
+  };
+  check("aeo-node", {}, 1);
+  w.write((folder / "go").string(), "");
+  const auto told = check("aeo-node", {"--resume", "--json"}, 0);
+  for (const auto& line : lines_of(told))
+    CHECK(json::accept(line));
+  check("aeo-control", {"status"}, 0);
+  check("aeo-control", {"verify"}, 0);
+}

@@ -161,13 +161,12 @@ private:
                    .started_by = who()};
     new_row_ = true;
     add(event_kind::execution_started, {},
-        json{{"mode", to_string(the_plan().options.mode)},
-             {"plan_hash", the_plan().hash},
-             {"workspace", options_.workspace.string()},
-             {"user", who()},
-             {"program", "aeo-node " AEO_VERSION},
-             {"phases", the_plan().phases.size()}}
-            .dump());
+        core::lenient::dump(json{{"mode", to_string(the_plan().options.mode)},
+                                 {"plan_hash", the_plan().hash},
+                                 {"workspace", options_.workspace.string()},
+                                 {"user", who()},
+                                 {"program", "aeo-node " AEO_VERSION},
+                                 {"phases", the_plan().phases.size()}}));
   }
 
   /// Some selected phase depends on it, directly or not.
@@ -280,12 +279,11 @@ private:
       if (auto err = check_plan_change())
         return err;
     add(event_kind::execution_resumed, {},
-        json{{"plan_hash", the_plan().hash},
-             {"plan_changed", changed},
-             {"imported", false},
-             {"mode", to_string(the_plan().options.mode)},
-             {"user", who()}}
-            .dump());
+        core::lenient::dump(json{{"plan_hash", the_plan().hash},
+                                 {"plan_changed", changed},
+                                 {"imported", false},
+                                 {"mode", to_string(the_plan().options.mode)},
+                                 {"user", who()}}));
     if (replay_.paused)
       stay_paused(said_again(*replay_.paused),
                   "since " + core::format_time(replay_.paused->time_us));
@@ -311,8 +309,7 @@ private:
                                    "add --accept-plan-change, or undo the change");
     notes_.push_back("the plan has changed, accepted:\n" + text);
     add(event_kind::note, {},
-        json{{"level", "warning"}, {"text", "plan change accepted by " + who() + ":\n" + text}}
-            .dump());
+        core::warning_data("plan change accepted by " + who() + ":\n" + text));
     tell_old_gates();
     return store_->update_plan(replay_.row.id, the_plan().hash, config::canonical_text(the_plan()));
   }
@@ -359,11 +356,10 @@ private:
     for (auto& warning : imported.warnings)
       notes_.push_back(std::move(warning));
     add(event_kind::execution_resumed, {},
-        json{{"plan_hash", the_plan().hash},
-             {"plan_changed", changed},
-             {"imported", true},
-             {"user", who()}}
-            .dump());
+        core::lenient::dump(json{{"plan_hash", the_plan().hash},
+                                 {"plan_changed", changed},
+                                 {"imported", true},
+                                 {"user", who()}}));
     if (imported.state.overall == overall_status::paused)
       stay_paused(core::decision_data(file.filename().string(), "it says so"),
                   file.filename().string() + " says so");
