@@ -69,6 +69,33 @@ TEST_CASE("SIGTERM and SIGHUP end a run as SIGINT does, each by its name") {
   }
 }
 
+TEST_CASE("a node started with SIGHUP ignored (nohup) goes on when it comes") {
+  temp_workspace w;
+  write_plan(w, {{"a", shell_phase({}, "mkfifo pipe; echo a >> ledger; read x < pipe")}});
+  program node{{"/bin/sh", "-c", "trap '' HUP; exec \"$0\" \"$@\"", AEO_BIN_DIR "/aeo-node",
+                "--workspace", w.path().string()}};
+  wait_for_text(w.path() / "ledger", "a");
+  node.signal(SIGHUP);
+  release(w);
+  const auto r = node.wait();
+  INFO(r.output);
+  CHECK(r.exit_code == 0);
+  check_nothing_left(w);
+}
+
+TEST_CASE("a SIGUSR1 that nobody asked for leaves a node ready for a SIGTERM") {
+  temp_workspace w;
+  write_plan(w, {{"a", shell_phase({}, "echo a >> ledger; sleep 10000")}});
+  program node{node_on(w)};
+  wait_for_text(w.path() / "ledger", "a");
+  node.signal(SIGUSR1);
+  node.signal(SIGTERM);
+  const auto r = node.wait();
+  INFO(r.output);
+  CHECK(r.exit_code == 130);
+  check_nothing_left(w);
+}
+
 TEST_CASE("a phase in retry_wait does not keep a stopped node") {
   temp_workspace w;
   write_plan(w, {{"a", shell_phase({}, "exit 75")}}, {{"retry_delay", 3600}, {"jitter", "none"}});

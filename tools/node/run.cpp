@@ -18,6 +18,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <csignal>
 #include <random>
 #include <thread>
@@ -37,27 +38,36 @@ struct node_config : caf::actor_system_config {
   }
 };
 
-/// SIGINT and SIGTERM as messages. Blocks them for the whole process; make it before any thread.
+bool is_ignored(int signo) {
+  struct sigaction now {};
+  return sigaction(signo, nullptr, &now) == 0 && now.sa_handler == SIG_IGN;
+}
+
+/// SIGINT, SIGTERM and SIGHUP as messages, but for a SIGHUP that whoever started us had ignored
+/// (nohup). Blocks them for the whole process; make it before any thread.
 class signal_watch {
 public:
   signal_watch() {
     sigemptyset(&signals_);
-    for (int s : {SIGINT, SIGTERM, SIGHUP})
+    for (int s : {SIGINT, SIGTERM, SIGUSR1})
       sigaddset(&signals_, s);
-    sigaddset(&signals_, SIGUSR1);
+    if (!is_ignored(SIGHUP))
+      sigaddset(&signals_, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
     std::signal(SIGPIPE, SIG_IGN);
   }
 
   void start(supervisor_actor boss) {
     thread_ = std::thread{[this, boss = std::move(boss)] {
-      for (int s = 0; sigwait(&signals_, &s) == 0 && s != SIGUSR1;)
-        caf::anon_send(boss, atom::interrupt_v, s);
+      for (int s = 0; sigwait(&signals_, &s) == 0 && !ending_;)
+        if (s != SIGUSR1) // Anybody may send one.
+          caf::anon_send(boss, atom::interrupt_v, s);
     }};
   }
 
   ~signal_watch() {
     if (thread_.joinable()) {
+      ending_ = true;
       pthread_kill(thread_.native_handle(), SIGUSR1);
       thread_.join();
     }
@@ -65,6 +75,7 @@ public:
 
 private:
   sigset_t signals_{};
+  std::atomic<bool> ending_ = false;
   std::thread thread_;
 };
 
