@@ -718,6 +718,42 @@ TEST_CASE("a new attempt is marked in a log that is followed") {
   n.node.wait();
 }
 
+TEST_CASE("who stops reading a log that is followed ends the following") {
+  temp_workspace w;
+  write_plan(w, {{"a", shell_phase({}, "mkfifo gate; echo first; read x < gate; echo last")}});
+  program node{with(w, "aeo-node", {})};
+  wait_for_text(w.path() / "consolidation/logs/a/t.1.log", "first");
+  const auto r = run_program({"/bin/sh", "-c", "\"$0\" --workspace \"$1\" logs a -f | head -1",
+                              AEO_BIN_DIR "/aeo-control", w.path().string()});
+  CHECK(r.output == "first\n");
+  CHECK_FALSE(processes_of(w).empty()); // The task still waits.
+  w.write("gate", "go\n");
+  CHECK(node.wait().exit_code == 0);
+}
+
+TEST_CASE("what cannot be printed is told and ends with 70; a reader that is gone is no trouble") {
+  temp_workspace w;
+  write_plan(w, {{"a", shell_phase({}, "true")}});
+  REQUIRE(run_node(w).exit_code == 0);
+  const auto control = AEO_BIN_DIR "/aeo-control --json --workspace " + w.path().string();
+  const auto dry_run = AEO_BIN_DIR "/aeo-node --mode dry-run --workspace " + w.path().string();
+  for (const auto& call : {control + " status", control + " verify", control + " approve a",
+                           control + " completion bash", dry_run, dry_run + " --json"}) {
+    const auto r = run_program({"/bin/sh", "-c", call + " > /dev/full"});
+    INFO(call << '\n' << r.output);
+    CHECK(r.exit_code == 70);
+    CHECK(r.output.ends_with(": cannot write to the standard output: No space left on device\n"));
+    CHECK(lines_of(r.output).size() == 1);
+  }
+  const auto r = run_program({"/bin/sh", "-c",
+                              "cd \"$0\"; mkfifo pipe; exec 3<> pipe; "
+                              "exec > pipe 3<&-; "
+                                  + control + " status",
+                              w.path().string()});
+  CHECK(r.exit_code == 0);
+  CHECK(r.output.empty());
+}
+
 TEST_CASE("on a terminal that can move no cursor the live view says what to use instead") {
   temp_workspace w;
   const auto monitor = AEO_BIN_DIR "/aeo-monitor --workspace " + w.path().string();

@@ -2,6 +2,7 @@
 
 #include "actors/core/lenient_json.hpp"
 #include "actors/core/text.hpp"
+#include "actors/io/standard_output.hpp"
 #include "tools/attach/log_text.hpp"
 #include "tools/attach/stored_run.hpp"
 #include "tools/control/answers.hpp"
@@ -11,7 +12,6 @@
 
 #include <functional>
 #include <iostream>
-#include <thread>
 
 namespace aeo::control {
 
@@ -23,6 +23,11 @@ using nlohmann::ordered_json;
 constexpr auto follow_interval = std::chrono::milliseconds{300};
 /// Until what is cancelled has gone, its grace included.
 constexpr std::chrono::milliseconds act_patience{600'000};
+
+/// After what was printed; the exit code.
+int printed(int code) {
+  return io::end_output("aeo-control", code);
+}
 
 int fail(const options& o, const caf::error& err) {
   if (o.json)
@@ -68,7 +73,10 @@ class session {
 public:
   session(const options& o, source from) : o_(o), from_(std::move(from)) {}
 
-  int run() {
+  int run() { return printed(answer()); }
+
+private:
+  int answer() {
     if (o_.acts)
       return act();
     if (o_.command == "logs")
@@ -93,7 +101,6 @@ public:
     return exit_code::ok;
   }
 
-private:
   int act() {
     auto request = o_.act;
     request.token = from_.node->token();
@@ -143,10 +150,10 @@ private:
       const auto nothing_new = page->next == request.offset;
       request = {o_.phase, page->task, page->attempt, page->next};
       // Without a node nothing more will come.
-      if (page->complete || (nothing_new && !(o_.follow && from_.node)))
+      if (page->complete || !std::cout || (nothing_new && !(o_.follow && from_.node)))
         return exit_code::ok;
-      if (nothing_new)
-        std::this_thread::sleep_for(follow_interval);
+      if (nothing_new && io::reader_leaves(follow_interval))
+        return exit_code::ok;
     }
   }
 
@@ -159,7 +166,7 @@ private:
 int look_at_database(const options& o, const caf::error& no_node) {
   auto stored = attach::stored_run::open(o.target.workspace);
   if (!stored)
-    return fail(o, stored.error() == ec::not_found ? no_node : stored.error());
+    return printed(fail(o, stored.error() == ec::not_found ? no_node : stored.error()));
   if (no_node == ec::other_workspace)
     std::cerr << "aeo-control: " << message_of(no_node) << '\n';
   if (!o.json && o.command != "ids")
@@ -172,12 +179,12 @@ int look_at_database(const options& o, const caf::error& no_node) {
 
 int run(const options& o) {
   if (o.command.starts_with("credential "))
-    return manage_credentials(o);
+    return printed(manage_credentials(o));
   if (o.command == "selftest")
-    return run_selftest(o);
+    return printed(run_selftest(o));
   if (o.command == "completion") {
     std::cout << completion_script(o.name);
-    return exit_code::ok;
+    return printed(exit_code::ok);
   }
   attach::system_config config;
   caf::actor_system system{config};
@@ -186,7 +193,7 @@ int run(const options& o) {
     return session{o, source_of(**node)}.run();
   const auto may_look = !o.acts && o.target.address.empty()
                         && attach::exit_code_of(node.error()) == exit_code::no_node;
-  return may_look ? look_at_database(o, node.error()) : fail(o, node.error());
+  return may_look ? look_at_database(o, node.error()) : printed(fail(o, node.error()));
 }
 
 } // namespace aeo::control

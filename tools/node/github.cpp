@@ -5,6 +5,7 @@
 #include "actors/core/lenient_json.hpp"
 #include "actors/io/checkout.hpp"
 #include "actors/io/host.hpp"
+#include "actors/io/standard_output.hpp"
 #include "messages/exit_code.hpp"
 #include "tools/node/replay.hpp"
 
@@ -71,8 +72,7 @@ int check_github(const options& o, const configuration& c) {
   }
   if (o.json)
     std::cout << core::lenient::dump(nlohmann::ordered_json{{"github", list}}) << "\n";
-  std::cout.flush();
-  return good ? exit_code::ok : exit_code::configuration;
+  return io::end_output("aeo-node", good ? exit_code::ok : exit_code::configuration);
 }
 
 std::unique_ptr<github_service> make_github(const options& o, const configuration& c) {

@@ -29,7 +29,9 @@ int run(const options& o) {
     std::fprintf(stderr, "aeo-node: %s\n", c.mask.mask(warning).c_str());
   if (c.the_plan->options.mode == execution_mode::dry_run) {
     const auto code = dry_run(o, c);
-    const auto github = o.check_github ? check_github(o, c) : exit_code::ok;
+    if (!o.check_github || code == exit_code::internal)
+      return code;
+    const auto github = check_github(o, c);
     return code != exit_code::ok ? code : github;
   }
   if (o.check_github)

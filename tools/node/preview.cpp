@@ -1,5 +1,6 @@
 // `--mode dry-run`: asks the machine and the stored history what dry_run.hpp wants to know.
 
+#include "actors/io/standard_output.hpp"
 #include "actors/io/store.hpp"
 #include "tools/node/dry_run.hpp"
 #include "tools/node/replay.hpp"
@@ -83,8 +84,7 @@ int dry_run(const options& o, const configuration& c) {
     write_json(std::cout, input, result);
   else
     write_text(std::cout, input, result);
-  std::cout.flush();
-  return result.exit_code();
+  return io::end_output("aeo-node", result.exit_code());
 }
 
 } // namespace aeo::node

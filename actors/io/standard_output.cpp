@@ -1,0 +1,29 @@
+#include "actors/io/standard_output.hpp"
+
+#include "messages/exit_code.hpp"
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <iostream>
+
+namespace aeo::io {
+
+int end_output(const char* program, int code) {
+  if (std::cout.flush())
+    return code;
+  const int error = errno;
+  if (error == EPIPE || reader_leaves(std::chrono::milliseconds{0}))
+    return code;
+  std::cerr << program << ": cannot write to the standard output: " << std::strerror(error) << '\n';
+  return exit_code::internal;
+}
+
+bool reader_leaves(std::chrono::milliseconds patience) {
+  pollfd reader{STDOUT_FILENO, 0, 0}; // POLLERR and POLLHUP are told unasked.
+  return ::poll(&reader, 1, static_cast<int>(patience.count())) > 0;
+}
+
+} // namespace aeo::io
