@@ -128,8 +128,8 @@ void state_state::send_commit() {
       .then([this](std::uint64_t first_seq,
                    std::string& head) { committed(first_seq, std::move(head)); },
             [this](const caf::error& err) {
-              if (err == ec::wrong_state) {
-                self->quit(err);
+              if (err == ec::wrong_state) { // It never will be: nobody gets an answer any more.
+                self->send(boss, atom::gone_v, message_of(err));
                 return;
               }
               // Nothing is lost: the batch stays in flight and goes again.

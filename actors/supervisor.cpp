@@ -405,7 +405,11 @@ void supervisor_state::fail_unstored(const std::string& why) {
 
 /// No other node could adopt what runs: it is ended first.
 void supervisor_state::lose_store(const std::string& why) {
+  if (current >= stage::failing)
+    return;
   current = stage::failing;
+  if (trigger_)
+    self->send(trigger_, atom::stalled_v, true);
   const auto go = [this] { leave(exit_code::internal); };
   self->request(reporter_, last_words, atom::say_v, why + "; the running tasks are ended")
       .then([] {}, [](const caf::error&) {});
@@ -613,10 +617,6 @@ void supervisor_state::down(const caf::down_msg& msg) {
     github_ = github_actor{};
     return;
   }
-  if (msg.source == store && msg.reason == ec::wrong_state) {
-    lose_store(message_of(msg.reason));
-    return;
-  }
   fail("an actor ended unexpectedly (" + message_of(msg.reason)
            + "); what was reported is stored, continue with --resume",
        exit_code::internal);
@@ -633,6 +633,7 @@ supervisor(supervisor_actor::stateful_pointer<supervisor_state> self,
       [self](atom::done, const run_outcome& outcome) { self->state.done(outcome); },
       [self](atom::interrupt, int signo) { self->state.interrupt(signo); },
       [self](atom::stalled, const std::string& text) { self->state.heard_stalled(text); },
+      [self](atom::gone, const std::string& why) { self->state.lose_store(why); },
   };
 }
 

@@ -116,6 +116,7 @@ struct supervisor_state {
   void done(const run_outcome&);
   void interrupt(int signo);
   void heard_stalled(const std::string& text);
+  void lose_store(const std::string& why);
   void down(const caf::down_msg&);
 
 private:
@@ -135,7 +136,6 @@ private:
   void record_end(int exit_code, overall_status, const std::string& reason);
   void fail_unstored(const std::string& why);
   void leave_unstored();
-  void lose_store(const std::string& why);
   void report(int exit_code);
   void detach_tasks(const std::string& signal);
   void conclude_detached(const std::string& signal, const core::execution_state&);

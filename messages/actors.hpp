@@ -201,7 +201,9 @@ using supervisor_actor = caf::typed_actor<
     // second of the first one is the same one.
     caf::result<void>(atom::interrupt, int),
     // Storage fails (text) or works again (empty).
-    caf::result<void>(atom::stalled, std::string)>;
+    caf::result<void>(atom::stalled, std::string),
+    // The event log was taken away, and why that is known: nothing will ever be stored again.
+    caf::result<void>(atom::gone, std::string)>;
 
 } // namespace aeo
 

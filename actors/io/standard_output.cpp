@@ -12,12 +12,16 @@
 namespace aeo::io {
 
 int end_output(const char* program, int code) {
+  const auto took_all = std::cout.good();
+  errno = 0;
   if (std::cout.flush())
     return code;
   const int error = errno;
   if (error == EPIPE || reader_leaves(std::chrono::milliseconds{0}))
     return code;
-  std::cerr << program << ": cannot write to the standard output: " << std::strerror(error) << '\n';
+  std::cerr << program << ": cannot write to the standard output: "
+            << (took_all && error != 0 ? std::strerror(error) : "it did not take all (disk full?)")
+            << '\n';
   return exit_code::internal;
 }
 

@@ -49,6 +49,7 @@ supervisor_actor::behavior_type boss_mock(supervisor_actor::pointer,
       [](atom::done, const run_outcome&) { FAIL("the state actor never says done"); },
       [](atom::interrupt, int) { FAIL("the state actor never interrupts"); },
       [=](atom::stalled, const std::string& text) { heard->push_back(text); },
+      [=](atom::gone, const std::string& why) { heard->push_back("gone: " + why); },
   };
 }
 
@@ -288,6 +289,21 @@ TEST_CASE("a failed commit is told, kept and tried again, and nothing is lost") 
   f.run();
   CHECK(kinds(*f.heard, "0")
         == std::vector{event_kind::phase_started, event_kind::phase_completed});
+}
+
+TEST_CASE(
+    "an event log that was taken away is told at once, and nothing is answered or tried again") {
+  state_fixture f;
+  auto asked = f.self->request(f.uut, caf::infinite, atom::record_v,
+                               event_batch{make_event(event_kind::phase_started, "0")});
+  f.run();
+  f.disk->open.answer(caf::make_error(ec::wrong_state, "removed"));
+  f.run();
+  CHECK(*f.trouble == std::vector<std::string>{"gone: removed"});
+  f.pass(std::chrono::seconds{10});
+  CHECK(f.disk->batches.size() == 1);
+  CHECK(f.self->mailbox().empty());
+  CHECK(f.heard->empty());
 }
 
 TEST_CASE("a small plan's state file follows every commit") {

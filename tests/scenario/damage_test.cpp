@@ -275,3 +275,19 @@ TEST_CASE("a consolidation folder that cannot be written to is a clear error, an
   CHECK((contains(r.output, "Read-only file system") || contains(r.output, "Permission denied")));
   CHECK_FALSE(w.has("ledger"));
 }
+
+TEST_CASE("a node whose event log is taken away by a task says so, ends what runs, and goes") {
+  temp_workspace w;
+  write_plan(w, {{"a", shell_phase({}, "until test -e beside; do sleep 0.01; done; "
+                                       "rm -r consolidation")},
+                 {"b", shell_phase({}, "touch beside; exec sleep 10000")},
+                 {"c", shell_phase({"a"}, "echo c >> ledger")}});
+  const auto r = run_node(w);
+  INFO(r.output);
+  CHECK(r.exit_code == 70);
+  CHECK(contains(r.output, "execution.db was removed or replaced while it was in use"));
+  CHECK_FALSE(contains(r.output, "ended unexpectedly"));
+  CHECK_FALSE(w.has("ledger"));
+  for (auto pid : processes_of(w)) // The launcher, for a moment.
+    wait_until_gone(pid);
+}
