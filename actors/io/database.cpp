@@ -27,6 +27,7 @@ namespace {
 constexpr int busy_timeout_ms = 2000;
 constexpr off_t header_size = 100;
 constexpr off_t log_header_size = 32;
+constexpr int most_looks = 10;
 
 int pragma(SQLite::Database& db, const char* text) {
   return db.execAndGet(text).getInt();
@@ -103,12 +104,41 @@ fs::path beside(const fs::path& file, const char* suffix) {
   return result;
 }
 
-// A log of its header alone, of a program that was killed just then, holds nothing; SQLite would
-// look for its index for ten seconds when it must not write one.
-bool has_log(const fs::path& file) {
-  const auto info = look_at(beside(file, "-wal"));
-  return info && info->st_size > log_header_size;
+// What tells a file from another one, and from itself before it was written to.
+struct file_mark {
+  ino_t inode = 0;
+  off_t size = 0;
+  std::int64_t changed_s = 0;
+  std::int64_t changed_ns = 0;
+  bool operator==(const file_mark&) const = default;
+};
+
+std::optional<file_mark> mark_of(const fs::path& file) {
+  const auto info = look_at(file);
+  if (!info)
+    return std::nullopt;
+  return file_mark{info->st_ino, info->st_size, info->st_mtim.tv_sec, info->st_mtim.tv_nsec};
 }
+
+// A database and what stands beside it at one time.
+struct database_files {
+  explicit database_files(const fs::path& file)
+      : database(mark_of(file)), log(mark_of(beside(file, "-wal"))),
+        index(mark_of(beside(file, "-shm"))) {}
+
+  // A log of its header alone, of a program that was killed just then, holds nothing; SQLite would
+  // look for its index for ten seconds when it must not write one.
+  bool has_log() const { return log && log->size > log_header_size; }
+
+  // Nothing that is read through the index is written over meanwhile.
+  bool has_locks() const { return has_log() && index; }
+
+  bool operator==(const database_files&) const = default;
+
+  std::optional<file_mark> database;
+  std::optional<file_mark> log;
+  std::optional<file_mark> index;
+};
 
 // SQLite takes a log with another header for an empty one when it may write, and looks for ten
 // seconds for a better one when it may not. The header ends with a sum of its first 24 bytes.
@@ -142,7 +172,7 @@ caf::error prepare_file(const fs::path& file) {
   const auto info = look_at(file);
   if (info && !S_ISREG(info->st_mode))
     return caf::make_error(ec::storage_failed, file.string() + " is not a file; move it away");
-  if ((!info || info->st_size == 0) && has_log(file))
+  if ((!info || info->st_size == 0) && database_files(file).has_log())
     return damaged(file, "it is missing or empty, but its log " + beside(file, "-wal").string()
                              + " has something in it");
   if (info && info->st_size != 0 && info->st_size < header_size)
@@ -216,19 +246,75 @@ std::string uri_of(const fs::path& file, std::string_view parameters) {
   return result.append(parameters);
 }
 
-std::unique_ptr<SQLite::Database> connect_read_only(const fs::path& file) {
+std::unique_ptr<SQLite::Database> connect_read_only(const fs::path& file,
+                                                    const database_files& found) {
   const int flags = SQLite::OPEN_READONLY | SQLite::OPEN_NOMUTEX | SQLite::OPEN_URI;
   const auto open = [&](std::string_view parameters, const char* vfs) {
     return std::make_unique<SQLite::Database>(uri_of(file, parameters), flags, busy_timeout_ms,
                                               vfs);
   };
-  if (!has_log(file))
+  if (!found.has_log())
     return open("?mode=ro&immutable=1", read_only_vfs("unix", "aeo-read-only"));
-  if (look_at(beside(file, "-shm")))
+  if (found.has_locks())
     return open("?mode=ro&readonly_shm=1", read_only_vfs("unix", "aeo-read-only"));
   auto db = open("?mode=ro", read_only_vfs("unix-none", "aeo-read-only-alone"));
   db->exec("PRAGMA locking_mode = EXCLUSIVE");
   return db;
+}
+
+caf::expected<std::unique_ptr<SQLite::Database>>
+open_found(const fs::path& file, const database_files& found, std::span<const char* const> wanted) {
+  const bool empty = !found.database || found.database->size == 0;
+  if (empty && found.has_log())
+    return damaged(file, "it is missing or empty, but its log has something in it");
+  if (empty)
+    return caf::make_error(ec::not_found, "there is no database " + file.string());
+  if (found.has_log() && !has_sound_log(file))
+    return caf::make_error(ec::corrupt_state,
+                           "the header of " + beside(file, "-wal").string()
+                               + " is damaged, so that the newest events cannot be read; the next "
+                                 "start of the node with --resume tells whether any are lost");
+  try {
+    auto db = connect_read_only(file, found);
+    db->exec(small_cache);
+    if (auto err = check_owner(*db, file))
+      return err;
+    const auto version = pragma(*db, "PRAGMA user_version");
+    if (version < 0 || static_cast<std::size_t>(version) > wanted.size())
+      return newer_schema(file, version, wanted.size());
+    if (version == 0 && pragma(*db, "SELECT count(*) FROM sqlite_schema") == 0)
+      return caf::make_error(ec::not_found, "the making of " + file.string()
+                                                + " was interrupted: nothing is in it yet");
+    if (static_cast<std::size_t>(version) < wanted.size())
+      return caf::make_error(ec::wrong_state, file.string() + " has the older schema version "
+                                                  + std::to_string(version)
+                                                  + "; the next start of the node with "
+                                                  + "--resume migrates it");
+    return db;
+  } catch (const SQLite::Exception& e) {
+    return database_error(e, "open", file);
+  }
+}
+
+caf::error changed_meanwhile(const fs::path& file) {
+  return caf::make_error(ec::storage_failed,
+                         file.string()
+                             + " changed while it was read (has a node just started?): try again");
+}
+
+// Of a database that was read without locks. A log that was added or removed since changes nothing
+// of what is read.
+caf::error check_unchanged(const fs::path& file, const database_files& found) {
+  const database_files now(file);
+  const bool same_log = !found.has_log() || !now.log || now.log == found.log;
+  return now.database == found.database && same_log ? caf::error{} : changed_meanwhile(file);
+}
+
+bool lacks_rights(const fs::path& file) {
+  const auto denied = [](const fs::path& where, int rights) {
+    return ::access(where.c_str(), rights) != 0 && errno != ENOENT;
+  };
+  return denied(file, R_OK | W_OK) || denied(file.parent_path() / ".", W_OK | X_OK);
 }
 
 } // namespace
@@ -282,37 +368,22 @@ open_database(const fs::path& file, std::span<const char* const> wanted) {
   }
 }
 
-caf::expected<std::unique_ptr<SQLite::Database>>
-open_database_read_only(const fs::path& file, std::span<const char* const> wanted) {
-  const auto info = look_at(file);
-  if ((!info || info->st_size == 0) && has_log(file))
-    return damaged(file, "it is missing or empty, but its log has something in it");
-  if (!info || info->st_size == 0)
-    return caf::make_error(ec::not_found, "there is no database " + file.string());
-  if (has_log(file) && !has_sound_log(file))
-    return caf::make_error(ec::corrupt_state,
-                           "the header of " + beside(file, "-wal").string()
-                               + " is damaged, so that the newest events cannot be read; the next "
-                                 "start of the node with --resume tells whether any are lost");
-  try {
-    auto db = connect_read_only(file);
-    db->exec(small_cache);
-    if (auto err = check_owner(*db, file))
-      return err;
-    const auto version = pragma(*db, "PRAGMA user_version");
-    if (version < 0 || static_cast<std::size_t>(version) > wanted.size())
-      return newer_schema(file, version, wanted.size());
-    if (version == 0 && pragma(*db, "SELECT count(*) FROM sqlite_schema") == 0)
-      return caf::make_error(ec::not_found, "the making of " + file.string()
-                                                + " was interrupted: nothing is in it yet");
-    if (static_cast<std::size_t>(version) < wanted.size())
-      return caf::make_error(ec::wrong_state, file.string() + " has the older schema version "
-                                                  + std::to_string(version)
-                                                  + "; the next start of the node with "
-                                                  + "--resume migrates it");
-    return db;
-  } catch (const SQLite::Exception& e) {
-    return database_error(e, "open", file);
+caf::expected<readable_database> open_database_read_only(const fs::path& file,
+                                                         std::span<const char* const> wanted) {
+  for (int looks = 1;; ++looks) {
+    const database_files found(file);
+    auto db = open_found(file, found, wanted);
+    if (db && found.has_locks())
+      return readable_database{std::move(*db), [] { return caf::error{}; }};
+    const bool unchanged = database_files(file) == found;
+    if (!unchanged && looks < most_looks)
+      continue; // What was decided upon is no more: a node starts or ends.
+    if (!db)
+      return std::move(db.error());
+    if (!unchanged)
+      return changed_meanwhile(file);
+    return readable_database{std::move(*db),
+                             [file, found] { return check_unchanged(file, found); }};
   }
 }
 
@@ -341,7 +412,8 @@ caf::error database_error(const SQLite::Exception& e, std::string_view what, con
   case SQLITE_READONLY:
   case SQLITE_PERM:
   case SQLITE_CANTOPEN:
-    advice = "; make the file and its folder writable for this user";
+    if (lacks_rights(file))
+      advice = "; make the file and its folder writable for this user";
     break;
   case SQLITE_BUSY:
   case SQLITE_LOCKED:

@@ -11,6 +11,7 @@
 #include <SQLiteCpp/Exception.h>
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -37,21 +38,30 @@ caf::error migrate(SQLite::Database&, const std::filesystem::path& file,
 caf::expected<std::unique_ptr<SQLite::Database>> open_database(const std::filesystem::path& file,
                                                                std::span<const char* const> steps);
 
+/// A database that is open for reading.
+struct readable_database {
+  std::unique_ptr<SQLite::Database> db;
+  /// Asked after each reading. ec::storage_failed: a node has written over what was read; forget
+  /// it, damage that was found included.
+  std::function<caf::error()> check;
+};
+
 /// Opens it for reading without writing a single byte or making a file beside it:
 /// - no log (-wal), or an empty one: nobody has it open, the file alone is complete (immutable=1).
-///   A node that starts in this moment and reaches its first checkpoint could change pages under
-///   the reader; read() and verify() would then report a broken chain, never a wrong state.
 /// - a log and its index (-shm): a node runs, or died. Read through both, opened read-only.
 /// - a log without an index (a copied database): the index is built in memory.
+/// Looks again where a node that starts or ends has changed meanwhile which of these it is. In the
+/// first and the last there are no locks to keep such a node from writing over what is read.
 /// ec::not_found: there is no database. ec::newer_schema, ec::corrupt_state as above; a database of
 /// an older schema is ec::wrong_state, because it would have to be migrated first.
-caf::expected<std::unique_ptr<SQLite::Database>>
-open_database_read_only(const std::filesystem::path& file, std::span<const char* const> steps);
+caf::expected<readable_database> open_database_read_only(const std::filesystem::path& file,
+                                                         std::span<const char* const> steps);
 
 /// ec::corrupt_state with what to do.
 caf::error damaged(const std::filesystem::path& file, std::string_view what);
 
-/// Damage becomes ec::corrupt_state, everything else ec::storage_failed with what to do.
+/// Damage becomes ec::corrupt_state, everything else ec::storage_failed with what to do; rights are
+/// named only where this user lacks some.
 /// `what`: "store events in", "read events from".
 caf::error database_error(const SQLite::Exception&, std::string_view what,
                           const std::filesystem::path& file);

@@ -78,8 +78,10 @@ private:
 
 class sqlite_store : public event_store {
 public:
-  sqlite_store(fs::path file, std::unique_ptr<SQLite::Database> db, bool writable)
-      : file_(std::move(file)), db_(std::move(db)), writable_(writable), statements_(*db_),
+  // `check`: readable_database's; empty: it is open for writing.
+  sqlite_store(fs::path file, std::unique_ptr<SQLite::Database> db,
+               std::function<caf::error()> check)
+      : file_(std::move(file)), db_(std::move(db)), check_(std::move(check)), statements_(*db_),
         tip_(stored_tip()) {}
 
   caf::error append(const std::string& execution, std::vector<event>& batch) override {
@@ -202,12 +204,21 @@ public:
 private:
   template <class Action>
   caf::error guarded(const char* what, Action action) {
+    auto err = attempt(what, action);
+    if (check_)
+      if (auto changed = check_())
+        return changed;
+    return err;
+  }
+
+  template <class Action>
+  caf::error attempt(const char* what, Action action) {
     try {
       return action();
     } catch (const damage& e) {
       return damaged(file_, e.what());
     } catch (const SQLite::Exception& e) {
-      if (!writable_ && (e.getErrorCode() & 0xff) == SQLITE_READONLY)
+      if (check_ && (e.getErrorCode() & 0xff) == SQLITE_READONLY)
         return caf::make_error(ec::wrong_state, file_.string() + " was opened for reading only");
       return database_error(e, what, file_);
     }
@@ -275,20 +286,18 @@ private:
 
   fs::path file_;
   std::unique_ptr<SQLite::Database> db_;
-  bool writable_;
+  std::function<caf::error()> check_;
   statements statements_;
   chain_hasher hash_;
   chain_tip tip_;
   bool failed_ = false; ///< The last append.
 };
 
-caf::expected<std::unique_ptr<event_store>>
-make_store(const fs::path& file, caf::expected<std::unique_ptr<SQLite::Database>> db,
-           bool writable) {
-  if (!db)
-    return std::move(db.error());
+caf::expected<std::unique_ptr<event_store>> make_store(const fs::path& file,
+                                                       std::unique_ptr<SQLite::Database> db,
+                                                       std::function<caf::error()> check) {
   try {
-    return std::make_unique<sqlite_store>(file, std::move(*db), writable);
+    return std::make_unique<sqlite_store>(file, std::move(db), std::move(check));
   } catch (const damage& e) {
     return damaged(file, e.what());
   } catch (const SQLite::Exception& e) {
@@ -299,11 +308,20 @@ make_store(const fs::path& file, caf::expected<std::unique_ptr<SQLite::Database>
 } // namespace
 
 caf::expected<std::unique_ptr<event_store>> open_store(const fs::path& file) {
-  return make_store(file, open_database(file, schema_steps()), true);
+  auto db = open_database(file, schema_steps());
+  if (!db)
+    return std::move(db.error());
+  return make_store(file, std::move(*db), {});
 }
 
 caf::expected<std::unique_ptr<event_store>> open_store_read_only(const fs::path& file) {
-  return make_store(file, open_database_read_only(file, schema_steps()), false);
+  auto opened = open_database_read_only(file, schema_steps());
+  if (!opened)
+    return std::move(opened.error());
+  auto store = make_store(file, std::move(opened->db), opened->check);
+  if (auto err = opened->check())
+    return err;
+  return store;
 }
 
 } // namespace aeo::io

@@ -79,7 +79,8 @@ caf::expected<std::unique_ptr<event_store>> open_store(const std::filesystem::pa
 
 /// Opens it for reading, also while a node writes to it; writes nothing at all, not even files
 /// beside it. Appending to it is ec::wrong_state. ec::not_found: there is no database. What was
-/// stored after the first read of a call is not seen by that call.
+/// stored after the first read of a call is not seen by that call. ec::storage_failed of a call also
+/// where a node that started meanwhile has written over what was read.
 caf::expected<std::unique_ptr<event_store>> open_store_read_only(const std::filesystem::path& file);
 
 /// An execution that this database has seen.

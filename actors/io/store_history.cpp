@@ -61,22 +61,34 @@ samples collect(SQLite::Database& db, const std::string& except) {
   return result;
 }
 
+template <class Read>
+caf::error read_database(const std::filesystem::path& file, const char* what, Read read) {
+  auto opened = open_database_read_only(file, schema_steps());
+  if (!opened)
+    return std::move(opened.error());
+  caf::error result;
+  try {
+    read(*opened->db);
+  } catch (const SQLite::Exception& e) {
+    result = database_error(e, what, file);
+  }
+  auto changed = opened->check();
+  return changed ? changed : result;
+}
+
 } // namespace
 
 caf::expected<std::vector<past_execution>> past_executions(const std::filesystem::path& file,
                                                            std::size_t limit) {
   std::vector<past_execution> result;
-  auto db = open_database_read_only(file, schema_steps());
-  if (!db)
-    return std::move(db.error());
-  try {
+  auto err = read_database(file, "read executions from", [&](SQLite::Database& db) {
     // Its end, if any, is among its last events: found from behind.
     SQLite::Statement rows(
-        **db, "SELECT id, started_us, started_by, e.time_us, e.data FROM executions x"
-              " LEFT JOIN events e ON e.seq = (SELECT seq FROM events WHERE kind = ? AND"
-              " seq >= x.first_seq AND execution = x.n AND seq < coalesce((SELECT min(first_seq)"
-              " FROM executions WHERE first_seq > x.first_seq), 9223372036854775807)"
-              " ORDER BY seq DESC LIMIT 1) ORDER BY x.n DESC LIMIT ?");
+        db, "SELECT id, started_us, started_by, e.time_us, e.data FROM executions x"
+            " LEFT JOIN events e ON e.seq = (SELECT seq FROM events WHERE kind = ? AND"
+            " seq >= x.first_seq AND execution = x.n AND seq < coalesce((SELECT min(first_seq)"
+            " FROM executions WHERE first_seq > x.first_seq), 9223372036854775807)"
+            " ORDER BY seq DESC LIMIT 1) ORDER BY x.n DESC LIMIT ?");
     rows.bind(1, static_cast<int>(event_kind::execution_ended));
     rows.bind(2, static_cast<std::int64_t>(limit));
     while (rows.executeStep()) {
@@ -89,30 +101,24 @@ caf::expected<std::vector<past_execution>> past_executions(const std::filesystem
       x.ended_us = rows.getColumn(3).getInt64();
       x.outcome = rows.getColumn(4).getString();
     }
-  } catch (const SQLite::Exception& e) {
-    return database_error(e, "read executions from", file);
-  }
+  });
+  if (err)
+    return err;
   return result;
 }
 
 caf::expected<std::map<std::string, std::int64_t>>
 typical_durations(const std::filesystem::path& file, const std::string& except) {
   std::map<std::string, std::int64_t> result;
-  auto db = open_database_read_only(file, schema_steps());
-  if (!db) {
-    if (db.error() == ec::not_found)
-      return result;
-    return std::move(db.error());
-  }
-  try {
-    for (auto& [phase, times] : collect(**db, except)) {
+  auto err = read_database(file, "read durations from", [&](SQLite::Database& db) {
+    for (auto& [phase, times] : collect(db, except)) {
       auto middle = times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2);
       std::nth_element(times.begin(), middle, times.end());
       result.emplace(phase, (*middle + us_per_ms / 2) / us_per_ms);
     }
-  } catch (const SQLite::Exception& e) {
-    return database_error(e, "read durations from", file);
-  }
+  });
+  if (err && err != ec::not_found)
+    return err;
   return result;
 }
 

@@ -279,6 +279,7 @@ TEST_CASE("a read-only disk is named") {
   REQUIRE_FALSE(existing);
   INFO(message_of(existing.error()));
   CHECK(existing.error() == ec::storage_failed);
+  CHECK(message_of(existing.error()).find("writable for this user") != std::string::npos);
   CHECK(io::open_store_read_only(dir / "execution.db"));
   const auto fresh = io::open_store(dir / "other.db");
   REQUIRE_FALSE(fresh);

@@ -1,6 +1,8 @@
 #include "actors/io/database.hpp"
 #include "tests/fixtures/store_fixture.hpp"
 
+#include <sqlite3.h>
+
 #include <SQLiteCpp/Statement.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -9,7 +11,9 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <set>
+#include <utility>
 
 using namespace aeo;
 using namespace aeo::test;
@@ -39,8 +43,9 @@ void in_dying_process(Action action) {
   REQUIRE(status == 0);
 }
 
-// A node of its own that appends five events whenever it is told to. SQLite shares what it knows of
-// a file within a process, so that a reader beside a writer must be another process to count.
+// A node of its own that appends five events whenever it is told to, and starts when it is told so
+// for the first time. SQLite shares what it knows of a file within a process, so that a reader
+// beside a writer must be another process to count.
 class writing_process {
 public:
   explicit writing_process(const fs::path& file) {
@@ -51,10 +56,7 @@ public:
       run(file);
     close(ends_[1]);
   }
-  ~writing_process() {
-    close(ends_[0]);
-    waitpid(pid_, nullptr, 0);
-  }
+  ~writing_process() { end(); }
   writing_process(const writing_process&) = delete;
   writing_process& operator=(const writing_process&) = delete;
 
@@ -65,21 +67,56 @@ public:
     REQUIRE(byte == 'y');
   }
 
+  // Closes the database, which moves the log into it.
+  void end() {
+    if (pid_ < 0)
+      return;
+    close(ends_[0]);
+    waitpid(std::exchange(pid_, -1), nullptr, 0);
+  }
+
 private:
   [[noreturn]] void run(const fs::path& file) {
     close(ends_[0]);
-    auto store = io::open_store(file);
+    std::unique_ptr<io::event_store> store;
     char byte = 0;
-    while (store && ::read(ends_[1], &byte, 1) == 1) {
+    while (::read(ends_[1], &byte, 1) == 1) {
+      if (!store)
+        if (auto opened = io::open_store(file))
+          store = std::move(*opened);
       auto batch = make_events(5);
-      if ((*store)->append("e1", batch) || ::write(ends_[1], "y", 1) != 1)
+      if (!store || store->append("e1", batch) || ::write(ends_[1], "y", 1) != 1)
         break;
     }
+    store.reset();
     _exit(0);
   }
 
   std::array<int, 2> ends_{};
   pid_t pid_ = -1;
+};
+
+// What others do just before SQLite opens the next file here.
+class before_next_open {
+public:
+  explicit before_next_open(std::function<void()> action) {
+    pending = std::move(action);
+    vfs->xOpen = open;
+  }
+  ~before_next_open() { vfs->xOpen = base; }
+  before_next_open(const before_next_open&) = delete;
+  before_next_open& operator=(const before_next_open&) = delete;
+
+private:
+  static int open(sqlite3_vfs* self, const char* name, sqlite3_file* file, int flags, int* out) {
+    if (auto action = std::exchange(pending, nullptr))
+      action();
+    return base(self, name, file, flags, out);
+  }
+
+  static inline std::function<void()> pending;
+  static inline sqlite3_vfs* vfs = sqlite3_vfs_find("unix");
+  static inline const auto base = vfs->xOpen;
 };
 
 event make_event(event_kind kind, std::int64_t time_us, std::string phase) {
@@ -389,6 +426,57 @@ TEST_CASE("reading only writes nothing at all") {
     CHECK(io::open_store_read_only(f.file).error() == ec::not_found);
     CHECK(fs::is_empty(f.dir.path()));
   }
+}
+
+TEST_CASE("who reads while a node ends or starts sees all that it stored") {
+  store_fixture f;
+  f.fill(10);
+  writing_process node(f.file);
+  std::function<void()> meanwhile = [&] { node.append_five(); };
+  SECTION("when it ends") {
+    node.append_five();
+    meanwhile = [&] { node.end(); };
+  }
+  SECTION("when it starts") {}
+  SECTION("when it starts and ends") {
+    meanwhile = [&] {
+      node.append_five();
+      node.end();
+    };
+  }
+  before_next_open hook(meanwhile);
+  auto store = io::open_store_read_only(f.file);
+  INFO((store ? std::string{} : message_of(store.error())));
+  REQUIRE(store);
+  CHECK(store_fixture::read(**store).size() == 15);
+}
+
+TEST_CASE("what a node wrote over while it was read is not taken for the database or its damage") {
+  store_fixture f;
+  f.fill(10);
+  writing_process node(f.file);
+  auto store = io::open_store_read_only(f.file);
+  REQUIRE(store);
+  CHECK((*store)->last_execution());
+  for (int i = 0; i < 40; ++i)
+    node.append_five();
+  node.end();
+  const auto err = (*store)->read("e1", 0, [](event&&) { return true; });
+  CHECK(err == ec::storage_failed);
+  CHECK(message_of(err).find("try again") != std::string::npos);
+  CHECK((*store)->verify() == err);
+  CHECK(store_fixture::read(**io::open_store_read_only(f.file)).size() == 210);
+}
+
+TEST_CASE("rights are advised only where they are lacking") {
+  store_fixture f;
+  f.fill(5);
+  fs::create_directory(f.file.string() + "-wal");
+  const auto store = io::open_store(f.file);
+  REQUIRE_FALSE(store);
+  CHECK(store.error() == ec::storage_failed);
+  CHECK(message_of(store.error()).find("unable to open database file") != std::string::npos);
+  CHECK(message_of(store.error()).find("writable") == std::string::npos);
 }
 
 TEST_CASE("the time of earlier runs is the median over approved attempts without people's time") {
