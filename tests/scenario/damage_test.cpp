@@ -174,6 +174,71 @@ TEST_CASE("a database that lost its newest events is refused, and each way out g
   }
 }
 
+TEST_CASE("a database that does not know the state file's execution is refused until one is away") {
+  for (const std::string away : {"", "database", "state"}) {
+    temp_workspace w;
+    temp_workspace other;
+    run_until_b_fails(w);
+    run_until_b_fails(other);
+    other.write("fixed", "");
+    REQUIRE(run_node(other, {"--resume"}).exit_code == 0);
+    const auto id = state_file(w)["execution_id"].get<std::string>();
+    const auto foreign = state_file(other)["execution_id"].get<std::string>();
+    fs::rename(w.path() / database, w.path() / "right.db");
+    fs::copy(other.path() / database, w.path() / database);
+    const auto shown = w.read(state);
+    auto r = run_node(w, {"--resume"});
+    INFO(r.output);
+    CHECK(r.exit_code == 78);
+    for (const auto& part : {id, foreign, database, state})
+      CHECK(contains(r.output, part));
+    CHECK(contains(r.output, "does not know"));
+    CHECK(w.read(state) == shown);
+    CHECK(w.read(database) == other.read(database));
+    if (away == "state")
+      fs::rename(w.path() / state, w.path() / "moved");
+    else
+      fs::rename(w.path() / database, w.path() / "moved");
+    if (away.empty())
+      fs::rename(w.path() / "right.db", w.path() / database);
+    w.write("fixed", "");
+    r = run_node(w, {"--resume"});
+    INFO(r.output);
+    CHECK(r.exit_code == 0);
+    CHECK(state_file(w)["execution_id"] == (away == "state" ? foreign : id));
+    CHECK(w.read("ledger") == (away == "state" ? "a\nb\n" : "a\nb\nb\n"));
+  }
+}
+
+TEST_CASE("a shorter log of another execution is not taken for one that lost its newest events") {
+  temp_workspace w;
+  temp_workspace other;
+  run_until_b_fails(w);
+  run_until_b_fails(other);
+  REQUIRE(run_node(w, {"--resume"}).exit_code == 1);
+  fs::copy(other.path() / database, w.path() / database, fs::copy_options::overwrite_existing);
+  auto r = run_node(w, {"--resume"});
+  INFO(r.output);
+  CHECK(r.exit_code == 78);
+  CHECK(contains(r.output, "does not know"));
+  CHECK_FALSE(contains(r.output, "lost"));
+}
+
+TEST_CASE("a state file of the execution before is behind the database, and not another's") {
+  temp_workspace w;
+  run_until_b_fails(w);
+  const auto before = w.read(state);
+  w.write("fixed", "");
+  REQUIRE(run_node(w, {"--fresh"}).exit_code == 0);
+  const auto id = state_file(w)["execution_id"];
+  w.write(state, before); // As if the node had been killed before it wrote its first.
+  auto r = run_node(w, {"--resume"});
+  INFO(r.output);
+  CHECK(r.exit_code == 0);
+  CHECK(state_file(w)["execution_id"] == id);
+  CHECK(w.read("ledger") == "a\nb\na\nb\n");
+}
+
 TEST_CASE("a damaged state file beside a sound database is named, kept and written anew") {
   temp_workspace w;
   run_until_b_fails(w);

@@ -230,15 +230,16 @@ private:
                                   "damaged");
     if (!read)
       return read.error();
-    if (!*read || !(*read)->ours)
+    if (!*read)
       return {};
     const auto& shown = **read;
+    if (auto err = check_known(shown.state.id))
+      return err;
+    if (!shown.ours)
+      return {};
     auto newest = replay_.state.last_seq;
     auto database = database_file(options_).string();
-    auto ways = "\n  to go on with what the state file shows: move " + database
-                + " (and -wal, -shm) away, then --resume"
-                  "\n  to go on with what the database shows:   move "
-                + file.string() + " away, then --resume";
+    auto ways = ways_apart();
     if (shown.last_seq > newest)
       return caf::make_error(ec::corrupt_state,
                              database + " ends at event " + std::to_string(newest) + ", but "
@@ -253,6 +254,32 @@ private:
                                  + "event " + std::to_string(newest)
                                  + ": one of them was replaced or rewritten" + ways);
     return {};
+  }
+
+  /// The execution that a state file names is not always the newest: a node that is killed early
+  /// leaves the file of the one before. An empty id is another tool's.
+  caf::error check_known(const std::string& id) {
+    if (id.empty() || id == replay_.row.id)
+      return {};
+    auto err = store_->read(id, 0, [](event&&) { return false; });
+    if (err != ec::not_found)
+      return err;
+    auto database = database_file(options_).string();
+    return caf::make_error(ec::corrupt_state,
+                           state_file(options_).string() + " names execution " + id + ", which "
+                               + database + " does not know (its newest is " + replay_.row.id
+                               + "): one of them is of another workspace or an older copy"
+                                 "\n  to go on with both:                      put the "
+                                 "execution.db of that execution back, then --resume"
+                               + ways_apart());
+  }
+
+  /// When the database and the state file do not agree.
+  std::string ways_apart() const {
+    return "\n  to go on with what the state file shows: move " + database_file(options_).string()
+           + " (and -wal, -shm) away, then --resume"
+             "\n  to go on with what the database shows:   move "
+           + state_file(options_).string() + " away, then --resume";
   }
 
   caf::error check_no_state_file() {
