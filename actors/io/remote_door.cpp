@@ -18,7 +18,9 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
+#include <atomic>
 #include <cerrno>
+#include <cstdint>
 #include <list>
 #include <set>
 #include <utility>
@@ -49,13 +51,20 @@ struct tls_policy {
   }
 };
 
+/// A number of its own for each connection: CAF's is that of the descriptor, which the next one has
+/// before BASP has heard that the last one is gone, and writes to that number what was for it.
+caf::io::connection_handle next_handle() {
+  static std::atomic<std::int64_t> last{std::int64_t{1} << 32};
+  return caf::io::connection_handle::from_int(++last);
+}
+
 /// One connection.
 class connection : public caf::io::scribe {
 public:
   connection(net::default_multiplexer& mpx, net::native_socket fd,
              std::shared_ptr<tls_session> session)
-      : scribe(net::conn_hdl_from_socket(fd)), session_(session),
-        stream_(mpx, fd, tls_policy{std::move(session)}) {}
+      : scribe(next_handle()), session_(session), stream_(mpx, fd, tls_policy{std::move(session)}) {
+  }
 
   void configure_read(caf::io::receive_policy::config config) override {
     stream_.configure_read(config);
@@ -217,6 +226,7 @@ public:
     auto& mpx = acceptor_.backend();
     const auto fd = acceptor_.accepted_socket();
     make_room();
+    forget_unsent();
     net::nonblocking(fd, true);
     auto settings = tls_().settings();
     auto session = guests_->connections < limits_.connections
@@ -246,6 +256,12 @@ private:
       waiting.pop_front();
       oldest->hang_up();
     }
+  }
+
+  /// The broker keeps for ever what it was given to write for connections that were gone.
+  void forget_unsent() {
+    const auto nobody = caf::io::connection_handle::from_int(0);
+    caf::byte_buffer{}.swap(parent()->wr_buf(nobody));
   }
 
   tls_source tls_;
