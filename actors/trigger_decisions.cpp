@@ -242,8 +242,8 @@ caf::result<std::string> trigger_state::cancel(phase_index i, const operator_dec
     self->send(store, atom::record_v, std::move(batch));
     return promise;
   }
-  if (!core::can_transition(status[i], phase_status::cancelled)
-      || status[i] == phase_status::completed)
+  // Whose criteria are being judged is cancelled unless the verdict comes first.
+  if (!core::can_transition(status[i], phase_status::cancelled))
     return caf::make_error(ec::wrong_state,
                            "phase " + id + " is " + state_of(i) + ": there is nothing to cancel");
   event_batch batch;
@@ -258,6 +258,7 @@ caf::result<std::string> trigger_state::cancel_all(const operator_decision& deci
   event_batch batch;
   std::vector<phase_index> about;
   std::vector<phase_index> asking;
+  std::vector<phase_index> judged;
   std::size_t ended = 0;
   if (!deciding.empty())
     return *why_undecided(*deciding.begin());
@@ -265,11 +266,13 @@ caf::result<std::string> trigger_state::cancel_all(const operator_decision& deci
   for (phase_index i = 0; i < status.size(); ++i) {
     if (status[i] == phase_status::waiting_approval) {
       asking.push_back(i);
-    } else if (live.contains(i) && status[i] != phase_status::completed) {
+    } else if (status[i] == phase_status::completed) {
+      judged.push_back(i);
+      ++ended;
+    } else if (live.contains(i)) {
       end_by_itself(i, decision);
       ++ended;
-    } else if (status[i] != phase_status::completed
-               && core::can_transition(status[i], phase_status::cancelled)) {
+    } else if (core::can_transition(status[i], phase_status::cancelled)) {
       batch.push_back(context->event_of(event_kind::phase_cancelled, i, data));
       about.push_back(i);
     }
@@ -277,7 +280,9 @@ caf::result<std::string> trigger_state::cancel_all(const operator_decision& deci
   const auto others = about.size() + asking.size();
   if (ended + others == 0)
     return caf::make_error(ec::wrong_state, "there is nothing left to cancel");
-  // Each by itself: a person may decide about one of them in this moment, and comes first.
+  // Each by itself: a person, or the verdict, may decide about one of them in this moment, and
+  // comes first.
+  asking.insert(asking.end(), judged.begin(), judged.end());
   for (auto i : asking)
     propose({context->event_of(event_kind::phase_cancelled, i, data)}, {});
   return settle(std::move(batch), decision,

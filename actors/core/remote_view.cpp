@@ -78,6 +78,9 @@ std::string reason_of(phase_status status, std::string_view data) {
   case phase_status::waiting_approval:
     text = waiting_of(lenient::object(data));
     break;
+  case phase_status::completed:
+    text = "its criteria are not judged yet";
+    break;
   case phase_status::blocked:
     text = blocked_by(lenient::object(data));
     break;

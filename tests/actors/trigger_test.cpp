@@ -1008,6 +1008,28 @@ TEST_CASE("a cancelled run ends what runs and starts nothing more") {
   CHECK(f.hear(phase_cancelled, "0") == lines{"done"});
 }
 
+TEST_CASE("a phase whose criteria are being judged is cancelled, unless the verdict comes first") {
+  trigger_fixture f{chain()};
+  f.start(4);
+  f.run_tasks(0);
+  f.hear(phase_completed, "0");
+  SECTION("it does not") {
+    CHECK(f.decide(control_command::cancel, "0")
+          == "phase 0 is cancelled; what depends on it is blocked");
+    CHECK(f.log->take() == lines{"phase_blocked 1", "phase_blocked 2", "done"});
+  }
+  SECTION("it does") {
+    f.store->at_once = false;
+    auto answer = f.ask(control_command::cancel, "0");
+    f.log->take();
+    f.hear(phase_approved, "0");
+    f.store->refuse("phase 0 is approved: it cannot become cancelled");
+    f.run();
+    CHECK(f.answer_of(answer).starts_with("refused: phase 0 is approved"));
+    CHECK(f.log->take() == lines{"spawn 1", "start 1"});
+  }
+}
+
 TEST_CASE("a cancelled run says nothing for what ends in that moment") {
   trigger_fixture f{make_plan(make_phase("0"), make_phase("1"), make_phase("2", {0}))};
   f.start(2);
@@ -1016,9 +1038,10 @@ TEST_CASE("a cancelled run says nothing for what ends in that moment") {
   f.hear(phase_completed, "1");
   f.store->at_once = false;
   f.ask(control_command::cancel);
-  CHECK(f.log->take() == lines{"cancel 0 by bob", "phase_cancelled 2", "audit "});
+  CHECK(f.log->take()
+        == lines{"cancel 0 by bob", "phase_cancelled 1", "phase_cancelled 2", "audit "});
   CHECK(kinds(f.store->events, "0").empty());
-  CHECK(kinds(f.store->events, "1").empty());
+  CHECK(kinds(f.store->events, "1") == std::vector{phase_cancelled});
   CHECK(kinds(f.store->events, "2") == std::vector{phase_cancelled});
 }
 
