@@ -143,11 +143,14 @@ std::string why_not_again(std::string_view phase, const phase_state& p) {
 }
 
 std::string made_before_change(std::string_view what, std::string_view phase, bool force) {
-  return std::string{what}
-         + " was made before the phase's definition changed, and its tasks are not run again by "
-           "themselves: "
-         + (force ? "when it has ended, " : "") + "aeo-control retry " + shell_quote(phase)
-         + (force ? " --force" : "") + " runs them";
+  const auto retry = "aeo-control retry " + shell_quote(phase) + (force ? " --force" : "");
+  auto text = std::string{what} + " was made before the phase's definition changed, and ";
+  if (!force)
+    return text + "its tasks are not run again by themselves: " + retry + " runs them";
+  return text + "its tasks that run or have ended are not run again by themselves: when it has "
+         + "ended, " + retry
+         + " runs them; one that was ended early, or whose outcome is lost, runs "
+         + "again as the plan has it now, unless its on_crash says otherwise";
 }
 
 std::string approved_by_people(std::string_view waiting_data) {
