@@ -301,6 +301,11 @@ public:
                      std::shared_ptr<tls_session> session, std::shared_ptr<link_state> link)
       : connection(mpx, fd, std::move(session)), link_(std::move(link)) {}
 
+  void configure_read(caf::io::receive_policy::config config) override {
+    note_beginning();
+    connection::configure_read(config);
+  }
+
 protected:
   caf::message detach_message() override {
     if (const auto& why = session().failure(); !why.empty())
@@ -309,6 +314,17 @@ protected:
   }
 
 private:
+  /// For BASP, who has not answered yet has been silent since 1970: it would hang up at its next
+  /// heartbeat.
+  void note_beginning() {
+    auto* broker = dynamic_cast<caf::io::basp_broker*>(parent());
+    if (!broker)
+      return;
+    const auto found = broker->ctx.find(hdl());
+    if (found != broker->ctx.end() && found->second.last_seen == caf::actor_clock::time_point{})
+      found->second.last_seen = broker->clock().now();
+  }
+
   std::shared_ptr<link_state> link_;
 };
 

@@ -95,11 +95,13 @@ io::credential door_credential(const pem_identity& client = door_client(),
 }
 
 struct door_config : caf::actor_system_config {
-  door_config() {
+  explicit door_config(milliseconds heartbeat = {}) {
     static const bool ready = (std::signal(SIGPIPE, SIG_IGN), io::init_remote(), true);
     (void)ready;
     set("caf.scheduler.max-threads", 2);
     io::enable_remote(*this);
+    if (heartbeat > heartbeat.zero())
+      set("caf.middleman.heartbeat-interval", caf::timespan{heartbeat});
   }
 };
 
@@ -165,7 +167,8 @@ public:
 /// A process that attaches.
 class door_operator {
 public:
-  explicit door_operator(const io::credential& who = door_credential()) {
+  explicit door_operator(const io::credential& who = door_credential(), milliseconds heartbeat = {})
+      : config{heartbeat} {
     const auto tls = io::tls_context::of_credential(who);
     REQUIRE(tls);
     link = std::make_unique<io::remote_link>(system, *tls);
@@ -578,6 +581,15 @@ TEST_CASE("who takes connections and says nothing keeps an operator no longer th
   }
   // Also letting go of the links is no matter of TCP's patience, two minutes.
   CHECK(std::chrono::steady_clock::now() - began < door_patience);
+}
+
+TEST_CASE("whoever answers slowly is waited for, whatever heartbeats there are meanwhile") {
+  const io::unique_fd silent{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  const auto port = listen_anywhere(silent.get());
+  REQUIRE(port != 0);
+  door_operator alice{door_credential(), milliseconds{10}};
+  CHECK_FALSE(alice.connect(port, milliseconds{500}));
+  CHECK(message_of(alice.error).find("in time") != std::string::npos);
 }
 
 namespace {
