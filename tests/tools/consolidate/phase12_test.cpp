@@ -42,7 +42,8 @@ void serve(temporary_workspace& ws, const std::string& code) {
   ws.write("one/Dockerfile", "FROM python:3.12\nEXPOSE 8080\nCMD [\"python\", \"server.py\"]\n");
   ws.commit("one", "first");
   ws.merge();
-  ws.context.config.run.performance = {200, 4, 5, 20, {{"p95_ms", {}, 400.0}, {"errors", {}, 0.0}}};
+  ws.context.config.run.performance = {
+      200, 4, 60, 60, {{"p95_ms", {}, 400.0}, {"errors", {}, 0.0}}};
 }
 
 command_setting load_command(const std::string& line) {
@@ -104,7 +105,7 @@ TEST_CASE("a service that is found is started, loaded and ended") {
 TEST_CASE("a service that is too slow fails its threshold at the place of its endpoint") {
   temporary_workspace ws;
   serve(ws, small_server("0.5", "200"));
-  ws.context.config.run.performance.duration = 2;
+  ws.context.config.run.performance.requests = 12;
   const auto found = ws.run("load-test", load_output);
   CHECK(found["targets_measured"] == 1);
   CHECK(found["thresholds_failed"] == 1);
@@ -115,6 +116,7 @@ TEST_CASE("a service that is too slow fails its threshold at the place of its en
 TEST_CASE("answers of 400 and above are errors") {
   temporary_workspace ws;
   serve(ws, small_server("0", "503"));
+  ws.context.config.run.performance.thresholds = {{"errors", {}, 0.0}};
   const auto found = ws.run("load-test", load_output);
   CHECK(found["errors"] == 200);
   CHECK(found["targets"][0]["errors_by_kind"]["HTTP 503"] == 200);

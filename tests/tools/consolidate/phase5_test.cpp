@@ -358,7 +358,7 @@ TEST_CASE("a suite that hangs is ended with everything that it started") {
   temporary_workspace ws;
   merged_one_file(ws);
   auto item = suite_command("hangs", "setsid sleep 1000 & echo pid $!; sleep 1001");
-  item.timeout = 1;
+  item.timeout = 3;
   ws.context.config.run.tests = {item};
   const auto found = ws.run("testing", testing_output);
   CHECK(found["suites"][0]["status"] == "timed_out");

@@ -86,8 +86,9 @@ TEST_CASE("malformed datagrams end their connection, and only that") {
 TEST_CASE("a start before the environment ends the connection") {
   const scratch_folder workspace;
   heard said;
-  io::connect_launcher(launcher_of(workspace.path()), said.callbacks())->client->close();
+  const auto first = io::connect_launcher(launcher_of(workspace.path()), said.callbacks());
   raw_link node{workspace.path()};
+  first->client->close(); // Only now: without a node it would not stay for long.
   node.say(wire::hello{wire::protocol_version, "e-1"});
   REQUIRE_FALSE(node.hung_up());
   node.say(make_task(workspace.path(), "T1", {"true"}));
@@ -170,8 +171,9 @@ TEST_CASE("a launcher is in nobody's session but its own, and has no foreign fil
 TEST_CASE("a node that does not read never blocks the launcher, and gets everything later") {
   const scratch_folder workspace;
   heard said;
-  io::connect_launcher(launcher_of(workspace.path()), said.callbacks())->client->close();
+  const auto first = io::connect_launcher(launcher_of(workspace.path()), said.callbacks());
   raw_link node{workspace.path()};
+  first->client->close(); // Only now: without a node it would not stay for long.
   node.say(wire::hello{wire::protocol_version, "e-1"});
   node.say(wire::environment_end{});
   const auto task = make_script(workspace.path(), "T1", "exec sleep 1000");
