@@ -711,7 +711,7 @@ TEST_CASE("a message to another actor of the node never arrives") {
 }
 
 TEST_CASE("who asks on and on without reading the answers is hung up on") {
-  skip_where_packing_is_slow();
+  aeo::testing::skip_where_packing_is_slow();
   io::door_limits limits;
   limits.unread = std::size_t{2} * 1024 * 1024;
   const door_node node(limits);
