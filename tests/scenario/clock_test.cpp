@@ -71,6 +71,6 @@ TEST_CASE("a clock that is set by an hour under a run changes nothing that runs 
         CHECK(t["duration_seconds"] < hour_s / 2);
       }
   CHECK(told == 5);
-  CHECK(chain_fault_of(w) == "");
+  check_chain(w);
   check_nothing_left(w);
 }

@@ -60,7 +60,7 @@ struct outcome {
 /// Of the only execution: what the log has, and what really ran.
 void check_history(const temp_workspace& w, bool launcher_lived) {
   const auto events = stored_events(w);
-  CHECK(chain_fault_of(w) == "");
+  check_chain(w);
   CHECK(state_file(w)["overall_status"] == "completed");
   for (const char* id : {"a", "b", "c", "d"}) {
     INFO("phase " << id);

@@ -283,7 +283,7 @@ TEST_CASE("a full disk stops the starting of phases; with space again the run go
   auto events = stored_events(w);
   CHECK(count_events(events, event_kind::phase_approved) == 3);
   CHECK(count_events(events, event_kind::task_finished) == 3);
-  CHECK(chain_fault_of(w) == "");
+  check_chain(w);
   CHECK(state_file(w)["overall_status"] == "completed");
   check_nothing_left(w);
 }

@@ -28,7 +28,7 @@ void check_whole(const temp_workspace& w) {
   const auto events = stored_events(w);
   CHECK(count_events(events, event_kind::phase_approved) == 3);
   CHECK(count_events(events, event_kind::task_finished) == 3);
-  CHECK(chain_fault_of(w) == "");
+  check_chain(w);
   CHECK(state_file(w)["overall_status"] == "completed");
   check_nothing_left(w);
 }

@@ -95,7 +95,7 @@ TEST_CASE_METHOD(chat, "who may write approves by a comment, and is on record fo
     return e.kind == event_kind::audit && contains(e.data, "github:alice");
   }));
   stop();
-  CHECK(chain_fault_of(w) == "");
+  check_chain(w);
 }
 
 TEST_CASE_METHOD(chat,

@@ -100,7 +100,7 @@ TEST_CASE("what waits for a person holds up nothing else; an approval starts wha
   CHECK(w.read("ledger") == "other\nb\n");
   CHECK(contains(w.read("consolidation/reports/final_report.md"), "looked at it"));
   CHECK(n.monitor.wait().exit_code == 0);
-  CHECK(chain_fault_of(w) == "");
+  check_chain(w);
 }
 
 TEST_CASE("a rejection blocks what depends on it, says why, and fails the run") {
@@ -721,14 +721,16 @@ TEST_CASE("a new attempt is marked in a log that is followed") {
 TEST_CASE("who stops reading a log that is followed ends the following") {
   temp_workspace w;
   write_plan(w, {{"a", shell_phase({}, "mkfifo gate; echo first; read x < gate; echo last")}});
-  program node{with(w, "aeo-node", {})};
+  watched_node n{w};
+  n.wait_for(event_kind::task_started, "a");
   wait_for_text(w.path() / "consolidation/logs/a/t.1.log", "first");
-  const auto r = run_program({"/bin/sh", "-c", "\"$0\" --workspace \"$1\" logs a -f | head -1",
-                              AEO_BIN_DIR "/aeo-control", w.path().string()});
+  const std::string file = AEO_BIN_DIR "/aeo-control";
+  const auto r = run_program(
+      {"/bin/sh", "-c", "\"$0\" --workspace \"$1\" logs a -f | head -1", file, w.path().string()});
   CHECK(r.output == "first\n");
   CHECK_FALSE(processes_of(w).empty()); // The task still waits.
   w.write("gate", "go\n");
-  CHECK(node.wait().exit_code == 0);
+  CHECK(n.node.wait().exit_code == 0);
 }
 
 TEST_CASE("what cannot be printed is told and ends with 70; a reader that is gone is no trouble") {

@@ -72,8 +72,9 @@ TEST_CASE("SIGTERM and SIGHUP end a run as SIGINT does, each by its name") {
 TEST_CASE("a node started with SIGHUP ignored (nohup) goes on when it comes") {
   temp_workspace w;
   write_plan(w, {{"a", shell_phase({}, "mkfifo pipe; echo a >> ledger; read x < pipe")}});
-  program node{{"/bin/sh", "-c", "trap '' HUP; exec \"$0\" \"$@\"", AEO_BIN_DIR "/aeo-node",
-                "--workspace", w.path().string()}};
+  const std::string file = AEO_BIN_DIR "/aeo-node";
+  program node{
+      {"/bin/sh", "-c", "trap '' HUP; exec \"$0\" \"$@\"", file, "--workspace", w.path().string()}};
   wait_for_text(w.path() / "ledger", "a");
   node.signal(SIGHUP);
   release(w);
